@@ -1,0 +1,174 @@
+"""The one settings object: every field with its unit and default, read from YAML and from the environment.
+
+Order of precedence: environment (``SENTINEL_KAFKA__BOOTSTRAP_SERVERS=...``), then the YAML file named by
+``SENTINEL_SETTINGS`` (or ``sentinel.yaml`` in the working directory when it is there), then the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from udfs.names import Topic
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+MAXIMUM_TRANSACTION_TIMEOUT_S = 900  # the broker's transaction.max.timeout.ms default
+
+
+class SettingsError(Exception):
+    """A setting is missing or out of range; the message names each one and where it came from."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TopicNames(_Section):
+    """What each topic is called on this Kafka."""
+
+    transactions: str = Topic.TRANSACTIONS
+    account_events: str = Topic.ACCOUNT_EVENTS
+    labels: str = Topic.LABELS
+    control: str = Topic.CONTROL
+    decisions: str = Topic.DECISIONS
+    alerts: str = Topic.ALERTS
+    dead_letters: str = Topic.DEAD_LETTERS
+    metrics: str = Topic.METRICS
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is, and how topics are made when they are missing."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    topics: TopicNames = TopicNames()
+    consumer_group: str = "stream-sentinel"
+    partitions: Positive = 12
+    replication_factor: Positive = Field(default=1, description="3 outside one machine")
+    min_insync_replicas: Positive = Field(default=1, description="2 outside one machine")
+    retention_ms: int = Field(default=7 * 86_400_000, ge=-1, description="milliseconds; -1 keeps for ever")
+    compression: Literal["lz4", "zstd", "snappy", "gzip", "none"] = "lz4"
+    max_record_bytes: Positive = Field(default=16 * 1024 * 1024, description="largest record any topic accepts, bytes")
+    properties: dict[str, str] = Field(default={}, description="passed to every Kafka client as they are (TLS, SASL)")
+
+
+class EventTimeSettings(_Section):
+    """What late means."""
+
+    out_of_orderness_s: float = Field(default=5.0, ge=0, description="disorder that is not yet called late, seconds")
+    allowed_lateness_s: float = Field(default=3600.0, ge=0, description="later than this no longer corrects the state")
+    idle_partition_s: float = Field(default=30.0, gt=0, description="a silent partition stops holding the clock back")
+    maximum_ahead_s: float = Field(default=86_400.0, gt=0, description="further ahead of the wall clock is refused")
+
+
+class DecisionSettings(_Section):
+    """Score bands of the decision (shares of 1)."""
+
+    block: Share = 0.9
+    challenge: Share = 0.7
+    monitor: Share = 0.5
+    alert: Share = 0.7
+    sampled_features: Share = Field(default=0.0, description="share of decisions that carry their features")
+
+    @model_validator(mode="after")
+    def _bands_rise(self) -> Self:
+        if not self.monitor <= self.challenge <= self.block:
+            raise ValueError("bands must rise: monitor <= challenge <= block")
+        return self
+
+
+class JobSettings(_Section):
+    """How the job runs."""
+
+    name: str = "stream-sentinel"
+    parallelism: Positive = 2
+    shards: Positive = Field(default=4, description="slices of the key space; fixed once there is state")
+    gather_ms: Positive = Field(default=50, description="how long a batch gathers, milliseconds")
+    max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
+    cached_profiles: Positive = Field(default=200_000, description="decoded profiles kept by each stage instance")
+    checkpoint_interval_ms: Positive = Field(default=5_000, description="also how long an alert may wait, milliseconds")
+    decisions_exactly_once: bool = Field(default=False, description="decisions then wait for the checkpoint, too")
+    transaction_timeout_s: Annotated[int, Field(ge=10, le=MAXIMUM_TRANSACTION_TIMEOUT_S)] = 600
+    start_from: Literal["earliest", "latest", "group"] = Field(
+        default="group", description="group: committed offsets, and earliest where there are none"
+    )
+
+
+class FlinkSettings(_Section):
+    """Where the Flink cluster is."""
+
+    rest_url: str = "http://127.0.0.1:8081"
+    home: Path | None = Field(default=None, description="FLINK_HOME; empty: the one inside the apache-flink package")
+    savepoint_dir: str = Field(default="", description="where savepoints go; empty: inside the local stack's folder")
+
+
+class StackSettings(_Section):
+    """The local stack that ``sentinel up`` starts: one machine, loopback only."""
+
+    folder: Path = Path(".run/stack")
+    kafka_port: Port = 9092
+    kafka_controller_port: Port = 9093
+    redis_port: Port = 6379
+    flink_rest_port: Port = 8081
+    task_managers: Positive = 2
+    task_manager_memory_mb: Positive = 1728
+    job_manager_memory_mb: Positive = 1024
+    kafka_heap_mb: Positive = 768
+
+
+class Settings(BaseSettings):
+    """All of them; ``load_settings`` is the way to get one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SENTINEL_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    flink: FlinkSettings = FlinkSettings()
+    job: JobSettings = JobSettings()
+    event_time: EventTimeSettings = EventTimeSettings()
+    decision: DecisionSettings = DecisionSettings()
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    stack: StackSettings = StackSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls, settings_file()))
+
+
+def settings_file() -> Path | None:
+    """The YAML file in force, or None when there is none."""
+    named = os.environ.get("SENTINEL_SETTINGS")
+    if named:
+        return Path(named)
+    default = Path("sentinel.yaml")
+    return default if default.exists() else None
+
+
+def load_settings() -> Settings:
+    """Read and check all settings.
+
+    Raises:
+        SettingsError: naming every bad value at once, so that one run shows all that has to be mended.
+    """
+    file = settings_file()
+    if file is not None and not file.exists():
+        raise SettingsError(f"SENTINEL_SETTINGS names {file}, which does not exist")
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()]
+        raise SettingsError("settings are wrong:\n" + "\n".join(lines)) from None

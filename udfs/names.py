@@ -1,0 +1,45 @@
+"""Every name that outlives a process: promises to savepoints, to consumers and to stored state.
+
+Changing a value here is a migration. An operator uid or a state name that changes loses that operator's state at the
+next restore; a reason code or a topic that changes breaks whoever reads it. Add names freely, change none.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """Kafka topics, by their default names (``kafka.topics`` in the settings renames them)."""
+
+    TRANSACTIONS = "transactions"
+    ACCOUNT_EVENTS = "account-events"
+    LABELS = "labels"
+    CONTROL = "control"
+    DECISIONS = "decisions"
+    ALERTS = "alerts"
+    DEAD_LETTERS = "dead-letters"
+    METRICS = "metrics"
+
+
+class Refused(StrEnum):
+    """Why a record went to ``dead-letters``: the ``reason`` header there."""
+
+    EMPTY = "empty"
+    OVERSIZED = "oversized"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    AMOUNT_NEGATIVE = "amount_negative"
+    AMOUNT_ABSURD = "amount_absurd"
+    TIME_UNREADABLE = "time_unreadable"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    TIME_IN_FUTURE = "time_in_future"
+    PLACE_OUT_OF_RANGE = "place_out_of_range"
+    IDENTIFIER_INVALID = "identifier_invalid"
+    KEY_MISMATCH = "key_mismatch"
+    UNKNOWN_KIND = "unknown_kind"
+    CONTROL_INVALID = "control_invalid"
+    CONTROL_STALE = "control_stale"
