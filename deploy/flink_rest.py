@@ -1,0 +1,219 @@
+"""Flink's REST API, as much of it as is needed, with types.
+
+PyFlink's own JobClient cannot stop a job with a savepoint; REST can, and it is the same on every cluster.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import requests
+
+from deploy.errors import OperationError
+
+TIMEOUT_S = 10.0
+POLL_S = 0.25
+Answer = dict[str, Any]  # decoded JSON; each method picks from it and returns types
+ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+
+class FlinkUnreachableError(OperationError):
+    """Nothing that speaks Flink's REST answers at the address."""
+
+
+class JobNotFoundError(OperationError):
+    """The cluster runs no such job."""
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """One box of the job's picture."""
+
+    name: str
+    status: str
+    parallelism: int
+    tasks: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the cluster tells it; times in epoch milliseconds, durations in milliseconds."""
+
+    id: str
+    name: str
+    state: str
+    started_at: int
+    duration: int
+    vertices: tuple[Vertex, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def all_running(self) -> bool:
+        """Whether every task of every operator runs (the job says RUNNING long before)."""
+        return bool(self.vertices) and all(
+            vertex.tasks.get("RUNNING", 0) + vertex.tasks.get("FINISHED", 0) == vertex.parallelism
+            for vertex in self.vertices
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """How checkpointing goes: counts, and the last that was completed."""
+
+    completed: int
+    failed: int
+    restored: int
+    last_duration_ms: int | None
+    last_size_bytes: int | None
+    last_path: str | None
+
+
+class FlinkRest:
+    """One cluster's REST API.
+
+    Every method raises ``FlinkUnreachableError`` when nothing answers and ``OperationError`` with Flink's own words when it
+    refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def task_managers(self) -> list[str]:
+        """Resource ids of the TaskManagers that have registered."""
+        return [each["id"] for each in self._call("GET", "/taskmanagers")["taskmanagers"]]
+
+    def free_slots(self) -> int:
+        """Slots that no job has taken."""
+        return int(self._call("GET", "/overview")["slots-available"])
+
+    def jobs(self) -> list[Job]:
+        """Every job the cluster remembers, the latest start first; without vertices."""
+        found = [_job(each) for each in self._call("GET", "/jobs/overview")["jobs"]]
+        return sorted(found, key=lambda job: job.started_at, reverse=True)
+
+    def running(self, name: str) -> Job:
+        """The job of this name that has not ended.
+
+        Raises:
+            JobNotFoundError: when there is none.
+        """
+        for job in self.jobs():
+            if job.name == name and not job.ended:
+                return self.job(job.id)
+        raise JobNotFoundError(f"no job called {name!r} runs on {self.url}: start it with `sentinel submit`")
+
+    def job(self, job_id: str) -> Job:
+        """One job with its vertices."""
+        return _job(self._call("GET", f"/jobs/{job_id}"))
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """Checkpoint counts and the last completed one."""
+        found = self._call("GET", f"/jobs/{job_id}/checkpoints")
+        last = found["latest"]["completed"] or {}
+        counts = found["counts"]
+        return Checkpoints(
+            completed=counts["completed"],
+            failed=counts["failed"],
+            restored=counts["restored"],
+            last_duration_ms=last.get("end_to_end_duration"),
+            last_size_bytes=last.get("checkpointed_size"),
+            last_path=last.get("external_path"),
+        )
+
+    def root_exception(self, job_id: str) -> str | None:
+        """The first line of what last made the job fail, or None."""
+        entries = self._call("GET", f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
+        return str(entries[0]["stacktrace"]).strip() if entries else None
+
+    def savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
+        """Take a savepoint and let the job run on; returns its path."""
+        body = {"target-directory": target, "cancel-job": False}
+        return self._await_savepoint(job_id, self._call("POST", f"/jobs/{job_id}/savepoints", body), timeout_s)
+
+    def stop_with_savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
+        """Stop the sources, take a savepoint, end the job; returns the savepoint's path.
+
+        Without drain: windows that are open stay open in the savepoint, as a restart wants it.
+        """
+        body = {"targetDirectory": target, "drain": False}
+        return self._await_savepoint(job_id, self._call("POST", f"/jobs/{job_id}/stop", body), timeout_s)
+
+    def cancel(self, job_id: str, timeout_s: float) -> None:
+        """End the job now, without a savepoint, and wait until it has ended."""
+        self._call("PATCH", f"/jobs/{job_id}?mode=cancel")
+        self.await_ended(job_id, timeout_s)
+
+    def await_ended(self, job_id: str, timeout_s: float) -> Job:
+        """Wait until the job has ended, in whatever way."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            job = self.job(job_id)
+            if job.ended:
+                return job
+            if time.monotonic() > deadline:
+                raise OperationError(f"job {job_id} is still {job.state} after {timeout_s:.0f} s")
+            time.sleep(POLL_S)
+
+    def _await_savepoint(self, job_id: str, trigger: Answer, timeout_s: float) -> str:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            answer = self._call("GET", f"/jobs/{job_id}/savepoints/{trigger['request-id']}")
+            if answer["status"]["id"] == "COMPLETED":
+                operation = answer["operation"]
+                if "failure-cause" in operation:
+                    raise OperationError(f"the savepoint failed: {_cause(operation['failure-cause'])}")
+                return str(operation["location"])
+            time.sleep(POLL_S)
+        raise OperationError(f"the savepoint of job {job_id} was not finished after {timeout_s:.0f} s")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        try:
+            response = requests.request(method, self.url + path, json=body, timeout=TIMEOUT_S)
+        except requests.RequestException:
+            raise FlinkUnreachableError(
+                f"no Flink answers at {self.url}: start the local stack with `sentinel up`, or correct flink.rest_url"
+            ) from None
+        if response.status_code == HTTPStatus.NOT_FOUND and path.startswith("/jobs/"):
+            raise JobNotFoundError(f"the cluster at {self.url} knows no job {path.split('/')[2]}")
+        if not response.ok:
+            raise OperationError(f"Flink refused {method} {path}: {_refusal(response)}")
+        answer: Answer = response.json() if response.content else {}
+        return answer
+
+
+def _job(found: Answer) -> Job:
+    vertices = tuple(
+        Vertex(name=each["name"], status=each["status"], parallelism=each["parallelism"], tasks=each["tasks"])
+        for each in found.get("vertices", ())
+    )
+    return Job(
+        id=found["jid"],
+        name=found["name"],
+        state=found["state"],
+        started_at=found["start-time"],
+        duration=found["duration"],
+        vertices=vertices,
+    )
+
+
+def _refusal(response: requests.Response) -> str:
+    """The shortest of Flink's words that say why: it answers with whole stack traces."""
+    try:
+        errors = response.json()["errors"]
+    except (ValueError, KeyError):
+        return f"HTTP {response.status_code}"
+    lines = [line.strip() for error in errors for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return (causes or lines or [f"HTTP {response.status_code}"])[-1]
+
+
+def _cause(failure: Answer) -> str:
+    lines = str(failure.get("stack-trace", failure.get("class", "unknown"))).splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
+    return (causes or lines)[-1 if causes else 0]

@@ -1,0 +1,90 @@
+"""A real Flink standalone cluster: one JobManager and TaskManagers of one slot, each a process of its own.
+
+Flink's scripts are run in the foreground: they end in ``exec java``, so the pid we hold is the JVM's, and a test can
+kill exactly one TaskManager and start another.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from deploy.flink_rest import FlinkRest, FlinkUnreachableError
+from deploy.stack import flink_configuration
+from deploy.stack.part import Part
+from deploy.stack.processes import Component
+from flink_jobs.settings import Settings
+
+READY_WITHIN_S = 90.0
+
+
+def parts(settings: Settings, folder: Path) -> list[Part]:
+    """The JobManager, then the TaskManagers."""
+    numbers = range(1, settings.stack.task_managers + 1)
+    return [job_manager(settings, folder), *(task_manager(settings, folder, number) for number in numbers)]
+
+
+def job_manager(settings: Settings, folder: Path) -> Part:
+    """The JobManager, which also serves REST and the web UI."""
+    port = settings.stack.flink_rest_port
+    component = _component("jobmanager", "standalonesession", folder)
+
+    def launch() -> None:
+        flink_configuration.lay_out(settings, folder)
+        _launch(settings, component, "jobmanager.sh")
+
+    return Part(
+        component=component,
+        claims=((port, "stack.flink_rest_port"),),
+        launch=launch,
+        ready=lambda: _task_manager_ids(settings) is not None,
+        ready_within_s=READY_WITHIN_S,
+    )
+
+
+def task_manager(settings: Settings, folder: Path, number: int) -> Part:
+    """One TaskManager; its name is its resource id in Flink's web UI as well."""
+    name = f"taskmanager-{number}"
+    component = _component(name, "taskexecutor", folder)
+    return Part(
+        component=component,
+        claims=(),  # it takes whatever ports are free
+        launch=lambda: _launch(settings, component, "taskmanager.sh", f"-Dtaskmanager.resource-id={name}"),
+        ready=lambda: name in (_task_manager_ids(settings) or ()),
+        ready_within_s=READY_WITHIN_S,
+    )
+
+
+def environment(settings: Settings, folder: Path) -> dict[str, str]:
+    """What Flink's scripts must be told to use this stack's folders and not the package's."""
+    home = flink_configuration.home(settings)
+    return os.environ | {
+        "FLINK_HOME": str(home),
+        "FLINK_CONF_DIR": str(folder / "flink" / "conf"),
+        "FLINK_LIB_DIR": str(folder / "flink" / "lib"),
+        "FLINK_OPT_DIR": str(home / "opt"),
+        "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        "FLINK_LOG_DIR": str(folder / "logs"),
+        "FLINK_PID_DIR": str(folder / "pids" / "flink"),
+        "FLINK_IDENT_STRING": "sentinel",
+    }
+
+
+def _component(name: str, service: str, folder: Path) -> Component:
+    # Flink's script names its log flink-<ident>-<service>-<index>-<HOSTNAME>.log; the web UI shows the .out beside it.
+    return Component(name, folder, folder / "logs" / f"flink-sentinel-{service}-0-{name}.out")
+
+
+def _launch(settings: Settings, component: Component, script: str, *arguments: str) -> None:
+    folder = component.folder
+    own = {"HOSTNAME": component.name, "FLINK_PID_DIR": str(folder / "pids" / component.name)}
+    command = [str(flink_configuration.home(settings) / "bin" / script), "start-foreground", *arguments]
+    component.start(command, environment(settings, folder) | own, folder)
+
+
+def _task_manager_ids(settings: Settings) -> list[str] | None:
+    """The TaskManagers that have registered, or None while the JobManager does not answer."""
+    try:
+        return FlinkRest(f"http://127.0.0.1:{settings.stack.flink_rest_port}").task_managers()
+    except FlinkUnreachableError:
+        return None
