@@ -1,0 +1,44 @@
+"""The training command says what it did, or in one sentence why it could not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from models import artefact
+from models.train import main
+from tests import feature_tables
+
+command = typer.Typer()
+command.command()(main)
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    return feature_tables.write(tmp_path)
+
+
+def test_it_writes_a_model_and_sums_it_up(features: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(features), "--out", str(tmp_path / "model"), "--trees", "5"])
+    assert result.exit_code == 0, result.output
+    version = artefact.load(tmp_path / "model", feature_tables.NAMES, feature_tables.FEATURE_HASH).metadata.version
+    assert version in result.output
+    assert "1,800 to fit, 600 to calibrate, 600 to measure" in result.output
+
+
+def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path / "none.parquet"), "--out", str(tmp_path / "model")])
+    assert result.exit_code == 1
+    assert result.output.strip() == f"error: {tmp_path}/none.parquet does not exist: name a Parquet file of features"
+
+
+def test_a_file_that_is_no_parquet_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "features.parquet"
+    file.write_text("amount,label\n1,0\n")
+    result = CliRunner().invoke(command, [str(file), "--out", str(tmp_path / "model")])
+    assert result.exit_code == 1
+    assert "cannot be read as Parquet" in result.output
+    assert len(result.output.strip().splitlines()) == 1

@@ -1,0 +1,130 @@
+"""A model is trained from the past only, and the same past gives the same model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import table, training
+from models.artefact import Artefact
+from models.scorer import Scorer
+from models.table import TableError
+from tests import feature_tables
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def trained_from(file: Path, seed: int = 0) -> Artefact:
+    return training.train(table.read(file), seed, NOW, trees=20)
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    return feature_tables.write(tmp_path)
+
+
+def test_fraud_it_was_shown_scores_above_ordinary_payments(features: Path) -> None:
+    model = trained_from(features)
+    ordinary, attack = [20.0, 1.0, 0.0, 12.0], [200.0, 6.0, 4.0, 12.0]  # amount, count in 5 min, z-score, hour
+    low, high = Scorer(model).score(np.array([ordinary, attack]))
+    assert low < 0.1 < 0.5 < high
+    assert model.metadata.metrics.auc > 0.85
+
+
+def test_the_same_table_and_seed_give_the_same_model(features: Path) -> None:
+    first, second = trained_from(features), trained_from(features)
+    assert first == second
+    assert first.metadata.version == second.metadata.version
+
+
+def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    in_order = trained_from(feature_tables.write(tmp_path, data))
+    shuffled = np.random.default_rng(7).permutation(len(data["label"]))
+    out_of_order = trained_from(feature_tables.write(tmp_path, {name: data[name][shuffled] for name in data}))
+    assert in_order == out_of_order
+
+
+def test_one_other_verdict_is_another_data_hash(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    before = table.read(feature_tables.write(tmp_path, data)).content_hash()
+    data["label"][17] = ~data["label"][17]
+    assert table.read(feature_tables.write(tmp_path, data)).content_hash() != before
+
+
+def test_the_future_teaches_the_model_nothing(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    before = trained_from(feature_tables.write(tmp_path, data))
+    last_fifth = slice(int(len(data["label"]) * 0.8), None)
+    data["amount"][last_fifth] *= 1000
+    data["label"][last_fifth] = ~data["label"][last_fifth]
+    after = trained_from(feature_tables.write(tmp_path, data))
+    assert after.metadata.version == before.metadata.version
+    assert after.metadata.metrics.auc < 0.5 < before.metadata.metrics.auc
+
+
+def test_payments_of_one_millisecond_stay_on_one_side_of_a_cut(tmp_path: Path) -> None:
+    data = feature_tables.columns(1000)
+    data["event_time"][550:650] = data["event_time"][550]
+    rows = trained_from(feature_tables.write(tmp_path, data)).metadata.rows
+    assert (rows.fit, rows.calibration, rows.test) == (550, 250, 200)
+
+
+def test_calibration_brings_the_brier_score_down_when_frauds_were_oversampled(tmp_path: Path) -> None:
+    data = feature_tables.columns(6000)
+    genuine = np.flatnonzero(~data["label"][:3600])
+    keep = np.delete(np.arange(6000), genuine[::2])  # the fitted past shows twice the fraud that there is
+    measured = trained_from(feature_tables.write(tmp_path, {n: c[keep] for n, c in data.items()})).metadata.metrics
+    assert measured.brier_after_calibration < measured.brier_before_calibration
+
+
+def test_without_users_there_is_no_card_precision(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    del data["user_id"]
+    assert trained_from(feature_tables.write(tmp_path, data)).metadata.metrics.card_precision is None
+
+
+def test_a_past_without_fraud_teaches_nothing_and_is_refused(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    data["label"][:] = False
+    with pytest.raises(TableError, match="slice for fitting has 1800 payments with 0 frauds"):
+        trained_from(feature_tables.write(tmp_path, data))
+
+
+def test_an_empty_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="0 payments"):
+        trained_from(
+            feature_tables.write(tmp_path, {name: column[:0] for name, column in feature_tables.columns().items()})
+        )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda data: data.pop("hour"), "lacks the column 'hour'"),
+        (lambda data: data.pop("label"), "lacks the column 'label'"),
+        (lambda data: data.update(hour=np.array(["noon"] * 3000)), "'hour' holds string, not numbers"),
+        (lambda data: data.update(label=np.arange(3000)), "must be true or false"),
+        (lambda data: data.update(event_time=np.full(3000, 1.5)), "must be epoch milliseconds"),
+    ],
+)
+def test_a_table_that_is_not_what_it_should_be_is_named(tmp_path: Path, spoil, said: str) -> None:
+    data = feature_tables.columns()
+    spoil(data)
+    with pytest.raises(TableError, match=said):
+        table.read(feature_tables.write(tmp_path, data))
+
+
+def test_a_table_that_does_not_declare_its_features_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="feature table builder"):
+        table.read(feature_tables.write(tmp_path, metadata={}))
+
+
+def test_timestamps_are_read_as_milliseconds(tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    milliseconds = data["event_time"]
+    data["event_time"] = milliseconds.astype("datetime64[ms]").astype("datetime64[ns]")
+    assert (table.read(feature_tables.write(tmp_path, data)).event_time == milliseconds).all()
