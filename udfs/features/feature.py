@@ -1,0 +1,114 @@
+"""What a feature is, and how its name is made from what it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Aggregate = Literal["count", "sum", "mean", "max", "min", "std", "distinct", "rate", "share"]
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+
+def window_name(length_ms: int) -> str:
+    """How a window is spelled in a name: ``5m``, ``1h``, ``24h``, ``7d``.
+
+    Raises:
+        ValueError: if the length is not a whole number of minutes.
+    """
+    if length_ms <= 0 or length_ms % MINUTE_MS:
+        raise ValueError(f"a window is a whole number of minutes, not {length_ms} ms")
+    if length_ms % DAY_MS == 0 and length_ms > DAY_MS:
+        return f"{length_ms // DAY_MS}d"
+    if length_ms % HOUR_MS == 0:
+        return f"{length_ms // HOUR_MS}h"
+    return f"{length_ms // MINUTE_MS}m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One column of the feature matrix.
+
+    Attributes:
+        entity: whose memory it needs (``user``, ``merchant``); empty when the transaction alone says it.
+        what: what is looked at.
+        aggregate: what is made of it; empty when it is taken as it is.
+        window_ms: length of the window (t - window, t]; 0 when there is none.
+        meaning: one sentence for an analyst.
+        unit: unit of the value.
+        low: smallest value, inclusive.
+        high: largest value, inclusive.
+        absent: when the value is NaN, in words; empty when it never is.
+    """
+
+    what: str
+    meaning: str
+    unit: str
+    entity: str = ""
+    aggregate: str = ""
+    window_ms: int = 0
+    low: float = 0.0
+    high: float = math.inf
+    absent: str = ""
+
+    @property
+    def name(self) -> str:
+        """``<entity>_<what>_<aggregate>_<window>``, without what does not apply."""
+        window = window_name(self.window_ms) if self.window_ms else ""
+        return "_".join(part for part in (self.entity, self.what, self.aggregate, window) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Velocity:
+    """One line of the declaration: an aggregate of what an entity did, over sliding windows of event time.
+
+    Attributes:
+        entity: the key whose events are counted.
+        what: ``transaction``, ``amount``, or the other key that is counted distinct (``merchant``, ``user``).
+        aggregate: what is made of the events in the window.
+        windows_ms: lengths of the windows, milliseconds.
+    """
+
+    entity: str
+    what: str
+    aggregate: Aggregate
+    windows_ms: tuple[int, ...]
+
+    def features(self) -> tuple[Feature, ...]:
+        """The declared columns, one a window."""
+        words, unit, high, absent = _WORDS[self.aggregate]
+        return tuple(
+            Feature(
+                entity=self.entity,
+                what=self.what,
+                aggregate=self.aggregate,
+                window_ms=window,
+                meaning=f"{words.format(what=self.what)} of the {self.entity}'s transactions in the last "
+                f"{window_name(window)}, this one included.",
+                unit=unit.format(what=self.what),
+                high=high,
+                absent=absent,
+            )
+            for window in self.windows_ms
+        )
+
+
+_WORDS: dict[Aggregate, tuple[str, str, float, str]] = {
+    "count": ("Number", "transactions", math.inf, ""),
+    "sum": ("Sum of the {what}s", "currency units", math.inf, ""),
+    "mean": ("Mean {what}", "currency units", math.inf, ""),
+    "max": ("Largest {what}", "currency units", math.inf, ""),
+    "min": ("Smallest {what}", "currency units", math.inf, ""),
+    "std": (
+        "Sample standard deviation of the {what}s",
+        "currency units",
+        math.inf,
+        "fewer than two transactions in the window",
+    ),
+    "distinct": ("Number of different {what}s", "{what}s", math.inf, ""),
+    "rate": ("Sum of the {what}s, per hour of window,", "currency units an hour", math.inf, ""),
+    "share": ("Share {what}", "share", 1.0, ""),
+}
