@@ -77,8 +77,8 @@ class Checkpoints:
 class FlinkRest:
     """One cluster's REST API.
 
-    Every method raises ``FlinkUnreachableError`` when nothing answers and ``OperationError`` with Flink's own words when it
-    refuses.
+    Every method raises ``FlinkUnreachableError`` when nothing answers, and ``OperationError`` with Flink's own words
+    when it refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -126,10 +126,10 @@ class FlinkRest:
             last_path=last.get("external_path"),
         )
 
-    def root_exception(self, job_id: str) -> str | None:
-        """The first line of what last made the job fail, or None."""
+    def failures(self, job_id: str) -> list[str]:
+        """What made the job fail so far, the last failure first: for each the cause at the root, one line."""
         entries = self._call("GET", f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
-        return str(entries[0]["stacktrace"]).strip() if entries else None
+        return [_root_cause(each["stacktrace"]) for each in entries]
 
     def savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
         """Take a savepoint and let the job run on; returns its path."""
@@ -167,7 +167,9 @@ class FlinkRest:
             if answer["status"]["id"] == "COMPLETED":
                 operation = answer["operation"]
                 if "failure-cause" in operation:
-                    raise OperationError(f"the savepoint failed: {_cause(operation['failure-cause'])}")
+                    raise OperationError(
+                        f"the savepoint failed: {_root_cause(operation['failure-cause']['stack-trace'])}"
+                    )
                 return str(operation["location"])
             time.sleep(POLL_S)
         raise OperationError(f"the savepoint of job {job_id} was not finished after {timeout_s:.0f} s")
@@ -203,17 +205,14 @@ def _job(found: Answer) -> Job:
 
 
 def _refusal(response: requests.Response) -> str:
-    """The shortest of Flink's words that say why: it answers with whole stack traces."""
     try:
-        errors = response.json()["errors"]
+        return _root_cause("\n".join(response.json()["errors"]))
     except (ValueError, KeyError):
         return f"HTTP {response.status_code}"
-    lines = [line.strip() for error in errors for line in str(error).splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith("Caused by:")]
-    return (causes or lines or [f"HTTP {response.status_code}"])[-1]
 
 
-def _cause(failure: Answer) -> str:
-    lines = str(failure.get("stack-trace", failure.get("class", "unknown"))).splitlines()
+def _root_cause(stack_trace: str) -> str:
+    """The line of a Java stack trace that says most: the last cause, else the first line."""
+    lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    return (causes or lines)[-1 if causes else 0]
+    return causes[-1] if causes else next(iter(lines), "it gives no reason")

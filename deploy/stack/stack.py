@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -87,6 +88,12 @@ class Stack:
     def task_manager(self, number: int) -> Part:
         """One TaskManager, counted from 1: to be killed and started again by those who test failures."""
         return flink.task_manager(self.settings, self.folder, number)
+
+    def task_managers_started_at(self) -> float:
+        """When the oldest running TaskManager began, seconds since the epoch; infinity when none runs."""
+        numbers = range(1, self.settings.stack.task_managers + 1)
+        running = (self.task_manager(number).component.process() for number in numbers)
+        return min((process.create_time() for process in running if process is not None), default=math.inf)
 
     def restart_task_managers(self) -> None:
         """Stop every TaskManager and start it afresh: new processes, newly imported code."""

@@ -1,0 +1,32 @@
+"""Where the commands write: answers to stdout, complaints to stderr; and how figures are spelled."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+console = Console(highlight=False)
+errors = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """One plain line."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it: ``0.8 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes in the largest unit that leaves a figure above one."""
+    for unit in ("bytes", "KB", "MB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GB"

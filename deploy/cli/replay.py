@@ -1,0 +1,5 @@
+"""``sentinel replay``."""
+
+
+def replay() -> None:
+    """Placeholder."""

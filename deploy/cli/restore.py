@@ -1,0 +1,28 @@
+"""``sentinel restore``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from deploy import savepoints, submission
+from deploy.cli.output import duration, say
+from flink_jobs.settings import load_settings
+
+LATEST = "latest"
+
+
+def restore(
+    path: Annotated[
+        str, typer.Argument(help="A savepoint or a retained checkpoint; `latest` is the last one taken.")
+    ] = LATEST,
+) -> None:
+    """Submit the job with the state of a savepoint and wait until all of it runs."""
+    settings = load_settings()
+    if path == LATEST:
+        path = savepoints.latest(settings).path
+    began = time.monotonic()
+    job = submission.submit(settings, savepoint=path, say=say)
+    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")

@@ -1,0 +1,29 @@
+"""``sentinel savepoint``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from deploy import savepoints
+from deploy.cli.output import duration, say
+from deploy.flink_rest import FlinkRest
+from flink_jobs.settings import load_settings
+
+
+def savepoint(
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds the savepoint may take.")] = 300.0,
+) -> None:
+    """Take a savepoint while the job runs on.
+
+    Restored later, it decides again what came after it; to restart without that, use `sentinel stop`.
+    """
+    settings = load_settings()
+    rest = FlinkRest(settings.flink.rest_url)
+    job = rest.running(settings.job.name)
+    began = time.monotonic()
+    path = rest.savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
+    savepoints.record(settings, path)
+    say(f"savepoint of {job.name} ({job.id}) taken in {duration(time.monotonic() - began)}: {path}")

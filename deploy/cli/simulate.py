@@ -1,0 +1,5 @@
+"""``sentinel simulate``."""
+
+
+def simulate() -> None:
+    """Placeholder."""

@@ -1,0 +1,67 @@
+"""``sentinel status``."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.table import Table
+
+from deploy.cli.output import console, duration, say, size
+from deploy.errors import OperationError
+from deploy.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.lag import lag
+from deploy.stack.stack import Stack
+from flink_jobs.settings import Settings, load_settings
+
+
+def status() -> None:
+    """Show the components, the job, its checkpoints, and how far it is behind."""
+    settings = load_settings()
+    console.print(_components(settings))
+    rest = FlinkRest(settings.flink.rest_url)
+    try:
+        console.print(_job(rest, rest.running(settings.job.name)))
+    except JobNotFoundError as error:
+        say(str(error))
+    except OperationError as error:
+        say(str(error))
+        return
+    console.print(_lag(settings))
+
+
+def _components(settings: Settings) -> Table:
+    table = Table("component", "state", "pid", "memory")
+    for part in Stack(settings).parts():
+        process = part.component.process()
+        if process is None:
+            table.add_row(part.component.name, "not running here", "", "")
+        else:
+            table.add_row(part.component.name, "up", str(process.pid), size(process.memory_info().rss))
+    return table
+
+
+def _job(rest: FlinkRest, job: Job) -> Table:
+    tasks: Counter[str] = Counter()
+    for vertex in job.vertices:
+        tasks.update(vertex.tasks)
+    checkpoints = rest.checkpoints(job.id)
+    failures = rest.failures(job.id)
+    table = Table(show_header=False)
+    table.add_row("job", f"{job.name} ({job.id})")
+    table.add_row("state", f"{job.state} for {duration(job.duration / 1000)}")
+    table.add_row("tasks", ", ".join(f"{count} {state.lower()}" for state, count in tasks.items() if count))
+    table.add_row("checkpoints", f"{checkpoints.completed} completed, {checkpoints.failed} failed")
+    if checkpoints.last_path is not None:
+        took, stored = checkpoints.last_duration_ms or 0, checkpoints.last_size_bytes or 0
+        table.add_row("last checkpoint", f"{took / 1000:.1f} s, {size(stored)}, {checkpoints.last_path}")
+    if failures:
+        table.add_row("failures", f"{len(failures)}, the last: {failures[0]}")
+    table.add_row("web UI", rest.url)
+    return table
+
+
+def _lag(settings: Settings) -> Table:
+    table = Table("input topic", "behind (records)")
+    for topic, behind in lag(settings).items():
+        table.add_row(topic, "nothing committed yet" if behind is None else f"{behind:,}")
+    return table

@@ -1,0 +1,27 @@
+"""``sentinel stop``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from deploy import savepoints
+from deploy.cli.output import duration, say
+from deploy.flink_rest import FlinkRest
+from flink_jobs.settings import load_settings
+
+
+def stop(
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds the savepoint may take.")] = 300.0,
+) -> None:
+    """End the job with a savepoint, from which `sentinel restore` goes on without losing or doubling an alert."""
+    settings = load_settings()
+    rest = FlinkRest(settings.flink.rest_url)
+    job = rest.running(settings.job.name)
+    began = time.monotonic()
+    path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
+    savepoints.record(settings, path)
+    rest.await_ended(job.id, timeout_s)
+    say(f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - began)}; savepoint: {path}")

@@ -1,0 +1,28 @@
+"""``sentinel submit``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import submission
+from deploy.cli.output import duration, say
+from flink_jobs.settings import load_settings
+
+
+def submit(
+    job_file: Annotated[
+        Path, typer.Option("--job-file", help="The program that builds the job.")
+    ] = submission.JOB_FILE,
+) -> None:
+    """Submit the job with empty state and wait until all of it runs.
+
+    To go on from a savepoint: `sentinel restore`.
+    """
+    settings = load_settings()
+    began = time.monotonic()
+    job = submission.submit(settings, say=say, job_file=job_file)
+    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}; web UI: {settings.flink.rest_url}")

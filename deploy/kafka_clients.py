@@ -1,0 +1,122 @@
+"""Kafka clients of the command line: configured from the settings, bounded in time, quiet while they wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TopicPartition as Partition
+from confluent_kafka.admin import AdminClient
+
+from deploy.errors import OperationError
+from flink_jobs.settings import Settings
+
+TIMEOUT_S = 10.0
+POLL_S = 0.5
+
+
+def client_properties(settings: Settings) -> dict[str, Any]:
+    """What every client is given."""
+    return {
+        "bootstrap.servers": settings.kafka.bootstrap_servers,
+        # librdkafka writes each refused connection to stderr; what matters comes as an exception.
+        "log_level": 0,
+        **settings.kafka.properties,
+    }
+
+
+def admin(settings: Settings) -> AdminClient:
+    """An admin client to a broker that answers.
+
+    Raises:
+        OperationError: when none does.
+    """
+    client = AdminClient(client_properties(settings))
+    try:
+        client.list_topics(timeout=TIMEOUT_S)
+    except KafkaException:
+        raise OperationError(
+            f"no Kafka answers at {settings.kafka.bootstrap_servers}: "
+            "start the local stack with `sentinel up`, or correct kafka.bootstrap_servers"
+        ) from None
+    return client
+
+
+def producer(settings: Settings) -> Producer:
+    """A producer that loses and doubles nothing by itself."""
+    properties = {
+        "enable.idempotence": True,
+        "compression.type": settings.kafka.compression,
+        "message.max.bytes": settings.kafka.max_record_bytes,
+        "linger.ms": 5,
+    }
+    return Producer(client_properties(settings) | properties)
+
+
+def partitions(settings: Settings, topic: str) -> list[int]:
+    """The partition numbers of a topic.
+
+    Raises:
+        OperationError: when the topic does not exist.
+    """
+    found = admin(settings).list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+    if found.error is not None:
+        raise OperationError(f"topic {topic} does not exist: create the topics with `sentinel topics`")
+    return sorted(found.partitions)
+
+
+def follow(
+    settings: Settings, topic: str, *, from_beginning: bool, until: Callable[[], bool] = lambda: False
+) -> Iterator[Message | None]:
+    """Committed records of a topic as they come, all partitions; None whenever half a second brought nothing.
+
+    Belongs to no consumer group and commits nothing: anybody may look without disturbing anybody.
+    """
+    start = OFFSET_BEGINNING if from_beginning else OFFSET_END
+    with _reader(settings) as consumer:
+        consumer.assign([Partition(topic, number, start) for number in partitions(settings, topic)])
+        while not until():
+            yield _checked(consumer.poll(POLL_S))
+
+
+def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterator[Message]:
+    """Every committed record that the topic holds now, then an end.
+
+    Raises:
+        OperationError: when the end is not reached in time.
+    """
+    with _reader(settings, **{"enable.partition.eof": True}) as consumer:
+        numbers = partitions(settings, topic)
+        consumer.assign([Partition(topic, number, OFFSET_BEGINNING) for number in numbers])
+        at_end: set[int] = set()
+        deadline = time.monotonic() + timeout_s
+        while len(at_end) < len(numbers):
+            message = consumer.poll(POLL_S)
+            error = message.error() if message is not None else None
+            if message is not None and error is not None and error.code() == KafkaError._PARTITION_EOF:
+                at_end.add(message.partition())
+            elif (record := _checked(message)) is not None:
+                yield record
+            if time.monotonic() > deadline:
+                raise OperationError(f"topic {topic} could not be read to its end in {timeout_s:.0f} s")
+
+
+def _reader(settings: Settings, **more: object) -> Consumer:
+    properties = {
+        "group.id": f"{settings.kafka.consumer_group}-looking-on",
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "fetch.message.max.bytes": settings.kafka.max_record_bytes,
+    }
+    return Consumer(client_properties(settings) | properties | more)
+
+
+def _checked(message: Message | None) -> Message | None:
+    if message is None:
+        return None
+    error = message.error()
+    if error is not None:
+        raise OperationError(f"Kafka: {error.str()}")
+    return message

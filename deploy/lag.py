@@ -1,0 +1,41 @@
+"""How far the job is behind its input, as its committed offsets tell."""
+
+from __future__ import annotations
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import TopicPartition as Partition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from deploy import kafka_clients
+from flink_jobs.settings import Settings
+
+
+def lag(settings: Settings) -> dict[str, int | None]:
+    """Records of each input topic that no checkpoint has covered; None when the job has committed nothing there.
+
+    Offsets are committed with each checkpoint, so a job that keeps up shows one checkpoint interval of lag.
+    """
+    client = kafka_clients.admin(settings)
+    names = settings.kafka.topics
+    committed = _committed(client, settings.kafka.consumer_group)
+    return {
+        topic: _behind(client, topic, committed) for topic in (names.transactions, names.account_events, names.labels)
+    }
+
+
+def _committed(client: AdminClient, group: str) -> dict[tuple[str, int], int]:
+    request = [ConsumerGroupTopicPartitions(group)]
+    try:
+        answer = client.list_consumer_group_offsets(request)[group].result(timeout=kafka_clients.TIMEOUT_S)
+    except KafkaException:
+        return {}  # a group that has never committed is unknown to the broker
+    return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}
+
+
+def _behind(client: AdminClient, topic: str, committed: dict[tuple[str, int], int]) -> int | None:
+    ours = {partition: offset for (name, partition), offset in committed.items() if name == topic}
+    if not ours:
+        return None
+    request = {Partition(topic, partition): OffsetSpec.latest() for partition in ours}
+    ends = client.list_offsets(request, request_timeout=kafka_clients.TIMEOUT_S)
+    return sum(max(0, future.result().offset - ours[where.partition]) for where, future in ends.items())

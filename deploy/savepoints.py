@@ -1,0 +1,54 @@
+"""Which savepoints were taken: a line each in a file, so that `restore` needs no path."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from urllib.parse import urlparse
+
+import msgspec
+
+from deploy.errors import OperationError
+from deploy.paths import under_root
+from flink_jobs.settings import Settings
+
+
+class Savepoint(msgspec.Struct, frozen=True):
+    """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch)."""
+
+    path: str
+    job: str
+    taken_at: float
+
+
+def record(settings: Settings, path: str) -> None:
+    """Remember a savepoint that has just been taken."""
+    file = _file(settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as lines:
+        lines.write(msgspec.json.encode(Savepoint(path, settings.job.name, time.time())) + b"\n")
+
+
+def latest(settings: Settings) -> Savepoint:
+    """Find the last savepoint of this job that is still there.
+
+    Raises:
+        OperationError: when there is none.
+    """
+    file = _file(settings)
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    taken = [msgspec.json.decode(line, type=Savepoint) for line in lines]
+    for savepoint in reversed(taken):
+        if savepoint.job == settings.job.name and _may_exist(savepoint.path):
+            return savepoint
+    raise OperationError(f"no savepoint of {settings.job.name} is on record: give its path, or start with `submit`")
+
+
+def _may_exist(path: str) -> bool:
+    """Whether a savepoint is there, as far as this machine can tell: only local ones can be looked at."""
+    url = urlparse(path)
+    return url.scheme not in ("", "file") or Path(url.path).exists()
+
+
+def _file(settings: Settings) -> Path:
+    return under_root(settings.stack.folder) / "savepoints.jsonl"
