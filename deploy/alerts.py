@@ -21,9 +21,7 @@ def line(value: bytes) -> Text:
     text = Text()
     text.append(_clock(alert.get("event_time")), style="dim")
     text.append(f" {severity.upper():8} ", style=STYLES.get(severity, ""))
-    text.append(
-        f" {alert.get('score', 0.0):.2f} {alert.get('recommended_action', alert.get('action', '?')):9}", style="bold"
-    )
+    text.append(f" {alert.get('score', 0.0):.2f} {alert.get('recommended_action', '?'):9}", style="bold")
     text.append(f" {alert.get('user_id')} at {alert.get('merchant_id')}")
     text.append(f"  {', '.join(alert.get('reasons', ()))}", style="italic")
     text.append(f"  {alert.get('transaction_id')}", style="dim")

@@ -38,4 +38,5 @@ def _behind(client: AdminClient, topic: str, committed: dict[tuple[str, int], in
         return None
     request = {Partition(topic, partition): OffsetSpec.latest() for partition in ours}
     ends = client.list_offsets(request, request_timeout=kafka_clients.TIMEOUT_S)
-    return sum(max(0, future.result().offset - ours[where.partition]) for where, future in ends.items())
+    behind: list[int] = [future.result().offset - ours[where.partition] for where, future in ends.items()]
+    return sum(max(0, each) for each in behind)

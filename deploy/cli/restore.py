@@ -16,7 +16,7 @@ LATEST = "latest"
 
 def restore(
     path: Annotated[
-        str, typer.Argument(help="A savepoint or a retained checkpoint; `latest` is the last one taken.")
+        str, typer.Argument(help="A savepoint, a retained checkpoint, or `latest`: the last taken.")
     ] = LATEST,
 ) -> None:
     """Submit the job with the state of a savepoint and wait until all of it runs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.output import console, duration, say, size
 from deploy.errors import OperationError
@@ -46,7 +46,7 @@ def _job(rest: FlinkRest, job: Job) -> Table:
         tasks.update(vertex.tasks)
     checkpoints = rest.checkpoints(job.id)
     failures = rest.failures(job.id)
-    table = Table(show_header=False)
+    table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False)
     table.add_row("job", f"{job.name} ({job.id})")
     table.add_row("state", f"{job.state} for {duration(job.duration / 1000)}")
     table.add_row("tasks", ", ".join(f"{count} {state.lower()}" for state, count in tasks.items() if count))

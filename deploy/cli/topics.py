@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy import topics as broker_topics
 from deploy.cli.output import console, size
@@ -27,11 +27,11 @@ def topics(
     found = broker_topics.ensure(settings, update=update)
     if keep_forever:
         broker_topics.keep_for_ever(settings)
-    table = Table("topic", "partitions", "replicas", "kept", "compression", "largest record", "")
+    table = Table(Column("topic", no_wrap=True), "partitions", "replicas", "kept", "codec", "records up to", "")
     for each in found:
         config = each.topic.config
         kept = "for ever" if keep_forever else _kept(config.get(broker_topics.RETENTION))
-        note = "created" if each.created else "; ".join(each.differences) or "as it should be"
+        note = "created" if each.created else "; ".join(each.differences) or "ok"
         table.add_row(
             each.topic.name,
             str(each.topic.partitions),

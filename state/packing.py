@@ -1,0 +1,123 @@
+"""Packed profiles: a version byte, then sections, each with its length in front.
+
+An older version is upgraded section by section, one version at a time; an unknown one is refused, since reading a
+profile wrongly is worse than stopping.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+Upgrade = Callable[[list[bytes]], list[bytes]]
+"""Turns the sections of version v into those of version v + 1."""
+
+_NARROW_SPAN = 2**32
+_INTEGERS = struct.Struct("<Bq")
+
+
+class ProfileVersionError(Exception):
+    """The stored profile was written by a version of this program that this one does not know."""
+
+
+class ProfileDamagedError(Exception):
+    """The stored bytes are not a whole profile."""
+
+
+def join_sections(sections: Sequence[bytes]) -> bytes:
+    """Sections (at most 255) in one, behind a table of their lengths."""
+    count = len(sections)
+    return b"".join((struct.pack(f"<B{count}I", count, *map(len, sections)), *sections))
+
+
+def split_sections(data: bytes) -> list[bytes]:
+    """What ``join_sections`` joined.
+
+    Raises:
+        ProfileDamagedError: if the bytes are cut short or run over.
+    """
+    count = data[0] if data else 0
+    offset = 1 + 4 * count
+    if len(data) < offset or sum(lengths := struct.unpack_from(f"<{count}I", data, 1)) != len(data) - offset:
+        raise ProfileDamagedError(f"{len(data)} bytes of a packed profile do not fit their own table of lengths")
+    ends = list(accumulate(lengths, initial=offset))
+    return [data[start:end] for start, end in pairwise(ends)]
+
+
+def seal(version: int, sections: Sequence[bytes]) -> bytes:
+    """Join sections behind a version byte."""
+    return bytes((version,)) + join_sections(sections)
+
+
+def open_sealed(data: bytes, kind: str, version: int, upgrades: Mapping[int, Upgrade]) -> list[bytes]:
+    """The sections of a packed profile, brought up to ``version``.
+
+    Args:
+        data: what ``seal`` made, by this version or an older one.
+        kind: what the profile is of, for the message (``user``).
+        version: the version wanted.
+        upgrades: by old version, the step to the next one.
+
+    Raises:
+        ProfileVersionError: if there is no way from the stored version to the one wanted.
+        ProfileDamagedError: if the bytes are cut short or run over.
+    """
+    if not data:
+        raise ProfileDamagedError(f"no bytes where a packed {kind} profile should be")
+    stored = data[0]
+    if stored > version or any(step not in upgrades for step in range(stored, version)):
+        raise ProfileVersionError(
+            f"the stored {kind} profile has version {stored}, this program reads {_readable(version, upgrades)}: "
+            "run the program that wrote it, or a newer one"
+        )
+    sections = split_sections(data[1:])
+    for step in range(stored, version):
+        sections = upgrades[step](sections)
+    return sections
+
+
+def _readable(version: int, upgrades: Mapping[int, Upgrade]) -> str:
+    oldest = version
+    while oldest - 1 in upgrades:
+        oldest -= 1
+    return f"version {version}" if oldest == version else f"versions {oldest} to {version}"
+
+
+def pack_integers(values: array[int]) -> bytes:
+    """Pack an ``array('q')``: four bytes a value while all lie within 2^32 of the smallest, else eight.
+
+    Times of a month in milliseconds and amounts of up to 429,496 units take four, which is what keeps a usual user
+    under 4 KB. 4 us for 90 values, where plain ``tobytes`` takes 0.1 us.
+    """
+    if not values:
+        return b""
+    wide = np.frombuffer(values, np.int64)
+    low = min(values)
+    if max(values) - low < _NARROW_SPAN:
+        return _INTEGERS.pack(4, low) + (wide - low).astype(np.uint32).tobytes()
+    return _INTEGERS.pack(8, 0) + values.tobytes()
+
+
+def unpack_integers(data: bytes) -> array[int]:
+    """What ``pack_integers`` packed, as an ``array('q')``."""
+    values = array("q")
+    if not data:
+        return values
+    width, low = _INTEGERS.unpack_from(data)
+    if width == 4:
+        narrow = np.frombuffer(data, np.uint32, offset=_INTEGERS.size)
+        values.frombytes((narrow.astype(np.int64) + low).tobytes())
+    else:
+        values.frombytes(data[_INTEGERS.size :])
+    return values
+
+
+def unpack_array(code: str, data: bytes) -> array[int]:
+    """The ``array`` of type ``code`` whose ``tobytes`` was ``data``."""
+    values: array[int] = array(code)
+    values.frombytes(data)
+    return values
