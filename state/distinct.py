@@ -1,15 +1,13 @@
-"""How many different keys were seen in any window that ends now: exact while few, a bounded sample beyond.
+"""How many different keys were seen since a moment, in bounded memory, for the older past of a hot key.
 
-Level 0 holds the last time of every key; the number of different keys since a moment is the number of last times after
-it. When more than ``capacity`` keys are held the oldest are dropped and a level 1 begins, which takes only every second
-key (by hash) and so reaches back twice as far; and so on. A window is answered by the lowest level that reaches over
-it, times 2^level.
+A key counts at the last time it was seen. Strata hold last times, the newest in stratum 0. A stratum that grows over
+``capacity`` hands the older half of its keys down, and stratum d takes only every 2^d-th key, chosen by hash; so each
+reaches back about twice as far as the one before. A stratum's keys stand for 2^d keys each.
 
-Error: none while level 0 reaches over the window, that is as long as it has fewer than 7/8 of ``capacity`` different
-keys. Beyond, the estimate is unbiased but for the choice of level, and its relative standard error is at most 1 / sqrt(7/16 * capacity): 9.4 % for
-256, 13.4 % for 128. Memory: ``capacity`` entries a level, half of them shared when packed.
-
-Source: Gibbons and Tirthapura, "Distributed streams algorithms for sliding windows" (2002).
+Error: none while no stratum was full. Beyond, the estimate is unbiased and its relative standard error at most
+0.9 / sqrt(capacity): 8 % for 128 keys, whatever the number of keys.
+Source: Gibbons and Tirthapura, "Distributed streams algorithms for sliding windows" (2002), with every key in one
+level only: fewer bytes, and the newest keys, which all windows share, stay exact.
 """
 
 from __future__ import annotations
@@ -19,125 +17,143 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
-from state.packing import pack_integers, unpack_array, unpack_integers
-
-_HEAD = struct.Struct("<II")
+from state.packing import join_sections, pack_integers, split_sections, unpack_array, unpack_integers
 
 ALWAYS = -(2**62)
 """A moment before all others, ms."""
 
+_SINCE = struct.Struct("<qI")
 
-class _Level:
-    """The last times of keys whose lowest bits are zero, complete for all after ``since`` (ms, exclusive)."""
 
-    __slots__ = ("last", "mask", "since", "times")
+class _Stratum:
+    """Keys whose ``depth`` lowest bits are zero, by last time; older than ``since`` (ms) belongs further down."""
+
+    __slots__ = ("last", "mask", "packed", "since", "times")
 
     def __init__(self, depth: int, since: int, last: dict[int, int]) -> None:
         self.mask = (1 << depth) - 1
         self.since = since
+        self.hold(last)
+
+    def hold(self, last: dict[int, int]) -> None:
+        """Replace what is held."""
         self.last = last
         self.times = sorted(last.values())
+        self.packed: bytes | None = None
 
-    def keep_after(self, moment: int) -> None:
-        """Drop what is not after ``moment``."""
-        self.last = {key: time for key, time in self.last.items() if time > moment}
-        del self.times[: bisect_right(self.times, moment)]
+    def pack(self) -> bytes:
+        """About 12 bytes a key; kept until the stratum changes."""
+        if self.packed is None:
+            keys = array("Q", self.last).tobytes()
+            times = pack_integers(array("q", self.last.values()))
+            self.packed = _SINCE.pack(self.since, len(self.last)) + keys + times
+        return self.packed
+
+    @classmethod
+    def unpack(cls, depth: int, data: bytes) -> _Stratum:
+        since, held = _SINCE.unpack_from(data)
+        times_at = _SINCE.size + 8 * held
+        keys = unpack_array("Q", data[_SINCE.size : times_at])
+        return cls(depth, since, dict(zip(keys, unpack_integers(data[times_at:]), strict=True)))
 
 
-class RecentDistinct:
-    """Different 64-bit keys by the time they were last seen.
+class OlderKeys:
+    """Keys by the time they were last seen.
 
     Args:
-        capacity: keys a level holds at most.
+        capacity: keys a stratum holds at most.
     """
 
-    __slots__ = ("capacity", "levels")
+    __slots__ = ("capacity", "strata")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.levels = [_Level(0, ALWAYS, {})]
+        self.strata = [_Stratum(0, ALWAYS, {})]
 
-    @classmethod
-    def of(cls, capacity: int, keys: Iterable[int], times: Iterable[int]) -> RecentDistinct:
-        """From at most ``capacity`` occurrences in order of time."""
-        made = cls(capacity)
-        made.levels[0] = _Level(0, ALWAYS, dict(zip(keys, times, strict=True)))
-        return made
+    def take(self, entries: Iterable[tuple[int, int]]) -> None:
+        """Take keys that are not held, with their last times, older or newer than what is held."""
+        for key, time in entries:
+            self._place(key, time)
+        self._bound()
 
-    def add(self, key: int, time: int) -> None:
-        """Note that ``key`` was seen; times may come in any order. O(log capacity), two levels on average at most."""
-        for level in self.levels:
-            if key & level.mask:
-                return
-            times = level.times
-            old = level.last.get(key)
-            if old is not None:
-                if old >= time:
-                    continue
-                del times[bisect_left(times, old)]
-            elif time <= level.since:
-                continue
-            level.last[key] = time
-            if not times or time >= times[-1]:
-                times.append(time)
-            else:
-                insort(times, time)
-        if len(self.levels[0].times) > self.capacity or len(self.levels) > 1:
-            self._bound()
+    def see(self, key: int, time: int) -> None:
+        """Note that ``key`` was seen, late."""
+        held = self._find(key)
+        if held is None or held.last[key] < time:
+            self.discard(key)
+            self.take(((key, time),))
+
+    def discard(self, key: int) -> None:
+        """Forget a key that is kept elsewhere from now on. O(log capacity)."""
+        stratum = self._find(key)
+        if stratum is not None:
+            times = stratum.times
+            del times[bisect_left(times, stratum.last.pop(key))]
+            stratum.packed = None
 
     def count(self, start: int) -> int:
-        """Different keys after ``start`` (ms): exact at level 0, an estimate beyond."""
-        depth = 0
-        for depth, level in enumerate(self.levels):
-            if start >= level.since:
+        """Different keys last seen after ``start`` (ms)."""
+        counted = 0
+        for depth, stratum in enumerate(self.strata):
+            older = bisect_right(stratum.times, start)
+            counted += (len(stratum.times) - older) << depth
+            if start >= stratum.since:
                 break
-        times = self.levels[depth].times
-        return (len(times) - bisect_right(times, start)) << depth
+        return counted
 
     def forget_until(self, moment: int) -> None:
-        """Drop what is not after ``moment``, and the levels that are then no longer needed."""
-        for depth, level in enumerate(self.levels):
-            level.keep_after(moment)
-            if level.since <= moment:
-                level.since = ALWAYS
-                del self.levels[depth + 1 :]
+        """Drop what is not after ``moment``, and the strata that are then no longer needed."""
+        for depth, stratum in enumerate(self.strata):
+            if stratum.times and stratum.times[0] <= moment:
+                stratum.hold({key: time for key, time in stratum.last.items() if time > moment})
+            if stratum.since <= moment:
+                stratum.since = ALWAYS
+                stratum.packed = None
+                del self.strata[depth + 1 :]
+                return
+
+    def _find(self, key: int) -> _Stratum | None:
+        # A key is sampled by half of the strata on average, so this looks into two.
+        for stratum in self.strata:
+            if key & stratum.mask:
+                return None
+            if key in stratum.last:
+                return stratum
+        return None
+
+    def _place(self, key: int, time: int) -> None:
+        for stratum in self.strata:
+            if key & stratum.mask:
+                return
+            if time > stratum.since:
+                stratum.last[key] = time
+                insort(stratum.times, time)
+                stratum.packed = None
                 return
 
     def _bound(self) -> None:
-        for depth, level in enumerate(self.levels):
-            if len(level.times) <= self.capacity:
+        depth = 0
+        while depth < len(self.strata):
+            stratum = self.strata[depth]
+            depth += 1
+            if len(stratum.times) <= self.capacity:
                 continue
-            if depth + 1 == len(self.levels):
-                mask = (2 << depth) - 1
-                half = {key: time for key, time in level.last.items() if not key & mask}
-                self.levels.append(_Level(depth + 1, level.since, half))
-            level.since = level.times[self.capacity // 8]
-            level.keep_after(level.since)
+            since = stratum.times[-self.capacity // 2]
+            if depth == len(self.strata):
+                self.strata.append(_Stratum(depth, stratum.since, {}))
+            below = self.strata[depth]
+            down = {key: time for key, time in stratum.last.items() if time <= since and not key & below.mask}
+            below.hold(below.last | down)
+            stratum.hold({key: time for key, time in stratum.last.items() if time > since})
+            stratum.since = since
 
     def pack(self) -> bytes:
-        """12 bytes a key, each key once whatever its levels, and 8 bytes a level."""
-        union: dict[int, int] = {}
-        for level in self.levels:
-            union |= level.last
-        since = array("q", [level.since for level in self.levels])
-        head = _HEAD.pack(len(since), len(union))
-        return b"".join(
-            (head, since.tobytes(), array("Q", union).tobytes(), pack_integers(array("q", union.values())))
-        )
+        """About 12 bytes a key."""
+        return join_sections([stratum.pack() for stratum in self.strata])
 
     @classmethod
-    def unpack(cls, capacity: int, data: bytes) -> RecentDistinct:
+    def unpack(cls, capacity: int, data: bytes) -> OlderKeys:
         """What ``pack`` packed."""
         made = cls(capacity)
-        depths, held = _HEAD.unpack_from(data)
-        keys_at = _HEAD.size + 8 * depths
-        times_at = keys_at + 8 * held
-        since = unpack_array("q", data[_HEAD.size : keys_at])
-        keys, times = unpack_array("Q", data[keys_at:times_at]), unpack_integers(data[times_at:])
-        made.levels = []
-        for depth, start in enumerate(since):
-            mask = (1 << depth) - 1
-            entries = zip(keys, times, strict=True)
-            last = {key: time for key, time in entries if time > start and not key & mask}
-            made.levels.append(_Level(depth, start, last))
+        made.strata = [_Stratum.unpack(depth, section) for depth, section in enumerate(split_sections(data))]
         return made

@@ -7,7 +7,9 @@ than three comparisons per element" (2006).
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 
 class Largest:
@@ -21,6 +23,21 @@ class Largest:
     def __init__(self) -> None:
         self.times: list[int] = []
         self.values: list[int] = []
+
+    @classmethod
+    def of(cls, times: Sequence[int], values: Sequence[int]) -> Largest:
+        """From values in order of time."""
+        made = cls()
+        held: list[int] = []
+        reached = -math.inf
+        for i in range(len(values) - 1, -1, -1):
+            if values[i] > reached:
+                reached = values[i]
+                held.append(i)
+        held.reverse()
+        made.times = [times[i] for i in held]
+        made.values = [values[i] for i in held]
+        return made
 
     def append(self, time: int, value: int) -> None:
         """Take a value no earlier than any before. O(1) amortised."""

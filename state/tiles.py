@@ -16,7 +16,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from state.packing import join_sections, pack_integers, split_sections, unpack_integers
@@ -30,12 +30,14 @@ _WIDE = 16  # bytes of a sum of squares: those of 1e8 amounts of 1e11 fit
 
 
 class Totals(NamedTuple):
-    """What some events add up to: how many, units, squared units, how many declined."""
+    """What some events add up to: how many, units, squared units, how many declined, smallest and largest amount."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks of totals
     units: int
     squares: int
     declined: int
+    low: int
+    high: int
 
     def plus(self, other: Totals) -> Totals:
         """Both together."""
@@ -44,15 +46,19 @@ class Totals(NamedTuple):
             self.units + other.units,
             self.squares + other.squares,
             self.declined + other.declined,
+            min(self.low, other.low),
+            max(self.high, other.high),
         )
 
-    def minus(self, other: Totals) -> Totals:
-        """This one without the other."""
+    def less(self, other: Totals) -> Totals:
+        """This one without the other, a part of it; the extremes stay as they are."""
         return Totals(
             self.count - other.count,
             self.units - other.units,
             self.squares - other.squares,
             self.declined - other.declined,
+            self.low,
+            self.high,
         )
 
     def part(self, length: int, whole: int) -> Totals:
@@ -66,150 +72,151 @@ class Totals(NamedTuple):
             self.units * count // self.count,
             self.squares * count // self.count,
             (self.declined * count + self.count // 2) // self.count,
+            self.low,
+            self.high,
         )
 
 
-NOTHING = Totals(0, 0, 0, 0)
+NOTHING = Totals(0, 0, 0, 0, 2**62, -(2**62))
 
 
 class Tile(NamedTuple):
-    """A run of events: its first and last time (ms), its totals, its smallest and largest amount (units)."""
+    """A run of events: its first and last time (ms) and its totals."""
 
     first: int
     last: int
     totals: Totals
-    low: int
-    high: int
-
-    def joined(self, later: Tile) -> Tile:
-        """This tile and the one after it as one."""
-        return Tile(
-            self.first,
-            max(self.last, later.last),
-            self.totals.plus(later.totals),
-            min(self.low, later.low),
-            max(self.high, later.high),
-        )
 
 
 class Tiles:
-    """Tiles in order of time, none overlapping; ``base`` is the total of all that was before the first of them."""
+    """Tiles in order of time, none overlapping."""
 
-    __slots__ = ("_ends", "_highs", "_lows", "_next_merge", "_sums", "base", "tiles")
+    __slots__ = ("_ends", "_packed", "_since", "tiles")
 
-    def __init__(self, base: Totals = NOTHING, tiles: Sequence[Tile] = ()) -> None:
-        self.base = base
+    def __init__(self, tiles: Sequence[Tile] = ()) -> None:
         self.tiles = list(tiles)
-        self._next_merge = 32
         self._index()
-
-    def __len__(self) -> int:
-        return len(self.tiles)
 
     def _index(self) -> None:
-        """What queries bisect: ends, running totals, and extremes from each tile to the newest."""
-        tiles = self.tiles
-        self._ends = [tile.last for tile in tiles]
-        self._sums = list(accumulate((tile.totals for tile in tiles), Totals.plus, initial=self.base))
-        self._lows = list(accumulate((tile.low for tile in reversed(tiles)), min))[::-1]
-        self._highs = list(accumulate((tile.high for tile in reversed(tiles)), max))[::-1]
+        """What queries bisect: the end of each tile, and the totals from each tile to the newest."""
+        self._ends = [tile.last for tile in self.tiles]
+        newest_first = accumulate((tile.totals for tile in reversed(self.tiles)), Totals.plus, initial=NOTHING)
+        self._since = list(newest_first)[::-1]
+        self._packed: bytes | None = None
 
     @property
-    def total(self) -> Totals:
-        """All that ever was, up to the end of the newest tile."""
-        return self._sums[-1]
+    def end(self) -> int:
+        """Time of the newest event in a tile."""
+        return self._ends[-1]
 
-    def until(self, moment: int) -> Totals:
-        """Totals of all that happened at or before ``moment`` (ms). O(log tiles)."""
-        i = bisect_right(self._ends, moment)
-        sums = self._sums[i]
-        if i < len(self.tiles):
-            tile = self.tiles[i]
-            if tile.first <= moment:
-                sums = sums.plus(tile.totals.part(moment - tile.first, tile.last - tile.first))
-        return sums
-
-    def extremes(self, start: int) -> tuple[int, int] | None:
-        """The smallest and the largest after ``start``, to the newest tile; None if no tile ends after it."""
+    def after(self, start: int) -> Totals:
+        """Totals of all after ``start`` (ms). O(log tiles)."""
         i = bisect_right(self._ends, start)
-        return (self._lows[i], self._highs[i]) if i < len(self.tiles) else None
+        since = self._since[i]
+        if since.count:
+            first, last, totals = self.tiles[i]
+            if first <= start:
+                return since.less(totals.part(start - first, last - first))
+        return since
 
-    def between(self, start: int, end: int) -> tuple[int, int] | None:
-        """The smallest and the largest of the tiles that touch (start, end]; None if none does."""
-        touched = [tile for tile in self.tiles[bisect_right(self._ends, start) :] if tile.first <= end]
-        return (min(tile.low for tile in touched), max(tile.high for tile in touched)) if touched else None
+    def between(self, start: int, end: int) -> Totals:
+        """Totals of all after ``start``, up to and including ``end``. O(tiles), for late events only."""
+        touched = [tile.totals for tile in self.tiles[bisect_right(self._ends, start) :] if tile.first <= end]
+        low = min((totals.low for totals in touched), default=NOTHING.low)
+        high = max((totals.high for totals in touched), default=NOTHING.high)
+        return self.after(start).less(self.after(end))._replace(low=low, high=high)
 
-    def append(self, events: Sequence[Tile], now: int) -> None:
-        """Take events (tiles of width nought) in order of time, all after the newest tile, and merge what may be."""
-        fresh = _merged(events, now)
-        self.tiles += fresh
-        if len(self.tiles) > self._next_merge:
-            self.tiles = _merged(self.tiles, now)
-            self._next_merge = len(self.tiles) + len(self.tiles) // 4 + 32
+    def append(self, fresh: Sequence[Tile], now: int) -> None:
+        """Take tiles in order of time, all after the newest one, and merge what may be."""
+        merged: list[Tile] = []
+        for tile in (*self.tiles, *fresh):
+            if merged and tile.last - merged[-1].first <= max(FLOOR_MS, (now - tile.last) // RELATIVE_WIDTH):
+                before = merged[-1]
+                merged[-1] = Tile(before.first, tile.last, before.totals.plus(tile.totals))
+            else:
+                merged.append(tile)
+        self.tiles = merged
         self._index()
 
-    def insert(self, event: Tile) -> None:
+    def insert(self, time: int, totals: Totals) -> None:
         """Take a late event: into the tile that spans its time, or as a tile of its own."""
-        i = bisect_left(self._ends, event.first)
-        if i < len(self.tiles) and self.tiles[i].first <= event.first:
-            self.tiles[i] = self.tiles[i].joined(event)
+        i = bisect_left(self._ends, time)
+        if i < len(self.tiles) and self.tiles[i].first <= time:
+            first, last, others = self.tiles[i]
+            self.tiles[i] = Tile(first, last, others.plus(totals))
         else:
-            self.tiles.insert(i, event)
+            self.tiles.insert(i, Tile(time, time, totals))
         self._index()
 
     def forget_until(self, moment: int) -> None:
-        """Let the tiles that end at or before ``moment`` go into the base."""
-        old = bisect_right(self._ends, moment)
-        if old:
-            self.base = self._sums[old]
-            del self.tiles[:old]
-            self._index()
+        """Drop the tiles that end at or before ``moment``."""
+        del self.tiles[: bisect_right(self._ends, moment)]
+        self._index()
 
     def pack(self) -> bytes:
-        """Some 45 bytes a tile, and 49 for the base."""
-        tiles = self.tiles
-        return join_sections(
-            (
-                _pack_wide(self.base),
-                pack_integers(array("q", [tile.first for tile in tiles])),
-                pack_integers(array("q", [tile.last for tile in tiles])),
-                pack_integers(array("q", [tile.low for tile in tiles])),
-                pack_integers(array("q", [tile.high for tile in tiles])),
-                pack_integers(array("q", [tile.totals.count for tile in tiles])),
-                pack_integers(array("q", [tile.totals.units for tile in tiles])),
-                pack_integers(array("q", [tile.totals.declined for tile in tiles])),
-                _pack_wide([tile.totals.squares for tile in tiles]),
+        """Some 50 bytes a tile. Kept until the tiles change, which is once in hundreds of events."""
+        if self._packed is None:
+            totals = [tile.totals for tile in self.tiles]
+            self._packed = join_sections(
+                (
+                    _pack_column(tile.first for tile in self.tiles),
+                    _pack_column(tile.last for tile in self.tiles),
+                    _pack_column(one.count for one in totals),
+                    _pack_column(one.units for one in totals),
+                    b"".join([one.squares.to_bytes(_WIDE, "little") for one in totals]),
+                    _pack_column(one.declined for one in totals),
+                    _pack_column(one.low for one in totals),
+                    _pack_column(one.high for one in totals),
+                )
             )
-            if tiles
-            else (_pack_wide(self.base),)
-        )
+        return self._packed
 
     @classmethod
     def unpack(cls, data: bytes) -> Tiles:
         """What ``pack`` packed."""
-        base, *columns = split_sections(data)
-        if not columns:
-            return cls(Totals(*_unpack_wide(base)))
-        *narrow, wide = columns
-        first, last, low, high, count, units, declined = map(unpack_integers, narrow)
-        totals = map(Totals, count, units, _unpack_wide(wide), declined)
-        return cls(Totals(*_unpack_wide(base)), [*map(Tile, first, last, totals, low, high)])
+        first, last, count, units, wide, declined, low, high = split_sections(data)
+        squares = [int.from_bytes(wide[i : i + _WIDE], "little") for i in range(0, len(wide), _WIDE)]
+        columns = (
+            unpack_integers(count),
+            unpack_integers(units),
+            squares,
+            *map(unpack_integers, (declined, low, high)),
+        )
+        return cls([*map(Tile, unpack_integers(first), unpack_integers(last), map(Totals, *columns))])
 
 
-def _merged(tiles: Sequence[Tile], now: int) -> list[Tile]:
-    """From the oldest on, each tile takes in the next while it stays narrow enough for its age."""
-    merged: list[Tile] = []
-    for tile in tiles:
-        if merged and tile.last - merged[-1].first <= max(FLOOR_MS, (now - tile.last) // RELATIVE_WIDTH):
-            merged[-1] = merged[-1].joined(tile)
-        else:
-            merged.append(tile)
-    return merged
+def tiles_of(
+    times: Sequence[int], sums: Sequence[int], squares: Sequence[int], declines: Sequence[int], now: int
+) -> list[Tile]:
+    """Neighbouring events as tiles.
+
+    Args:
+        times: event times, ascending, ms.
+        sums: running totals of the amounts, from before the first event on; may go on beyond the last.
+        squares: likewise of their squares.
+        declines: likewise of the declined.
+        now: time of the newest event there is, ms.
+    """
+    tiles = []
+    start, count = 0, len(times)
+    while start < count:
+        first = times[start]
+        # A tile's age is counted from its end, which is younger than its beginning by its width.
+        width = max(FLOOR_MS, (now - first) // (RELATIVE_WIDTH + 1))
+        end = bisect_right(times, first + width, start)
+        amounts = [after - before for before, after in pairwise(sums[start : end + 1])]
+        totals = Totals(
+            end - start,
+            sums[end] - sums[start],
+            squares[end] - squares[start],
+            declines[end] - declines[start],
+            min(amounts),
+            max(amounts),
+        )
+        tiles.append(Tile(first, times[end - 1], totals))
+        start = end
+    return tiles
 
 
-def _pack_wide(values: Iterable[int]) -> bytes:
-    return b"".join([value.to_bytes(_WIDE, "little") for value in values])
-
-
-def _unpack_wide(data: bytes) -> list[int]:
-    return [int.from_bytes(data[i : i + _WIDE], "little") for i in range(0, len(data), _WIDE)]
+def _pack_column(values: Iterable[int]) -> bytes:
+    return pack_integers(array("q", values))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Feature, Velocity
+from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Velocity
 from udfs.features.singles import USER_SINGLES
 
 COMPUTATION_VERSION = 1  # raise it whenever a feature keeps its name and changes its value

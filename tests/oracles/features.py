@@ -1,0 +1,119 @@
+"""The slow and obviously right feature computation: keep everything, look at everything, use nothing clever.
+
+What is "before" a payment is every payment that arrived before it and is not newer in event time; a payment that comes
+late is so compared with what it would have been compared with in time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
+
+USER_WINDOWS = {
+    "5m": 5 * MINUTE_MS,
+    "1h": HOUR_MS,
+    "6h": 6 * HOUR_MS,
+    "24h": DAY_MS,
+    "7d": 7 * DAY_MS,
+    "30d": 30 * DAY_MS,
+}
+MERCHANT_WINDOWS = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS}
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment as the oracle sees it; ``party`` is the merchant of a user, the user of a merchant."""
+
+    time: int
+    amount: float
+    party: str
+    declined: bool = False
+    device: str | None = None
+
+
+def user_features(arrived: list[Payment], payment: Payment, account_events: list[int]) -> dict[str, float]:
+    """Every feature that depends on the user's history, by name."""
+    before = [other for other in arrived if other.time <= payment.time]
+    features = _over_windows("user", before, payment, USER_WINDOWS)
+    features |= _beside_history(before, payment)
+    features["user_account_event_count_24h"] = sum(
+        payment.time - DAY_MS < time <= payment.time for time in account_events
+    )
+    return features
+
+
+def merchant_features(arrived: list[Payment], payment: Payment) -> dict[str, float]:
+    """Every feature of the merchant block, by name."""
+    before = [other for other in arrived if other.time <= payment.time]
+    features = _over_windows("merchant", before, payment, MERCHANT_WINDOWS)
+    wanted = ("transaction_count", "amount_sum", "user_distinct", "declined_share")
+    return {name: value for name, value in features.items() if any(word in name for word in wanted)}
+
+
+def _over_windows(entity: str, before: list[Payment], payment: Payment, windows: dict[str, int]) -> dict[str, float]:
+    features: dict[str, float] = {}
+    party = "merchant" if entity == "user" else "user"
+    for name, length in windows.items():
+        window = [other for other in before if other.time > payment.time - length] + [payment]
+        amounts = [_exact(other.amount) for other in window]
+        features |= {
+            f"{entity}_transaction_count_{name}": len(window),
+            f"{entity}_amount_sum_{name}": float(sum(amounts)),
+            f"{entity}_amount_mean_{name}": float(sum(amounts) / len(window)),
+            f"{entity}_amount_max_{name}": float(max(amounts)),
+            f"{entity}_amount_min_{name}": float(min(amounts)),
+            f"{entity}_amount_std_{name}": _deviation(amounts),
+            f"{entity}_{party}_distinct_{name}": len({other.party for other in window}),
+            f"{entity}_amount_rate_{name}": float(sum(amounts) / Fraction(length, HOUR_MS)),
+            f"{entity}_declined_share_{name}": sum(other.declined for other in window) / len(window),
+        }
+    return features
+
+
+def _beside_history(before: list[Payment], payment: Payment) -> dict[str, float]:
+    amounts = [_exact(other.amount) for other in before]
+    amount = _exact(payment.amount)
+    mean = sum(amounts, Fraction(0)) / len(before) if before else Fraction(0)
+    high = max(amounts, default=Fraction(0))
+    deviation = _deviation(amounts)
+    gap = (payment.time - max(other.time for other in before)) / 1_000 if before else math.nan
+    hour = _hour(payment.time)
+    devices = {other.device for other in before if other.device}
+    share = 1 / len(before) if before else math.nan
+    return {
+        "user_amount_ratio_mean": float(amount / mean) if mean else math.nan,
+        "user_amount_ratio_max": float(amount / high) if high else math.nan,
+        "user_amount_zscore": float(amount - mean) / deviation if deviation > 0 else math.nan,
+        "user_amount_repeated_24h": _flag(
+            any(other.amount == payment.amount and other.time > payment.time - DAY_MS for other in before), bool(before)
+        ),
+        "user_transaction_gap": gap,
+        "user_transaction_rapid": _flag(gap < 60, bool(before)),
+        "user_transaction_very_rapid": _flag(gap < 10, bool(before)),
+        "user_hour_share": sum(_hour(other.time) == hour for other in before) * share,
+        "user_merchant_new": _flag(all(other.party != payment.party for other in before), bool(before)),
+        "user_merchant_share": sum(other.party == payment.party for other in before) * share,
+        "user_device_new": _flag(payment.device not in devices, bool(payment.device and devices)),
+    }
+
+
+def _exact(amount: float) -> Fraction:
+    return Fraction(round(amount * 10_000), 10_000)
+
+
+def _deviation(amounts: list[Fraction]) -> float:
+    if len(amounts) < 2:
+        return math.nan
+    mean = sum(amounts) / len(amounts)
+    return math.sqrt(sum((amount - mean) ** 2 for amount in amounts) / (len(amounts) - 1))
+
+
+def _hour(time: int) -> int:
+    return time // HOUR_MS % 24
+
+
+def _flag(holds: bool, known: bool) -> float:
+    return float(holds) if known else math.nan
