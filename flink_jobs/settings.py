@@ -17,6 +17,7 @@ from udfs.names import Topic
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
+Milliseconds = Annotated[int, Field(ge=1, le=9_999)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 MAXIMUM_TRANSACTION_TIMEOUT_S = 900  # the broker's transaction.max.timeout.ms default
@@ -88,16 +89,25 @@ class JobSettings(_Section):
 
     name: str = "stream-sentinel"
     parallelism: Positive = 2
-    shards: Positive = Field(default=4, description="slices of the key space; fixed once there is state")
-    gather_ms: Positive = Field(default=50, description="how long a batch gathers, milliseconds")
+    shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 4
+    merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 4
+    gather_ms: Milliseconds = Field(default=50, description="how long a batch gathers by user, milliseconds")
+    regather_ms: Milliseconds = Field(default=20, description="and then by merchant, milliseconds")
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
-    cached_profiles: Positive = Field(default=200_000, description="decoded profiles kept by each stage instance")
+    cached_profiles: Positive = Field(default=50_000, description="decoded profiles kept by each stage instance")
+    profile_ttl_days: Positive = Field(default=60, description="a profile not written for so long is forgotten, days")
     checkpoint_interval_ms: Positive = Field(default=5_000, description="also how long an alert may wait, milliseconds")
     decisions_exactly_once: bool = Field(default=False, description="decisions then wait for the checkpoint, too")
     transaction_timeout_s: Annotated[int, Field(ge=10, le=MAXIMUM_TRANSACTION_TIMEOUT_S)] = 600
     start_from: Literal["earliest", "latest", "group"] = Field(
         default="group", description="group: committed offsets, and earliest where there are none"
     )
+
+
+class ModelSettings(_Section):
+    """Which model scores."""
+
+    folder: Path | None = Field(default=None, description="a trained model; empty: the one that is shipped")
 
 
 class FlinkSettings(_Section):
@@ -126,7 +136,11 @@ class Settings(BaseSettings):
     """All of them; ``load_settings`` is the way to get one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SENTINEL_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="SENTINEL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -134,6 +148,7 @@ class Settings(BaseSettings):
     job: JobSettings = JobSettings()
     event_time: EventTimeSettings = EventTimeSettings()
     decision: DecisionSettings = DecisionSettings()
+    model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"
     stack: StackSettings = StackSettings()
 
@@ -170,5 +185,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()]
+        lines = [
+            f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
+        ]
         raise SettingsError("settings are wrong:\n" + "\n".join(lines)) from None

@@ -43,3 +43,42 @@ class Refused(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     CONTROL_INVALID = "control_invalid"
     CONTROL_STALE = "control_stale"
+
+
+class Uid(StrEnum):
+    """Operators that hold state or read and write Kafka: savepoints find their state by these."""
+
+    EVENTS = "events"
+    CONTROL = "control"
+    GATHER_BY_USER = "gather-by-user"
+    USER_STAGE = "user-stage"
+    GATHER_BY_MERCHANT = "gather-by-merchant"
+    MERCHANT_STAGE = "merchant-stage"
+    METRICS_WINDOW = "metrics-window"
+    DECISIONS = "decisions"
+    ALERTS = "alerts"
+    DEAD_LETTERS = "dead-letters"
+    METRICS = "metrics"
+
+
+class StateName(StrEnum):
+    """Keyed state of the stages: packed profiles by entity id, for each shard."""
+
+    USER_PROFILES = "user-profiles"
+    MERCHANT_PROFILES = "merchant-profiles"
+
+
+class ShardEntry(StrEnum):
+    """What a shard keeps beside its profiles, in the same state, so that one write takes all; no entity id begins so."""
+
+    CLOCK = "\0clock"
+    CONTROL = "\0control"
+
+
+class Kind(StrEnum):
+    """First letter of a record's header inside the job: the topic it came from."""
+
+    TRANSACTION = "t"
+    ACCOUNT_EVENT = "e"
+    LABEL = "l"
+    CONTROL = "c"

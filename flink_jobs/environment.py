@@ -1,0 +1,39 @@
+"""The settings Flink gets from the job itself, whatever the cluster says."""
+
+from __future__ import annotations
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from flink_jobs.settings import Settings
+from flink_jobs.shards import MAX_PARALLELISM
+
+
+def create_environment(settings: Settings) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
+    """Both views of the one environment."""
+    configuration = Configuration()
+    for key, value in _options(settings).items():
+        configuration.set_string(key, value)
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    environment.set_parallelism(settings.job.parallelism)
+    return environment, StreamTableEnvironment.create(environment)
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    job = settings.job
+    return {
+        "pipeline.max-parallelism": str(MAX_PARALLELISM),
+        # Rows are handed on within a task, and no operator here keeps one.
+        "pipeline.object-reuse": "true",
+        # Profiles written in one execution mode come back empty in the other, without a word.
+        "python.execution-mode": "thread",
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
+        "execution.checkpointing.min-pause": f"{job.checkpoint_interval_ms // 2} ms",
+        "execution.checkpointing.timeout": "10 min",
+        "execution.buffer-timeout.interval": "5 ms",
+        "table.exec.resource.default-parallelism": str(job.parallelism),
+        "table.exec.source.idle-timeout": f"{int(settings.event_time.idle_partition_s * 1000)} ms",
+        "table.local-time-zone": "UTC",
+    }

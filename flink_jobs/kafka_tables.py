@@ -1,0 +1,114 @@
+"""Kafka topics as SQL tables: records as they are, key and value in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyflink.table import StreamTableEnvironment
+
+from flink_jobs.settings import Settings
+
+MIB = 1024 * 1024
+
+# Small requests cost the broker more than the job costs: a live stream is fetched every 10 ms at most.
+_CONSUMER = {"fetch.max.wait.ms": "10", "isolation.level": "read_committed"}
+# Five milliseconds of waiting fill a request; lz4 costs least for what it saves.
+_PRODUCER = {"linger.ms": "5", "compression.type": "lz4", "batch.size": str(256 * 1024)}
+
+
+def create_source(
+    tables: StreamTableEnvironment, settings: Settings, name: str, topics: list[str], columns: str, start: str
+) -> None:
+    """Declare a table that reads topics, key and value as text that is never decoded.
+
+    STRING and not BYTES, because SQL can join strings and cannot join bytes; a raw STRING keeps every byte as it came,
+    valid UTF-8 or not.
+
+    Args:
+        tables: where to declare it.
+        settings: where Kafka is.
+        name: of the table.
+        topics: to read.
+        columns: metadata columns beside ``record_key`` and ``record_value``, as DDL.
+        start: a Kafka connector's scan.startup.mode.
+    """
+    kafka = settings.kafka
+    options = {
+        "connector": "kafka",
+        "topic": ";".join(topics),
+        "scan.startup.mode": start,
+        "properties.bootstrap.servers": kafka.bootstrap_servers,
+        "properties.group.id": kafka.consumer_group,
+        "properties.auto.offset.reset": "earliest",
+        "properties.max.partition.fetch.bytes": str(max(MIB, kafka.max_record_bytes)),
+        **_prefixed(_CONSUMER | kafka.properties),
+        **_raw("record_key"),
+    }
+    tables.execute_sql(
+        f"CREATE TEMPORARY TABLE {name} (record_key STRING, record_value STRING{columns}) WITH ({_listed(options)})"
+    )
+
+
+def create_sink(
+    tables: StreamTableEnvironment,
+    settings: Settings,
+    name: str,
+    topic: str,
+    columns: str = "record_key BYTES, record_value BYTES",
+    *,
+    exactly_once: bool = False,
+    formats: Mapping[str, str] | None = None,
+) -> None:
+    """Declare a table that writes to a topic.
+
+    Args:
+        tables: where to declare it.
+        settings: where Kafka is.
+        name: of the table.
+        topic: to write.
+        columns: of the table, as DDL.
+        exactly_once: whether records appear to read-committed consumers with the checkpoint, once each; otherwise at
+            once, and again after a failure.
+        formats: format options; without them key and value are raw bytes.
+    """
+    job, kafka = settings.job, settings.kafka
+    options = {
+        "connector": "kafka",
+        "topic": topic,
+        "properties.bootstrap.servers": kafka.bootstrap_servers,
+        "properties.max.request.size": str(max(MIB, kafka.max_record_bytes)),
+        **_prefixed(_PRODUCER | kafka.properties),
+        **(formats or _raw("record_key")),
+    }
+    if exactly_once:
+        options |= {
+            "sink.delivery-guarantee": "exactly-once",
+            # A promise to the broker: a restarted job finds its open transactions by this prefix.
+            "sink.transactional-id-prefix": f"{job.name}-{name}",
+            "properties.transaction.timeout.ms": str(job.transaction_timeout_s * 1000),
+        }
+    else:
+        options["sink.delivery-guarantee"] = "at-least-once"
+    tables.execute_sql(f"CREATE TEMPORARY TABLE {name} ({columns}) WITH ({_listed(options)})")
+
+
+def _raw(key: str) -> dict[str, str]:
+    return {
+        "key.format": "raw",
+        "key.fields": key,
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+
+
+def _prefixed(properties: Mapping[str, str]) -> dict[str, str]:
+    return {f"properties.{key}": value for key, value in properties.items()}
+
+
+def _listed(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
+
+
+def literal(text: str) -> str:
+    """The text as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

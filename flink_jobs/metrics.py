@@ -1,0 +1,68 @@
+"""One-minute metrics in event time, per merchant and overall: windows in Java over what the stage has counted."""
+
+from __future__ import annotations
+
+from pyflink.common import Types
+from pyflink.datastream import DataStream
+from pyflink.table import Schema, StatementSet, StreamTableEnvironment
+
+from flink_jobs.kafka_tables import create_sink
+from flink_jobs.settings import Settings
+from udfs.stages.tally import TALLY_COLUMNS
+
+_JSON = {
+    "key.format": "raw",
+    "key.fields": "record_key",
+    "value.format": "json",
+    "value.fields-include": "EXCEPT_KEY",
+    "value.json.timestamp-format.standard": "ISO-8601",
+}
+_COUNTS = [name for name in TALLY_COLUMNS if name != "amount"]
+
+
+def write_metrics(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
+    """Add the minutes up and write them; ``merchant_id`` is null in the total of all merchants."""
+    counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
+    create_sink(
+        tables,
+        settings,
+        "metrics",
+        settings.kafka.topics.metrics,
+        "record_key STRING, window_start TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3), merchant_id STRING, "
+        f"amount DOUBLE, {counts}, alert_rate DOUBLE",
+        formats=_JSON,
+    )
+    _in_event_time(tables, decided)
+    sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _COUNTS)
+    writes.add_insert_sql(f"""
+        INSERT INTO metrics
+        SELECT COALESCE(merchant_id, ''), begins, ends, merchant_id, amount,
+               {", ".join(_COUNTS)}, alerts / CAST(transactions AS DOUBLE)
+        FROM (
+            SELECT CAST(window_start AS TIMESTAMP_LTZ(3)) AS begins, CAST(window_end AS TIMESTAMP_LTZ(3)) AS ends,
+                   merchant_id, SUM(amount) AS amount, {sums}
+            FROM TABLE(TUMBLE(TABLE tallied, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
+            GROUP BY window_start, window_end, GROUPING SETS ((merchant_id), ())
+        )
+    """)
+
+
+def _in_event_time(tables: StreamTableEnvironment, decided: str) -> None:
+    """Declare ``tallied``: a row for each minute and merchant of a batch, with the stage's own watermark."""
+    numbers = ", ".join(f"{name}[position_] AS {name}" for name in TALLY_COLUMNS)
+    rows = tables.sql_query(f"""
+        SELECT minute_, event_clock, merchants[position_] AS merchant_id, {numbers}
+        FROM {decided} CROSS JOIN UNNEST(minutes) WITH ORDINALITY AS unfolded (minute_, position_)
+    """)
+    kind = Types.ROW_NAMED(
+        ["minute_", "event_clock", "merchant_id", *TALLY_COLUMNS],
+        [Types.LONG(), Types.LONG(), Types.STRING(), *(Types.DOUBLE() for _ in TALLY_COLUMNS)],
+    )
+    stream: DataStream = tables.to_append_stream(rows, kind)
+    schema = (
+        Schema.new_builder()
+        .column_by_expression("event_time", "TO_TIMESTAMP_LTZ(minute_, 3)")
+        .watermark("event_time", "TO_TIMESTAMP_LTZ(event_clock, 3)")
+        .build()
+    )
+    tables.create_temporary_view("tallied", stream, schema)

@@ -1,0 +1,76 @@
+"""What the job reads, as SQL views of ``(shard, record, arrived)``.
+
+``record`` is one BYTES: a header of kind, partition, offset and key (base64, ``-`` for none), then a newline and the
+value as it came; a record without value has no newline. ``udfs.stages.envelope`` reads it. One value and not five
+columns, since gathering costs by the column.
+"""
+
+from __future__ import annotations
+
+from pyflink.table import StreamTableEnvironment
+
+from flink_jobs.kafka_tables import create_source, literal
+from flink_jobs.settings import Settings
+from flink_jobs.shards import Shards
+from udfs.names import Kind
+
+EVENTS = "events"
+CONTROL = "control"
+
+_START = {"earliest": "earliest-offset", "latest": "latest-offset", "group": "group-offsets"}
+_METADATA = (
+    ", topic STRING METADATA VIRTUAL"
+    ", kafka_partition INT METADATA FROM 'partition' VIRTUAL"
+    ", kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL"
+)
+
+
+def read_events(tables: StreamTableEnvironment, settings: Settings, shards: Shards) -> str:
+    """Transactions, account events and labels, each to the shard of its user; returns the view's name."""
+    names = settings.kafka.topics
+    topics = [names.transactions, names.account_events, names.labels]
+    create_source(tables, settings, EVENTS, topics, _METADATA, _START[settings.job.start_from])
+    count = len(shards)
+    # HASH_CODE may be negative, and MOD keeps the sign.
+    shard = f"MOD(MOD(HASH_CODE(COALESCE(record_key, '')), {count}) + {count}, {count})"
+    kind = (
+        f"CASE topic WHEN {literal(names.transactions)} THEN '{Kind.TRANSACTION}'"
+        f" WHEN {literal(names.labels)} THEN '{Kind.LABEL}' ELSE '{Kind.ACCOUNT_EVENT}' END"
+    )
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW keyed_events AS
+        SELECT {_keys(shards)}[{shard} + 1] AS shard, {_record(kind)} AS record, PROCTIME() AS arrived
+        FROM {EVENTS}
+    """)
+    return "keyed_events"
+
+
+def read_control(tables: StreamTableEnvironment, settings: Settings, shards: Shards) -> str:
+    """Control records, each to every shard; returns the view's name.
+
+    Each shard takes a control record in between two of its batches and keeps it in its own state. That is a broadcast
+    without Flink's broadcast state: a stage has one input, so it runs in the task that gathers for it.
+    """
+    topics = [settings.kafka.topics.control]
+    # From the beginning: the topic is compacted, and what is in force is the last record of each key.
+    create_source(tables, settings, CONTROL, topics, _METADATA, _START["earliest"])
+    # The keys are made a matter of the record: a constant array would be a table, and the unfolding a join with state.
+    keys = f"CASE WHEN kafka_offset >= 0 THEN {_keys(shards)} END"
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW keyed_control AS
+        SELECT shard, record, PROCTIME() AS arrived
+        FROM (SELECT {_record(literal(Kind.CONTROL))} AS record, {keys} AS shards FROM {CONTROL})
+        CROSS JOIN UNNEST(shards) AS unfolded (shard)
+    """)
+    return "keyed_control"
+
+
+def _record(kind: str) -> str:
+    return (
+        f"CAST({kind} || ' ' || CAST(kafka_partition AS STRING) || ' ' || CAST(kafka_offset AS STRING)"
+        f" || ' ' || COALESCE(TO_BASE64(record_key), '-') || COALESCE('\n' || record_value, '') AS BYTES)"
+    )
+
+
+def _keys(shards: Shards) -> str:
+    return "ARRAY[" + ", ".join(f"CAST({key} AS BIGINT)" for key in shards.sql) + "]"

@@ -1,0 +1,53 @@
+"""A record as it travels inside the job: where it came from, its key, its value (``flink_jobs.sources`` builds it)."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from typing import NamedTuple
+
+from udfs.names import Kind
+from udfs.records.refusal import Refusal
+
+_NO_KEY = b"-"
+
+
+class Envelope(NamedTuple):
+    """One Kafka record, byte for byte."""
+
+    kind: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class DeadLetter(NamedTuple):
+    """A record that was refused, and why."""
+
+    envelope: Envelope
+    refusal: Refusal
+
+
+def open_envelope(record: bytes) -> Envelope:
+    """Take a record apart."""
+    header, newline, value = record.partition(b"\n")
+    kind, partition, offset, key = header.split(b" ")
+    return Envelope(
+        kind.decode(),
+        int(partition),
+        int(offset),
+        None if key == _NO_KEY else a2b_base64(key),
+        value if newline else None,
+    )
+
+
+def seal_envelope(envelope: Envelope) -> bytes:
+    """Put a record together as the job's source does; for tests, backtests and training."""
+    key = _NO_KEY if envelope.key is None else b2a_base64(envelope.key, newline=False)
+    header = b"%b %d %d %b" % (envelope.kind.encode(), envelope.partition, envelope.offset, key)
+    return header if envelope.value is None else header + b"\n" + envelope.value
+
+
+def is_control(record: bytes) -> bool:
+    """Whether a record in front of the merchant stage is a control record; handoffs begin with another byte."""
+    return record[:1] == Kind.CONTROL.encode()

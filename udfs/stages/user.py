@@ -1,0 +1,222 @@
+"""The user stage: reads records, refuses, drops what it has seen, computes user features, watches for patterns.
+
+It knows no engine: it is given a batch of one shard and the state of that shard, and returns what is to be sent on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from state.clock import EventTimeClock
+from state.store import Backing, ProfileStore
+from state.user_profile import UserProfile
+from udfs.features.catalogue import USER_WIDTH
+from udfs.features.user import observe_account_event, observe_transactions
+from udfs.names import Kind, ShardEntry
+from udfs.patterns import PATTERNS, Entity, Match, observe
+from udfs.records.account_event import AccountEvent, decode_account_event
+from udfs.records.label import Label, decode_label
+from udfs.records.limits import Limits
+from udfs.records.refusal import Refusal
+from udfs.records.transaction import Transaction, decode_transaction
+from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
+from udfs.stages.handoff import Handoff, Payment, merchant_shard, seal_handoff
+
+_USER_PATTERNS = tuple(pattern for pattern in PATTERNS if pattern.entity is Entity.USER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserStageOptions:
+    """What the stage is told when it starts.
+
+    Attributes:
+        limits: of the records.
+        merchant_shards: number of shards of the merchant stage.
+        out_of_orderness_ms: disorder that is not called late.
+        idle_ms: wall-clock time after which a silent partition no longer holds event time back.
+        cached_profiles: decoded profiles kept.
+    """
+
+    limits: Limits
+    merchant_shards: int
+    out_of_orderness_ms: int
+    idle_ms: int
+    cached_profiles: int
+
+
+@dataclass
+class UserOutput:
+    """What a batch came to.
+
+    Attributes:
+        handoffs: number of the merchant shard, and a sealed ``Handoff`` for it.
+        dead_letters: what was refused.
+        transactions: how many are in the handoffs.
+        duplicates: transactions that had been taken in before, and were dropped.
+        late: how many of the transactions were late.
+    """
+
+    handoffs: list[tuple[int, bytes]] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    transactions: int = 0
+    duplicates: int = 0
+    late: int = 0
+
+
+@dataclass
+class _Batch:
+    """A batch while it is worked on; lists of equal length belong together."""
+
+    opened: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    lates: list[bool] = field(default_factory=list)
+    matches: list[tuple[Match, ...]] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    features: list[NDArray[np.float64]] = field(default_factory=list)
+    computed: int = 0
+    labels: list[Label] = field(default_factory=list)
+    partitions: set[int] = field(default_factory=set)
+
+    def compute(self) -> None:
+        """Compute the features of what was taken in since the last time."""
+        if self.computed < len(self.opened):
+            self.features.append(observe_transactions(self.opened[self.computed :]))
+            self.computed = len(self.opened)
+
+
+class UserStage:
+    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes."""
+
+    def __init__(self, options: UserStageOptions) -> None:
+        self._options = options
+        self._profiles = ProfileStore(UserProfile, UserProfile.unpack, options.cached_profiles)
+        self._clocks: dict[int, EventTimeClock] = {}
+
+    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
+        """Take in a batch of one shard.
+
+        Args:
+            shard: its number.
+            records: sealed envelopes, in the order in which Kafka had them.
+            backing: the state of this shard.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        clock = self._clock(shard, backing)
+        batch, output = _Batch(), UserOutput()
+        for record in records:
+            envelope = open_envelope(record)
+            refusal = self._take(envelope, batch, output, clock, backing, now_ms)
+            if refusal is not None:
+                output.dead_letters.append(DeadLetter(envelope, refusal))
+        batch.compute()
+        watermark = clock.advance(now_ms, batch.partitions)
+        output.handoffs = self._hand_over(shard, watermark, batch)
+        output.transactions, output.late = len(batch.opened), sum(batch.lates)
+        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
+        return output
+
+    def _take(
+        self,
+        envelope: Envelope,
+        batch: _Batch,
+        output: UserOutput,
+        clock: EventTimeClock,
+        backing: Backing,
+        now_ms: int,
+    ) -> Refusal | None:
+        """Take one record in, or say why not."""
+        kind, value, key, limits = envelope.kind, envelope.value, envelope.key, self._options.limits
+        if kind == Kind.TRANSACTION:
+            transaction = decode_transaction(value, key, now_ms, limits)
+            if isinstance(transaction, Refusal):
+                return transaction
+            if not self._take_transaction(transaction, envelope, batch, clock, backing):
+                output.duplicates += 1
+        elif kind == Kind.ACCOUNT_EVENT:
+            event = decode_account_event(value, key, now_ms, limits)
+            if isinstance(event, Refusal):
+                return event
+            self._take_account_event(event, batch, backing)
+        elif kind == Kind.LABEL:
+            label = decode_label(value, key, now_ms, limits)
+            if isinstance(label, Refusal):
+                return label
+            batch.labels.append(label)
+        return None
+
+    def _take_transaction(
+        self, transaction: Transaction, envelope: Envelope, batch: _Batch, clock: EventTimeClock, backing: Backing
+    ) -> bool:
+        """False if it is a repetition, which changes nothing."""
+        identity = (transaction.user_id, transaction.transaction_id)
+        profile = self._profiles.open(transaction.user_id, backing)
+        if identity in batch.seen or profile.has_seen(transaction.transaction_id):
+            return False
+        batch.seen.add(identity)
+        batch.partitions.add(envelope.partition)
+        batch.opened.append((profile, transaction))
+        batch.values.append(envelope.value or b"")
+        batch.lates.append(clock.observe(envelope.partition, transaction.event_time))
+        batch.matches.append(tuple(observe(_USER_PATTERNS, profile, transaction)))
+        return True
+
+    def _take_account_event(self, event: AccountEvent, batch: _Batch, backing: Backing) -> None:
+        # What came before it must not see it.
+        batch.compute()
+        observe_account_event(self._profiles.open(event.user_id, backing), event)
+
+    def _hand_over(self, shard: int, watermark: int, batch: _Batch) -> list[tuple[int, bytes]]:
+        """Regroup by merchant shard."""
+        shards = self._options.merchant_shards
+        rows: defaultdict[int, list[int]] = defaultdict(list)
+        for row, (_, transaction) in enumerate(batch.opened):
+            rows[merchant_shard(transaction.merchant_id, shards)].append(row)
+        labels: defaultdict[int, list[Label]] = defaultdict(list)
+        for label in batch.labels:
+            labels[merchant_shard(label.merchant_id, shards)].append(label)
+        features = np.concatenate(batch.features) if batch.features else np.empty((0, USER_WIDTH))
+        return [
+            (
+                target,
+                seal_handoff(
+                    Handoff(
+                        source=shard,
+                        watermark=watermark,
+                        payments=[_payment(batch, row) for row in rows[target]],
+                        features=features[rows[target]].tobytes(),
+                        labels=labels[target],
+                    )
+                ),
+            )
+            for target in sorted(rows.keys() | labels.keys())
+        ]
+
+    def _clock(self, shard: int, backing: Backing) -> EventTimeClock:
+        clock = self._clocks.get(shard)
+        if clock is None:
+            clock = EventTimeClock(self._options.out_of_orderness_ms, self._options.idle_ms)
+            packed = backing.get(ShardEntry.CLOCK.value)
+            if packed is not None:
+                clock.restore(packed)
+            self._clocks[shard] = clock
+        return clock
+
+
+def _payment(batch: _Batch, row: int) -> Payment:
+    transaction = batch.opened[row][1]
+    return Payment(
+        transaction.transaction_id,
+        transaction.user_id,
+        transaction.merchant_id,
+        transaction.amount,
+        transaction.event_time,
+        transaction.declined,
+        batch.lates[row],
+        batch.matches[row],
+        batch.values[row],
+    )
