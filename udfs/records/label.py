@@ -1,0 +1,68 @@
+"""The truth about a payment, which comes late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec import field
+
+from udfs.records.limits import Limits
+from udfs.records.reader import check_identifier, check_key, read, unreadable_time
+from udfs.records.refusal import Refusal
+from udfs.records.times import TimeUnreadableError, check_event_time, epoch_ms
+
+if TYPE_CHECKING:
+    Time = int
+else:
+    Time = int | str
+
+
+class Label(msgspec.Struct):
+    """A verdict.
+
+    Attributes:
+        event_time: of the payment, epoch milliseconds.
+        labelled_at: when the truth became known (``timestamp`` in JSON), epoch milliseconds.
+        verdict: ``label`` in JSON.
+        source: who says so.
+    """
+
+    transaction_id: str
+    user_id: str
+    merchant_id: str
+    event_time: Time
+    labelled_at: Time = field(name="timestamp")
+    verdict: Literal["fraud", "legitimate"] = field(name="label")
+    source: Literal["chargeback", "analyst"] = "chargeback"
+
+    @property
+    def fraud(self) -> bool:
+        """Whether the payment was fraud."""
+        return self.verdict == "fraud"
+
+
+_decoder = msgspec.json.Decoder(Label)
+
+
+def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Label | Refusal:
+    """Read a record of the ``labels`` topic; arguments as of ``decode_transaction``."""
+    label = read(_decoder, value, limits)
+    if isinstance(label, Refusal):
+        return label
+    try:
+        if type(label.event_time) is not int:
+            label.event_time = epoch_ms(label.event_time)
+        if type(label.labelled_at) is not int:
+            label.labelled_at = epoch_ms(label.labelled_at)
+    except TimeUnreadableError as error:
+        return unreadable_time("event_time or timestamp", error)
+    return (
+        check_identifier("transaction_id", label.transaction_id)
+        or check_identifier("user_id", label.user_id)
+        or check_identifier("merchant_id", label.merchant_id)
+        or check_key(key, label.user_id)
+        or check_event_time("event_time", label.event_time, now_ms, limits)
+        or check_event_time("timestamp", label.labelled_at, now_ms, limits)
+        or label
+    )
