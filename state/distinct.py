@@ -17,7 +17,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
-from state.packing import join_sections, pack_integers, split_sections, unpack_array, unpack_integers
+from state.packing import join_sections, pack_column, split_sections, unpack_array, unpack_column
 
 ALWAYS = -(2**62)
 """A moment before all others, ms."""
@@ -45,7 +45,7 @@ class _Stratum:
         """About 12 bytes a key; kept until the stratum changes."""
         if self.packed is None:
             keys = array("Q", self.last).tobytes()
-            times = pack_integers(array("q", self.last.values()))
+            times = pack_column(list(self.last.values()))
             self.packed = _SINCE.pack(self.since, len(self.last)) + keys + times
         return self.packed
 
@@ -54,7 +54,7 @@ class _Stratum:
         since, held = _SINCE.unpack_from(data)
         times_at = _SINCE.size + 8 * held
         keys = unpack_array("Q", data[_SINCE.size : times_at])
-        return cls(depth, since, dict(zip(keys, unpack_integers(data[times_at:]), strict=True)))
+        return cls(depth, since, dict(zip(keys, unpack_column(data[times_at:]), strict=True)))
 
 
 class OlderKeys:
@@ -72,8 +72,14 @@ class OlderKeys:
 
     def take(self, entries: Iterable[tuple[int, int]]) -> None:
         """Take keys that are not held, with their last times, older or newer than what is held."""
+        newest = self.strata[0]
+        fresh = {}
         for key, time in entries:
-            self._place(key, time)
+            if time > newest.since:
+                fresh[key] = time
+            else:
+                self._place(key, time)
+        newest.hold(newest.last | fresh)
         self._bound()
 
     def see(self, key: int, time: int) -> None:
@@ -95,10 +101,11 @@ class OlderKeys:
         """Different keys last seen after ``start`` (ms)."""
         counted = 0
         for depth, stratum in enumerate(self.strata):
-            older = bisect_right(stratum.times, start)
-            counted += (len(stratum.times) - older) << depth
-            if start >= stratum.since:
-                break
+            times = stratum.times
+            if start < stratum.since:
+                counted += len(times) << depth
+            else:
+                return counted + ((len(times) - bisect_right(times, start)) << depth)
         return counted
 
     def forget_until(self, moment: int) -> None:

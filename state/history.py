@@ -17,20 +17,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-import numpy as np
-
 from state.extremes import Largest
-from state.late import Late, observe_late
+from state.late import NEVER, Late, observe_late
 from state.moments import spread
 from state.older import OlderPast
 from state.packing import ProfileDamagedError, unpack_array
 from state.tiles import tiles_of
 
-WINDOW_FIELDS = ("count", "units", "spread", "high", "low", "distinct", "declined")
-"""What ``observe`` tells of each window, in this order; ``spread`` is n (n - 1) times the variance, squared units."""
+FIELDS = ("events", "declined", "units", "distinct")
+"""What ``observe`` tells of each window, in this order..."""
+FIELDS_IN_FULL = (*FIELDS, "spread", "low", "high")
+"""...and when it is asked in full; ``spread`` is n (n - 1) times the sample variance, squared units."""
 
-_HEAD = struct.Struct("<Iqqqq16s16s")  # events, first time, base: count, high, last, units, squares
-_NEVER = -(2**62)
+_HEAD = struct.Struct("<Iqqq16s16s")  # events, base: count, high, last, units, squares
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
 
 
@@ -39,16 +38,20 @@ class History:
 
     Args:
         retention: how far back windows and lateness together reach, ms.
-        capacity: events kept one by one; a power of two or so, at least 2.
-        extremes: whether the largest and smallest amount are wanted; their fields are 0 otherwise.
+        capacity: events kept one by one, at least 2.
+        in_full: whether spread, smallest and largest amount are wanted, too.
 
     Attributes:
         times: event times, ascending.
         keys: the other party of each.
+        seen: when that party's event before it was, or ``NEVER``.
+        declined: 1 or 0 for each.
         sums: running totals of the amounts from the oldest kept event on; one longer than ``times``.
-        squares: likewise of their squares.
-        base_count, base_units, base_squares, base_high, base_last: the same of all events before those, for good;
-            ``base_last`` is the time of the newest of them.
+        squares: likewise of their squares; all 0 unless in full.
+        last: the last time of each party.
+        last_times: the same in order.
+        base_count, base_units, base_squares, base_high, base_last: totals of all events that are no longer kept one by
+            one, for good; ``base_last`` is the time of the newest of them.
     """
 
     __slots__ = (
@@ -58,35 +61,39 @@ class History:
         "base_squares",
         "base_units",
         "capacity",
-        "declines",
-        "extremes",
+        "declined",
         "highs",
+        "in_full",
         "keys",
         "last",
         "last_times",
         "lows",
         "older",
+        "reach",
         "retention",
+        "seen",
         "squares",
         "sums",
         "times",
     )
 
-    def __init__(self, retention: int, capacity: int, *, extremes: bool) -> None:
+    def __init__(self, retention: int, capacity: int, *, in_full: bool) -> None:
         self.retention = retention
+        self.reach = retention + retention // _SLACK
         self.capacity = capacity
-        self.extremes = extremes
+        self.in_full = in_full
         self.times = array("q")
         self.keys = array("Q")
+        self.seen = array("q")
+        self.declined = bytearray()
         self.sums = array("q", (0,))
         self.squares = [0]
-        self.declines = array("I", (0,))
         self.highs = Largest()
         self.lows = Largest()
         self.last: dict[int, int] = {}
         self.last_times: list[int] = []
         self.base_count = self.base_units = self.base_squares = self.base_high = 0
-        self.base_last = _NEVER
+        self.base_last = NEVER
         self.older: OlderPast | None = None
 
     def place(self, time: int) -> int:
@@ -100,7 +107,7 @@ class History:
         return bool(times) and time <= times[-1] - self.retention
 
     def observe(
-        self, at: int, time: int, units: int, key: int, declined: int, *, windows: Sequence[int], told: list[int]
+        self, at: int, time: int, units: int, key: int, declined: bool, *, windows: Sequence[int], told: list[int]
     ) -> bool:
         """Take an event, and tell of every window that ends with it. O(windows * log(capacity)) in order.
 
@@ -109,9 +116,9 @@ class History:
             time: event time, ms.
             units: amount, in units of ``state.moments``.
             key: the other party.
-            declined: 1 if it was declined, else 0.
+            declined: whether it was declined.
             windows: lengths, ms, ascending.
-            told: gets ``WINDOW_FIELDS`` of each window appended, window by window.
+            told: gets ``FIELDS`` (or ``FIELDS_IN_FULL``) of each window appended, window by window.
 
         Returns:
             Whether older events were let go, so that what goes with them can be, too.
@@ -119,99 +126,109 @@ class History:
         times = self.times
         if at < len(times):
             return observe_late(self, Late(at, time, units, key, declined), windows, told)
-        older, last, last_times = self.older, self.last, self.last_times
-        seen = last.get(key)
-        if seen is not None:
-            del last_times[bisect_left(last_times, seen)]
-        elif older is not None:
-            older.discard(key)
-        last[key] = time
-        last_times.append(time)
-        sums, squares, declines = self.sums, self.squares, self.declines
-        total, total_squares, total_declined = sums[-1] + units, squares[-1] + units * units, declines[-1] + declined
-        high_times, high_values = self.highs.times, self.highs.values
-        low_times, low_values = self.lows.times, self.lows.values
-        if self.extremes:
-            self.highs.append(time, units)
-            self.lows.append(time, -units)
+        self._take(time, units, key, declined)
+        sums, squares, last_times, in_full, older = self.sums, self.squares, self.last_times, self.in_full, self.older
+        total, events = sums[-1], at + 1
+        fields: tuple[int, ...] = (1, declined, units, 1)
+        if in_full:
+            fields += (0, units, units)
+            low_times, high_times = self.lows.times, self.highs.times
         i = at
-        told_of: tuple[int, ...] = (1, units, 0, units, units, 1, declined)
         for window in windows:
             start = time - window
-            if not i:
-                if older is not None:
-                    told_of = self._window_of_hot(older, start, (at + 1, total, total_squares, total_declined))
-            elif times[i - 1] > start:
+            if i and times[i - 1] > start:
                 i = bisect_right(times, start, 0, i)
-                if i or older is None:
-                    count = at + 1 - i
-                    amount = total - sums[i]
-                    told_of = (
-                        count,
-                        amount,
-                        count * (total_squares - squares[i]) - amount * amount,
-                        high_values[bisect_right(high_times, start)] if high_times else 0,
-                        -low_values[bisect_right(low_times, start)] if low_times else 0,
-                        len(last_times) - bisect_right(last_times, start),
-                        total_declined - declines[i],
+                amount = total - sums[i]
+                fields = (
+                    events - i,
+                    self.declined.count(1, i),
+                    amount,
+                    len(last_times) - bisect_right(last_times, start),
+                )
+                if in_full:
+                    fields += (
+                        (events - i) * (squares[-1] - squares[i]) - amount * amount,
+                        -self.lows.values[bisect_right(low_times, start)],
+                        self.highs.values[bisect_right(high_times, start)],
                     )
-                else:
-                    told_of = self._window_of_hot(older, start, (at + 1, total, total_squares, total_declined))
-            told += told_of
-        times.append(time)
+            if not i and older is not None:
+                fields = self._window_of_hot(older, start)
+            told += fields
+        if times[0] <= time - self.reach or events > self.capacity:
+            self.let_go(time)
+            return True
+        return False
+
+    def _take(self, time: int, units: int, key: int, declined: bool) -> None:
+        """Append the newest event."""
+        last, last_times = self.last, self.last_times
+        seen = last.get(key, NEVER)
+        if seen != NEVER:
+            del last_times[bisect_left(last_times, seen)]
+        elif self.older is not None:
+            self.older.discard(key)
+        last[key] = time
+        last_times.append(time)
+        self.times.append(time)
         self.keys.append(key)
-        sums.append(total)
-        squares.append(total_squares)
-        declines.append(total_declined)
-        return self.let_go(time)
+        self.seen.append(seen)
+        self.declined.append(declined)
+        self.sums.append(self.sums[-1] + units)
+        if self.in_full:
+            self.squares.append(self.squares[-1] + units * units)
+            self.highs.append(time, units)
+            self.lows.append(time, -units)
+
+    def _window_of_hot(self, older: OlderPast, start: int) -> tuple[int, ...]:
+        """A window that starts in the older past and ends with the newest event."""
+        totals, keys = older.after(start)
+        events, units = len(self.times) + totals.events, self.sums[-1] + totals.units
+        fields = (events, self.declined.count(1) + totals.declined, units, len(self.last_times) + keys)
+        if not self.in_full:
+            return fields
+        return (
+            *fields,
+            spread(events, units, self.squares[-1] + totals.squares),
+            min(-self.lows.values[0], totals.low),
+            max(self.highs.values[0], totals.high),
+        )
 
     def before(self, at: int, time: int) -> tuple[int, int, int, int]:
-        """All that ever was before an event that comes now: count, units, squared units, largest amount.
+        """All that ever was before an event that comes now: count, units, squared units, largest amount. In full only.
 
         Args:
             at: ``place(time)``.
             time: event time, ms.
         """
-        highs = self.highs.values
-        count, units, squares = (
-            self.base_count + at,
-            self.base_units + self.sums[at],
-            self.base_squares + self.squares[at],
-        )
+        count, units = self.base_count + at, self.base_units + self.sums[at]
+        squares, high = self.base_squares + self.squares[at], self.base_high
         if at == len(self.times):
-            return count, units, squares, max(self.base_high, highs[0]) if highs else self.base_high
+            return count, units, squares, max(high, self.highs.values[0]) if at else high
         if not at and self.older is not None:
             since, _ = self.older.after(time)
-            return count - since.count, units - since.units, squares - since.squares, self.base_high
-        return count, units, squares, max(self.base_high, *self.amounts(0, at))
+            return count - since.events, units - since.units, squares - since.squares, high
+        return count, units, squares, max([high, *self.amounts(0, at)])
 
     def last_before(self, at: int, time: int) -> int | None:
         """Time of the event before one that comes now, ms; None if there is none."""
         if at:
             return self.times[at - 1]
-        return self.base_last if _NEVER < self.base_last <= time else None
+        return self.base_last if NEVER < self.base_last <= time else None
 
     def amounts(self, start: int, end: int) -> list[int]:
         """Amounts of the events kept one by one, from place ``start`` to before ``end``, units."""
         return [after - before for before, after in pairwise(self.sums[start : end + 1])]
 
-    def let_go(self, now: int) -> bool:
-        """Forget what no window reaches any more, and fold the older half once there are too many.
+    def let_go(self, now: int) -> None:
+        """Forget what no window reaches any more, and fold the older half if there are too many still.
 
         Args:
             now: time of the newest event, ms.
-
-        Returns:
-            Whether events were let go.
         """
-        times = self.times
-        if times[0] <= now - self.retention - self.retention // _SLACK:
+        if self.times[0] <= now - self.reach:
             self._forget_until(now - self.retention)
-            return True
-        if len(times) > self.capacity:
-            self._fold(len(times) // 2, now)
-            return True
-        return False
+        if len(self.times) > self.capacity:
+            self._fold(len(self.times) // 2, now)
 
     def add_to_base(self, count: int, units: int, squares: int, high: int, last: int) -> None:
         """Count events that are not, or no longer, kept one by one; ``last`` is the time of the newest of them."""
@@ -220,21 +237,6 @@ class History:
         self.base_squares += squares
         self.base_high = max(self.base_high, high)
         self.base_last = max(self.base_last, last)
-
-    def _window_of_hot(self, older: OlderPast, start: int, newest: tuple[int, int, int, int]) -> tuple[int, ...]:
-        """A window that starts in the older past; ``newest`` are the totals of the events kept one by one."""
-        count, units, squares, declined = newest
-        totals, keys = older.after(start)
-        count, units = count + totals.count, units + totals.units
-        return (
-            count,
-            units,
-            spread(count, units, squares + totals.squares),
-            max(self.highs.values[0], totals.high) if self.extremes else 0,
-            min(-self.lows.values[0], totals.low) if self.extremes else 0,
-            len(self.last_times) + keys,
-            declined + totals.declined,
-        )
 
     def _forget_until(self, horizon: int) -> None:
         self.older = None  # than the oldest kept one by one, which is too old
@@ -246,74 +248,70 @@ class History:
         self._drop(count)
 
     def _fold(self, count: int, now: int) -> None:
-        """Give the oldest ``count`` events, and the keys not seen since, to the older past."""
+        """Give the oldest ``count`` events, and the parties not seen since, to the older past."""
         if self.older is None:
             self.older = OlderPast()
-        kept = dict(zip(self.keys[count:], self.times[count:], strict=True))
-        gone = [entry for entry in self.last.items() if entry[0] not in kept]
-        self.older.take(tiles_of(self.times[:count], self.sums, self.squares, self.declines, now), gone, now)
-        self.older.forget_until(now - self.retention)
-        self.last = kept
-        self.last_times = sorted(kept.values())
+        squares = self.squares if self.in_full else [0] * (count + 1)
+        tiles = tiles_of(self.times[:count], self.sums, squares, self.declined, now)
+        last = self.last
         self._drop(count)
+        self._derive_parties()
+        self.older.take(tiles, [entry for entry in last.items() if entry[0] not in self.last], now)
+        self.older.forget_until(now - self.retention)
 
     def _drop(self, count: int) -> None:
         """Let the oldest ``count`` events go into the base."""
-        units, square, declined = self.sums[count], self.squares[count], self.declines[count]
+        units, square = self.sums[count], self.squares[count] if self.in_full else 0
         self.add_to_base(count, units, square, max(self.amounts(0, count)), self.times[count - 1])
-        del self.times[:count], self.keys[:count]
+        del self.times[:count], self.keys[:count], self.seen[:count], self.declined[:count]
         # Totals start again at 0: they stay small, whatever an entity takes in a lifetime.
         self.sums = array("q", [total - units for total in self.sums[count:]])
-        self.squares = [total - square for total in self.squares[count:]]
-        self.declines = array("I", [total - declined for total in self.declines[count:]])
-        if self.extremes:
+        if self.in_full:
+            self.squares = [total - square for total in self.squares[count:]]
             self.highs.forget_before(self.times[0])
             self.lows.forget_before(self.times[0])
 
-    def pack(self) -> bytes:
-        """28 bytes an event, and what is older of a hot key."""
-        times = self.times
-        first = times[0] if times else 0
-        base = (self.base_count, self.base_high, self.base_last)
-        wide = (self.base_units.to_bytes(16, "little"), self.base_squares.to_bytes(16, "little"))
-        since_first = (np.frombuffer(times, np.int64) - first).astype(np.uint32).tobytes() if times else b""
-        return b"".join(
-            (
-                _HEAD.pack(len(times), first, *base, *wide),
-                self.sums.tobytes(),
-                self.keys.tobytes(),
-                since_first,
-                self.declines.tobytes(),
-                self.older.pack() if self.older is not None else b"",
-            )
+    def pack(self) -> list[bytes]:
+        """The sections of a packed profile that hold a history: 25 bytes an event, and what is older of a hot key."""
+        head = _HEAD.pack(
+            len(self.times),
+            self.base_count,
+            self.base_high,
+            self.base_last,
+            self.base_units.to_bytes(16, "little"),
+            self.base_squares.to_bytes(16, "little"),
         )
+        older = self.older.pack() if self.older is not None else b""
+        return [head, self.times.tobytes(), self.sums.tobytes(), self.keys.tobytes(), bytes(self.declined), older]
 
-    def restore(self, data: bytes) -> None:
+    def unpack(self, sections: Sequence[bytes]) -> None:
         """Become what ``pack`` packed.
 
         Raises:
-            ProfileDamagedError: if the bytes are cut short.
+            ProfileDamagedError: if the sections do not fit each other.
         """
-        if len(data) < _HEAD.size:
-            raise ProfileDamagedError("a packed history is cut short")
-        count, first, self.base_count, self.base_high, self.base_last, units, squares = _HEAD.unpack_from(data)
+        head, times, sums, keys, declined, older = sections
+        if len(head) != _HEAD.size:
+            raise ProfileDamagedError("the head of a packed history has the wrong length")
+        count, self.base_count, self.base_high, self.base_last, units, squares = _HEAD.unpack(head)
+        if not len(times) == len(sums) - 8 == len(keys) == 8 * len(declined) == 8 * count:
+            raise ProfileDamagedError("the columns of a packed history differ in length")
         self.base_units, self.base_squares = int.from_bytes(units, "little"), int.from_bytes(squares, "little")
-        keys_at = _HEAD.size + 8 * (count + 1)
-        times_at = keys_at + 8 * count
-        declines_at = times_at + 4 * count
-        older_at = declines_at + 4 * (count + 1)
-        if len(data) < older_at:
-            raise ProfileDamagedError("a packed history is cut short")
-        self.sums = unpack_array("q", data[_HEAD.size : keys_at])
-        self.keys = unpack_array("Q", data[keys_at:times_at])
-        since_first = np.frombuffer(data, np.uint32, count, times_at)
-        self.times = unpack_array("q", (since_first.astype(np.int64) + first).tobytes())
-        self.declines = unpack_array("I", data[declines_at:older_at])
-        self.older = OlderPast.unpack(data[older_at:]) if older_at < len(data) else None
-        amounts = self.amounts(0, count)
-        self.squares = list(accumulate([amount * amount for amount in amounts], initial=0))
-        self.last = dict(zip(self.keys, self.times, strict=True))
-        self.last_times = sorted(self.last.values())
-        if self.extremes:
+        self.times, self.sums, self.keys = unpack_array("q", times), unpack_array("q", sums), unpack_array("Q", keys)
+        self.declined = bytearray(declined)
+        self.older = OlderPast.unpack(older) if older else None
+        self._derive_parties()
+        if self.in_full:
+            amounts = self.amounts(0, count)
+            self.squares = list(accumulate([amount * amount for amount in amounts], initial=0))
             self.highs = Largest.of(self.times, amounts)
             self.lows = Largest.of(self.times, [-amount for amount in amounts])
+
+    def _derive_parties(self) -> None:
+        last: dict[int, int] = {}
+        self.seen = array("q")
+        for key, time in zip(self.keys, self.times, strict=True):
+            self.seen.append(last.get(key, NEVER))
+            last[key] = time
+        self.last = last
+        self.last_times = sorted(last.values())

@@ -17,6 +17,10 @@ from state.tiles import Totals
 
 if TYPE_CHECKING:
     from state.history import History
+    from state.older import OlderPast
+
+NEVER = -(2**62)
+"""A time before all others, ms."""
 
 
 class Late(NamedTuple):
@@ -26,85 +30,108 @@ class Late(NamedTuple):
     time: int
     units: int
     key: int
-    declined: int
+    declined: bool
 
     @property
     def totals(self) -> Totals:
         """What it adds."""
-        return Totals(1, self.units, self.units * self.units, self.declined, self.units, self.units)
+        return Totals(1, self.declined, self.units, self.units * self.units, self.units, self.units)
 
 
 def observe_late(history: History, event: Late, windows: Sequence[int], told: list[int]) -> bool:
     """As ``History.observe``, for an event that is not the newest."""
-    at, time, units, key, declined = event
     newest = history.times[-1]
-    if history.has_forgotten(time):
-        told += (1, units, 0, units, units, 1, declined) * len(windows)
+    if history.has_forgotten(event.time):
+        alone = (1, event.declined, event.units, 1, 0, event.units, event.units)
+        told += (alone if history.in_full else alone[:4]) * len(windows)
         return False
-    older = history.older if history.older is not None and time <= history.older.end else None
-    if older is None or key in history.last:
-        _see(history, key, time)
-    else:
-        older.see(key, time)
+    older = history.older if history.older is not None and event.time <= history.older.end else None
+    seen = _see(history, event, older)
     _tell(history, event, windows, told)
     if older is None:
-        _insert(history, at, event)
+        _insert(history, event, seen)
     else:
-        older.insert(time, event.totals)
-        history.add_to_base(1, units, units * units, units, time)
-    return history.let_go(newest)
+        totals = event.totals
+        older.insert(event.time, totals)
+        history.add_to_base(1, totals.units, totals.squares, totals.high, event.time)
+    before = len(history.times)
+    history.let_go(newest)
+    return len(history.times) < before
 
 
 def _tell(history: History, event: Late, windows: Sequence[int], told: list[int]) -> None:
-    """The windows that end with the event: its key is already seen, all else is as before it."""
-    at, time, _, key, _ = event
-    sums, squares, declines = history.sums, history.squares, history.declines
-    only_newer = set(history.keys[at:])
-    only_newer.discard(key)
-    low, high = event.units, event.units
-    reach = at
+    """The windows that end with the event: its party is already seen, all else is as before it."""
+    at, sums, last_times = event.at, history.sums, history.last_times
+    # A party with newer events has just one that is its first after a window's start: if that one is newer than the
+    # late event, the party was not seen in the window. How often a party was seen before that is not known of a hot
+    # key's older past.
+    first_after = sorted(history.seen[at:])
+    known_since = history.times[0] - 1 if history.older is not None else NEVER
+    low = high = event.units
+    i = at
     for window in windows:
-        start = time - window
-        i = bisect_right(history.times, start, 0, reach)
-        if i < reach:
+        start = event.time - window
+        reach, i = i, bisect_right(history.times, start, 0, i)
+        parties = len(last_times) - bisect_right(last_times, start) - bisect_right(first_after, max(start, known_since))
+        squares = 0
+        if history.in_full:
+            squares = history.squares[at] - history.squares[i]
             amounts = history.amounts(i, reach)
-            low, high = min(low, *amounts), max(high, *amounts)
-            only_newer.difference_update(history.keys[i:reach])
-            reach = i
-        distinct = len(history.last_times) - bisect_right(history.last_times, start) - len(only_newer)
-        between = Totals(at - i, sums[at] - sums[i], squares[at] - squares[i], declines[at] - declines[i], low, high)
-        totals = event.totals.plus(between)
+            low, high = min([low, *amounts]), max([high, *amounts])
+        declined = history.declined.count(1, i, at)
+        totals = _sum(event.totals, Totals(at - i, declined, sums[at] - sums[i], squares, low, high))
         if not i and history.older is not None:
-            older, keys = history.older.between(start, time)
-            totals = totals.plus(older)
-            distinct += keys
-        count, units = totals.count, totals.units
-        spread_of = spread(count, units, totals.squares)
-        told += (count, units, spread_of, totals.high, totals.low, max(distinct, 1), totals.declined)
+            older, keys = history.older.between(start, event.time) if not at else history.older.after(start)
+            totals = _sum(totals, older)
+            parties += keys
+        told += (totals.events, totals.declined, totals.units, max(parties, 1))
+        if history.in_full:
+            told += (spread(totals.events, totals.units, totals.squares), totals.low, totals.high)
 
 
-def _see(history: History, key: int, time: int) -> None:
-    """Note when the key was last seen, among the events kept one by one."""
-    seen = history.last.get(key)
-    if seen is not None:
-        if seen >= time:
-            return
-        del history.last_times[bisect_left(history.last_times, seen)]
+def _sum(one: Totals, other: Totals) -> Totals:
+    return Totals(
+        one.events + other.events,
+        one.declined + other.declined,
+        one.units + other.units,
+        one.squares + other.squares,
+        min(one.low, other.low),
+        max(one.high, other.high),
+    )
+
+
+def _see(history: History, event: Late, older: OlderPast | None) -> int:
+    """Note when the party was seen; the time it was seen before, as far as the events kept one by one tell."""
+    key, time = event.key, event.time
+    last = history.last.get(key)
+    newer = history.keys[event.at :]
+    if last is not None and last > time and key in newer:
+        first = event.at + newer.index(key)
+        seen, history.seen[first] = history.seen[first], time
+        return seen
+    if older is not None:
+        older.see(key, time)
+        return NEVER
+    if last is not None:
+        del history.last_times[bisect_left(history.last_times, last)]
     elif history.older is not None:
         history.older.discard(key)
     history.last[key] = time
     insort(history.last_times, time)
+    return NEVER if last is None else last
 
 
-def _insert(history: History, at: int, event: Late) -> None:
+def _insert(history: History, event: Late, seen: int) -> None:
     """Put it among the events kept one by one; the totals after it grow."""
-    units, square = event.units, event.units * event.units
+    at, units = event.at, event.units
     history.times.insert(at, event.time)
     history.keys.insert(at, event.key)
-    sums, squares, declines = history.sums, history.squares, history.declines
+    history.seen.insert(at, seen)
+    history.declined.insert(at, event.declined)
+    sums = history.sums
     sums[at:] = array("q", [sums[at], *[total + units for total in sums[at:]]])
-    squares[at:] = [squares[at], *[total + square for total in squares[at:]]]
-    declines[at:] = array("I", [declines[at], *[total + event.declined for total in declines[at:]]])
-    if history.extremes:
+    if history.in_full:
+        square = units * units
+        history.squares[at:] = [history.squares[at], *[total + square for total in history.squares[at:]]]
         history.highs.insert(event.time, units)
         history.lows.insert(event.time, -units)

@@ -23,13 +23,13 @@ class MerchantProfile:
     """One merchant's payments, and which of them turned out to be fraud.
 
     Attributes:
-        history: the payments; the other party is the user. Largest and smallest amounts are not kept.
+        history: the payments; the other party is the user. Their amounts are counted in sums only.
     """
 
     __slots__ = ("_frauds", "history")
 
     def __init__(self) -> None:
-        self.history = History(RETENTION_MS, PAYMENTS_KEPT, extremes=False)
+        self.history = History(RETENTION_MS, PAYMENTS_KEPT, in_full=False)
         self._frauds: dict[int, int] = {}
 
     @property
@@ -57,7 +57,7 @@ class MerchantProfile:
         frauds = self._frauds
         return seal(
             VERSION,
-            (self.history.pack(), array("Q", frauds).tobytes(), array("q", frauds.values()).tobytes()),
+            (*self.history.pack(), array("Q", frauds).tobytes(), array("q", frauds.values()).tobytes()),
         )
 
     @classmethod
@@ -69,7 +69,7 @@ class MerchantProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls()
-        history, frauds, times = open_sealed(data, "merchant", VERSION, UPGRADES)
-        profile.history.restore(history)
+        *history, frauds, times = open_sealed(data, "merchant", VERSION, UPGRADES)
+        profile.history.unpack(history)
         profile._frauds = dict(zip(unpack_array("Q", frauds), unpack_array("q", times), strict=True))
         return profile

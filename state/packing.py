@@ -11,13 +11,13 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 
-import numpy as np
-
 Upgrade = Callable[[list[bytes]], list[bytes]]
 """Turns the sections of version v into those of version v + 1."""
 
-_NARROW_SPAN = 2**32
-_INTEGERS = struct.Struct("<Bq")
+_WIDEST = 16
+_WIDTHS = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q", _WIDEST: ""}
+"""Bytes a value of a column may take, and the array code of each."""
+_COLUMN = struct.Struct("<BI16s")  # width, count, smallest
 
 
 class ProfileVersionError(Exception):
@@ -87,33 +87,36 @@ def _readable(version: int, upgrades: Mapping[int, Upgrade]) -> str:
     return f"version {version}" if oldest == version else f"versions {oldest} to {version}"
 
 
-def pack_integers(values: array[int]) -> bytes:
-    """Pack an ``array('q')``: four bytes a value while all lie within 2^32 of the smallest, else eight.
+def pack_column(values: Sequence[int]) -> bytes:
+    """Pack integers of any size up to 2^127, in as few bytes each as the distance to the smallest needs.
 
-    Times of a month in milliseconds and amounts of up to 429,496 units take four, which is what keeps a usual user
-    under 4 KB. 4 us for 90 values, where plain ``tobytes`` takes 0.1 us.
+    Some 60 ns a value, so for what is packed seldom; what changes with every event is packed by ``array.tobytes``.
     """
     if not values:
         return b""
-    wide = np.frombuffer(values, np.int64)
     low = min(values)
-    if max(values) - low < _NARROW_SPAN:
-        return _INTEGERS.pack(4, low) + (wide - low).astype(np.uint32).tobytes()
-    return _INTEGERS.pack(8, 0) + values.tobytes()
+    bits = (max(values) - low).bit_length()
+    width = next(width for width in _WIDTHS if bits <= 8 * width)
+    head = _COLUMN.pack(width, len(values), low.to_bytes(_WIDEST, "little", signed=True))
+    if not width:
+        return head
+    if width == _WIDEST:
+        return head + b"".join([(value - low).to_bytes(_WIDEST, "little") for value in values])
+    return head + array(_WIDTHS[width], [value - low for value in values]).tobytes()
 
 
-def unpack_integers(data: bytes) -> array[int]:
-    """What ``pack_integers`` packed, as an ``array('q')``."""
-    values = array("q")
+def unpack_column(data: bytes) -> list[int]:
+    """What ``pack_column`` packed."""
     if not data:
-        return values
-    width, low = _INTEGERS.unpack_from(data)
-    if width == 4:
-        narrow = np.frombuffer(data, np.uint32, offset=_INTEGERS.size)
-        values.frombytes((narrow.astype(np.int64) + low).tobytes())
-    else:
-        values.frombytes(data[_INTEGERS.size :])
-    return values
+        return []
+    width, count, lowest = _COLUMN.unpack_from(data)
+    low = int.from_bytes(lowest, "little", signed=True)
+    if not width:
+        return [low] * count
+    body = data[_COLUMN.size :]
+    if width == _WIDEST:
+        return [low + int.from_bytes(body[i : i + _WIDEST], "little") for i in range(0, len(body), _WIDEST)]
+    return [low + value for value in unpack_array(_WIDTHS[width], body)]
 
 
 def unpack_array(code: str, data: bytes) -> array[int]:

@@ -13,96 +13,77 @@ Source: exponential histograms, Datar et al., "Maintaining stream statistics ove
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from state.packing import join_sections, pack_integers, split_sections, unpack_integers
+from state.packing import join_sections, pack_column, split_sections, unpack_column
 
 RELATIVE_WIDTH = 12
 """A tile is at most its age over this wide..."""
 FLOOR_MS = 1_000
 """...or this, whichever is more."""
 
-_WIDE = 16  # bytes of a sum of squares: those of 1e8 amounts of 1e11 fit
+_BEYOND = 2**62
 
 
 class Totals(NamedTuple):
-    """What some events add up to: how many, units, squared units, how many declined, smallest and largest amount."""
+    """What some events add up to: how many, how many declined, units, squared units, smallest and largest amount."""
 
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks of totals
+    events: int
+    declined: int
     units: int
     squares: int
-    declined: int
     low: int
     high: int
-
-    def plus(self, other: Totals) -> Totals:
-        """Both together."""
-        return Totals(
-            self.count + other.count,
-            self.units + other.units,
-            self.squares + other.squares,
-            self.declined + other.declined,
-            min(self.low, other.low),
-            max(self.high, other.high),
-        )
-
-    def less(self, other: Totals) -> Totals:
-        """This one without the other, a part of it; the extremes stay as they are."""
-        return Totals(
-            self.count - other.count,
-            self.units - other.units,
-            self.squares - other.squares,
-            self.declined - other.declined,
-            self.low,
-            self.high,
-        )
 
     def part(self, length: int, whole: int) -> Totals:
         """The share ``length / whole`` of the events, in whole events, alike in every total.
 
         At least one event is in the part and one is not: the ends of a tile are events, on either side of the cut.
         """
-        count = min(max((self.count * length + whole // 2) // whole, 1), self.count - 1)
+        events = min(max((self.events * length + whole // 2) // whole, 1), self.events - 1)
         return Totals(
-            count,
-            self.units * count // self.count,
-            self.squares * count // self.count,
-            (self.declined * count + self.count // 2) // self.count,
+            events,
+            (self.declined * events + self.events // 2) // self.events,
+            self.units * events // self.events,
+            self.squares * events // self.events,
             self.low,
             self.high,
         )
 
 
-NOTHING = Totals(0, 0, 0, 0, 2**62, -(2**62))
+NOTHING = Totals(0, 0, 0, 0, _BEYOND, -_BEYOND)
 
-
-class Tile(NamedTuple):
-    """A run of events: its first and last time (ms) and its totals."""
-
-    first: int
-    last: int
-    totals: Totals
+# A tile is a tuple of its first and last time (ms) and its totals.
+Tile = tuple[int, int, int, int, int, int, int, int]
 
 
 class Tiles:
     """Tiles in order of time, none overlapping."""
 
-    __slots__ = ("_ends", "_packed", "_since", "tiles")
+    __slots__ = ("_ends", "_packed", "_since", "_tiles")
 
     def __init__(self, tiles: Sequence[Tile] = ()) -> None:
-        self.tiles = list(tiles)
-        self._index()
+        self._hold(list(tiles))
 
-    def _index(self) -> None:
-        """What queries bisect: the end of each tile, and the totals from each tile to the newest."""
-        self._ends = [tile.last for tile in self.tiles]
-        newest_first = accumulate((tile.totals for tile in reversed(self.tiles)), Totals.plus, initial=NOTHING)
-        self._since = list(newest_first)[::-1]
+    def _hold(self, tiles: list[Tile]) -> None:
+        self._tiles = tiles
         self._packed: bytes | None = None
+        _, ends, *totals = _columns(tiles)
+        self._ends = ends
+        # For queries: the totals from each tile to the newest, and nothing beyond the newest.
+        *sums, lows, highs = (column[::-1] for column in totals)
+        since = [
+            *(list(accumulate(column, initial=0))[::-1] for column in sums),
+            list(accumulate(lows, min, initial=_BEYOND))[::-1],
+            list(accumulate(highs, max, initial=-_BEYOND))[::-1],
+        ]
+        self._since = list(zip(*since, strict=True))
+
+    def __len__(self) -> int:
+        return len(self._tiles)
 
     @property
     def end(self) -> int:
@@ -112,81 +93,63 @@ class Tiles:
     def after(self, start: int) -> Totals:
         """Totals of all after ``start`` (ms). O(log tiles)."""
         i = bisect_right(self._ends, start)
-        since = self._since[i]
-        if since.count:
-            first, last, totals = self.tiles[i]
+        since = Totals._make(self._since[i])
+        if since.events:
+            first, last, *totals = self._tiles[i]
             if first <= start:
-                return since.less(totals.part(start - first, last - first))
+                return _less(since, Totals._make(totals).part(start - first, last - first))
         return since
 
     def between(self, start: int, end: int) -> Totals:
         """Totals of all after ``start``, up to and including ``end``. O(tiles), for late events only."""
-        touched = [tile.totals for tile in self.tiles[bisect_right(self._ends, start) :] if tile.first <= end]
-        low = min((totals.low for totals in touched), default=NOTHING.low)
-        high = max((totals.high for totals in touched), default=NOTHING.high)
-        return self.after(start).less(self.after(end))._replace(low=low, high=high)
+        touched = [tile for tile in self._tiles[bisect_right(self._ends, start) :] if tile[0] <= end]
+        low = min((tile[-2] for tile in touched), default=_BEYOND)
+        high = max((tile[-1] for tile in touched), default=-_BEYOND)
+        return _less(self.after(start), self.after(end))._replace(low=low, high=high)
 
     def append(self, fresh: Sequence[Tile], now: int) -> None:
         """Take tiles in order of time, all after the newest one, and merge what may be."""
         merged: list[Tile] = []
-        for tile in (*self.tiles, *fresh):
-            if merged and tile.last - merged[-1].first <= max(FLOOR_MS, (now - tile.last) // RELATIVE_WIDTH):
-                before = merged[-1]
-                merged[-1] = Tile(before.first, tile.last, before.totals.plus(tile.totals))
+        first = end = -_BEYOND
+        for tile in (*self._tiles, *fresh):
+            end = tile[1]
+            if merged and end - first <= max(FLOOR_MS, (now - end) // RELATIVE_WIDTH):
+                merged[-1] = _joined(merged[-1], tile)
             else:
                 merged.append(tile)
-        self.tiles = merged
-        self._index()
+                first = tile[0]
+        self._hold(merged)
 
     def insert(self, time: int, totals: Totals) -> None:
         """Take a late event: into the tile that spans its time, or as a tile of its own."""
         i = bisect_left(self._ends, time)
-        if i < len(self.tiles) and self.tiles[i].first <= time:
-            first, last, others = self.tiles[i]
-            self.tiles[i] = Tile(first, last, others.plus(totals))
+        if i < len(self._tiles) and self._tiles[i][0] <= time:
+            last = self._tiles[i][1]
+            self._tiles[i] = _joined(self._tiles[i], (time, last, *totals))
         else:
-            self.tiles.insert(i, Tile(time, time, totals))
-        self._index()
+            self._tiles.insert(i, (time, time, *totals))
+        self._hold(self._tiles)
 
     def forget_until(self, moment: int) -> None:
         """Drop the tiles that end at or before ``moment``."""
-        del self.tiles[: bisect_right(self._ends, moment)]
-        self._index()
+        old = bisect_right(self._ends, moment)
+        if old:
+            self._hold(self._tiles[old:])
 
     def pack(self) -> bytes:
-        """Some 50 bytes a tile. Kept until the tiles change, which is once in hundreds of events."""
+        """Some 35 bytes a tile. Kept until the tiles change, which is once in hundreds of events."""
         if self._packed is None:
-            totals = [tile.totals for tile in self.tiles]
-            self._packed = join_sections(
-                (
-                    _pack_column(tile.first for tile in self.tiles),
-                    _pack_column(tile.last for tile in self.tiles),
-                    _pack_column(one.count for one in totals),
-                    _pack_column(one.units for one in totals),
-                    b"".join([one.squares.to_bytes(_WIDE, "little") for one in totals]),
-                    _pack_column(one.declined for one in totals),
-                    _pack_column(one.low for one in totals),
-                    _pack_column(one.high for one in totals),
-                )
-            )
+            self._packed = join_sections([pack_column(column) for column in _columns(self._tiles)])
         return self._packed
 
     @classmethod
     def unpack(cls, data: bytes) -> Tiles:
         """What ``pack`` packed."""
-        first, last, count, units, wide, declined, low, high = split_sections(data)
-        squares = [int.from_bytes(wide[i : i + _WIDE], "little") for i in range(0, len(wide), _WIDE)]
-        columns = (
-            unpack_integers(count),
-            unpack_integers(units),
-            squares,
-            *map(unpack_integers, (declined, low, high)),
-        )
-        return cls([*map(Tile, unpack_integers(first), unpack_integers(last), map(Totals, *columns))])
+        return cls(list(zip(*map(unpack_column, split_sections(data)), strict=True)))
 
 
 def tiles_of(
-    times: Sequence[int], sums: Sequence[int], squares: Sequence[int], declines: Sequence[int], now: int
+    times: Sequence[int], sums: Sequence[int], squares: Sequence[int], declined: bytes | bytearray, now: int
 ) -> list[Tile]:
     """Neighbouring events as tiles.
 
@@ -194,7 +157,7 @@ def tiles_of(
         times: event times, ascending, ms.
         sums: running totals of the amounts, from before the first event on; may go on beyond the last.
         squares: likewise of their squares.
-        declines: likewise of the declined.
+        declined: 1 for a declined event, else 0.
         now: time of the newest event there is, ms.
     """
     tiles = []
@@ -207,16 +170,43 @@ def tiles_of(
         amounts = [after - before for before, after in pairwise(sums[start : end + 1])]
         totals = Totals(
             end - start,
+            declined.count(1, start, end),
             sums[end] - sums[start],
             squares[end] - squares[start],
-            declines[end] - declines[start],
             min(amounts),
             max(amounts),
         )
-        tiles.append(Tile(first, times[end - 1], totals))
+        tiles.append((first, times[end - 1], *totals))
         start = end
     return tiles
 
 
-def _pack_column(values: Iterable[int]) -> bytes:
-    return pack_integers(array("q", values))
+def _columns(tiles: Sequence[Tile]) -> list[list[int]]:
+    return [list(column) for column in zip(*tiles, strict=True)] or [[] for _ in range(2 + len(NOTHING))]
+
+
+def _joined(tile: Tile, later: Tile) -> Tile:
+    first, _, events, declined, units, squares, low, high = tile
+    _, last, *others = later
+    return (
+        first,
+        last,
+        events + others[0],
+        declined + others[1],
+        units + others[2],
+        squares + others[3],
+        min(low, others[4]),
+        max(high, others[5]),
+    )
+
+
+def _less(totals: Totals, part: Totals) -> Totals:
+    """The totals without a part of them; the extremes stay."""
+    return Totals(
+        totals.events - part.events,
+        totals.declined - part.declined,
+        totals.units - part.units,
+        totals.squares - part.squares,
+        totals.low,
+        totals.high,
+    )

@@ -54,7 +54,7 @@ class UserProfile:
     )
 
     def __init__(self) -> None:
-        self.history = History(RETENTION_MS, PAYMENTS_KEPT, extremes=True)
+        self.history = History(RETENTION_MS, PAYMENTS_KEPT, in_full=True)
         self.hours = array("I", bytes(4 * _HOURS))
         self.merchants: dict[int, int] = {}
         self.devices: dict[int, int] = {}
@@ -103,7 +103,7 @@ class UserProfile:
         return seal(
             VERSION,
             (
-                self.history.pack(),
+                *self.history.pack(),
                 bytes(self._ids),
                 self.hours.tobytes(),
                 array("Q", self.merchants).tobytes(),
@@ -124,10 +124,10 @@ class UserProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls()
-        history, ids, hours, merchants, visits, devices, first_uses, events, progress = open_sealed(
+        *history, ids, hours, merchants, visits, devices, first_uses, events, progress = open_sealed(
             data, "user", VERSION, UPGRADES
         )
-        profile.history.restore(history)
+        profile.history.unpack(history)
         profile._ids = bytearray(ids)
         profile.hours = unpack_array("I", hours)
         profile.merchants = dict(zip(unpack_array("Q", merchants), unpack_array("I", visits), strict=True))

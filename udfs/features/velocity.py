@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from state.history import WINDOW_FIELDS
+from state.history import FIELDS_IN_FULL
 from state.moments import UNITS
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
 
 Floats = npt.NDArray[np.float64]
 
-_COUNT, _UNITS, _SPREAD, _HIGH, _LOW, _DISTINCT, _DECLINED = range(len(WINDOW_FIELDS))
+_COUNT, _DECLINED, _UNITS, _DISTINCT, _SPREAD, _LOW, _HIGH = range(len(FIELDS_IN_FULL))
 
 
 def _std(told: Floats, hours: Floats) -> Floats:
@@ -68,7 +68,7 @@ class VelocityBlock:
             columns: (n, width), written.
             told: what ``History.observe`` appended for n events.
         """
-        fields = np.array(told, dtype=np.float64).reshape(-1, len(self.windows), len(WINDOW_FIELDS)).transpose(2, 0, 1)
+        fields = np.array(told, dtype=np.float64).reshape(len(columns), len(self.windows), -1).transpose(2, 0, 1)
         start = 0
         with np.errstate(invalid="ignore", divide="ignore"):
             for aggregate, places in self._columns:
