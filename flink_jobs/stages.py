@@ -132,16 +132,16 @@ class _MerchantStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        if output.alerts:
-            self._alerts.inc(len(output.alerts))
-        if output.decisions or output.dead_letters:
-            self._decisions.inc(len(output.decisions))
-            tally = output.tally
+        verdicts, tally = output.verdicts, output.tally
+        if verdicts.alerts:
+            self._alerts.inc(len(verdicts.alerts))
+        if verdicts.decisions or output.dead_letters:
+            self._decisions.inc(len(verdicts.decisions))
             yield Row(
-                output.decision_keys,
-                output.decisions,
-                output.alert_keys,
-                output.alerts,
+                verdicts.decision_keys,
+                verdicts.decisions,
+                verdicts.alert_keys,
+                verdicts.alerts,
                 self._refused_rows(output.dead_letters),
                 output.watermark,
                 tally.minutes(),

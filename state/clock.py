@@ -65,11 +65,14 @@ class EventTimeClock:
             self._watermark = max(self._watermark, min(active) - self._out_of_orderness_ms)
         return self._watermark
 
-    def pack(self) -> bytes:
-        """All but the wall-clock part: after a restart every source counts as just heard."""
-        return msgspec.msgpack.encode((self._watermark, self._reached))
+    @classmethod
+    def of(cls, packed: bytes | None, out_of_orderness_ms: int, idle_ms: int) -> EventTimeClock:
+        """The clock that ``pack`` packed, or a new one. After a restart every source counts as just heard."""
+        clock = cls(out_of_orderness_ms, idle_ms)
+        if packed is not None:
+            clock._watermark, clock._reached = msgspec.msgpack.decode(packed, type=tuple[int, dict[int, int]])
+        return clock
 
-    def restore(self, packed: bytes) -> None:
-        """Go on from what ``pack`` gave."""
-        self._watermark, self._reached = msgspec.msgpack.decode(packed, type=tuple[int, dict[int, int]])
-        self._heard.clear()
+    def pack(self) -> bytes:
+        """Where event time is; not the wall clock's part."""
+        return msgspec.msgpack.encode((self._watermark, self._reached))

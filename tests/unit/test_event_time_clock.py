@@ -52,7 +52,6 @@ def test_a_restored_clock_goes_on_and_counts_every_source_as_just_heard() -> Non
     before.observe(0, 100 * SECOND)
     before.observe(1, 60 * SECOND)
     before.advance(0, {0, 1})
-    after = clock()
-    after.restore(before.pack())
+    after = EventTimeClock.of(before.pack(), 5 * SECOND, 30 * SECOND)
     assert after.observe(0, 90 * SECOND), "what was late stays late"
     assert after.advance(1_000 * SECOND, {0}) == 55 * SECOND

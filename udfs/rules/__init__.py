@@ -1,0 +1,21 @@
+"""Rules: data and not code, versioned, checked, exchanged while the job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from udfs.rules.loading import RuleError, load_rules
+from udfs.rules.rule import Rule
+from udfs.rules.rule_set import RuleHits, RuleSet
+
+__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "load_rules", "ready_rules"]
+
+
+def ready_rules(names: Sequence[str]) -> RuleSet:
+    """The rules that come with the product.
+
+    Args:
+        names: of the feature columns, in order.
+    """
+    return load_rules(files(__package__).joinpath("ready.yaml").read_text(), names)

@@ -199,10 +199,8 @@ class UserStage:
     def _clock(self, shard: int, backing: Backing) -> EventTimeClock:
         clock = self._clocks.get(shard)
         if clock is None:
-            clock = EventTimeClock(self._options.out_of_orderness_ms, self._options.idle_ms)
             packed = backing.get(ShardEntry.CLOCK.value)
-            if packed is not None:
-                clock.restore(packed)
+            clock = EventTimeClock.of(packed, self._options.out_of_orderness_ms, self._options.idle_ms)
             self._clocks[shard] = clock
         return clock
 

@@ -1,0 +1,88 @@
+"""Settings into the parts of the stages, the same on the client (to check) and in the TaskManagers (to run)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import models
+from flink_jobs.settings import Settings
+from models.artefact import ArtefactError, load
+from models.scorer import Scorer
+from udfs.decision import Bands
+from udfs.features.catalogue import FEATURE_NAMES, feature_hash
+from udfs.records.limits import Limits
+from udfs.rules import ready_rules
+from udfs.stages.merchant import MerchantStage, MerchantStageOptions
+from udfs.stages.user import UserStage, UserStageOptions
+
+SHIPPED_MODEL = Path(models.__file__).parent / "shipped"
+
+_log = logging.getLogger(__name__)
+
+
+class ModelRefusedError(Exception):
+    """The model of the settings cannot score what this job computes; the message says why and what to do."""
+
+
+def check_model(settings: Settings) -> None:
+    """Refuse, before anything is submitted, a model that is damaged or was trained on other features.
+
+    Raises:
+        ModelRefusedError: with the reason.
+    """
+    try:
+        _load_model(settings)
+    except ArtefactError as error:
+        raise ModelRefusedError(str(error)) from None
+
+
+def user_stage(settings: Settings, merchant_shards: int) -> UserStage:
+    """The user stage as the settings want it."""
+    event_time = settings.event_time
+    limits = Limits(record_bytes=settings.job.max_record_bytes, ahead_ms=int(event_time.maximum_ahead_s * 1000))
+    return UserStage(
+        UserStageOptions(
+            limits=limits,
+            merchant_shards=merchant_shards,
+            out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
+            idle_ms=int(event_time.idle_partition_s * 1000),
+            cached_profiles=settings.job.cached_profiles,
+        )
+    )
+
+
+def merchant_stage(settings: Settings) -> MerchantStage:
+    """The merchant stage as the settings want it."""
+    decision = settings.decision
+    share = decision.sampled_features
+    return MerchantStage(
+        MerchantStageOptions(
+            names=FEATURE_NAMES,
+            rules=ready_rules(FEATURE_NAMES),
+            bands=Bands(
+                block=decision.block,
+                challenge=decision.challenge,
+                monitor=decision.monitor,
+                alert=decision.alert,
+            ),
+            model=_model_or_fallback(settings),
+            sample_every=round(1 / share) if share else 0,
+            idle_ms=int(settings.event_time.idle_partition_s * 1000),
+            cached_profiles=settings.job.cached_profiles,
+        )
+    )
+
+
+def _model_or_fallback(settings: Settings) -> Scorer | None:
+    """The model, or None: it was checked before the job was submitted, and decisions do not stop for one that is lost."""
+    try:
+        return _load_model(settings)
+    except ArtefactError as error:
+        _log.error("no model answers, rules decide alone: %s", error)
+        return None
+
+
+def _load_model(settings: Settings) -> Scorer:
+    folder = settings.model.folder or SHIPPED_MODEL
+    return Scorer(load(folder, FEATURE_NAMES, feature_hash()))

@@ -1,0 +1,81 @@
+"""Control records: what changes while the job runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from udfs.decision import Bands
+from udfs.names import Refused
+from udfs.records.refusal import Refusal
+from udfs.rules import RuleError, RuleSet, load_rules
+
+Kind = Literal["rules", "thresholds"]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True):
+    kind: Kind
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    body: Any
+
+
+class _Thresholds(msgspec.Struct, forbid_unknown_fields=True):
+    block: _Share
+    challenge: _Share
+    monitor: _Share
+    alert: _Share
+
+
+@dataclass(frozen=True)
+class Control:
+    """A change that has been checked.
+
+    Attributes:
+        kind: what changes.
+        version: of the change; a later one is higher.
+        value: what is in force from now on.
+    """
+
+    kind: Kind
+    version: int
+    value: RuleSet | Bands
+
+
+_decoder = msgspec.json.Decoder(_Record)
+
+
+def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str]) -> Control | Refusal:
+    """Read a record of the ``control`` topic: ``{"kind": ..., "version": ..., "body": ...}``, keyed by its kind.
+
+    Args:
+        value: JSON; the body of rules is an object or the text of a YAML file, that of thresholds an object.
+        key: of the record. The topic is compacted, so a record under another's key would take its place.
+        names: of the features that rules may use.
+    """
+    if not value:
+        return Refusal(Refused.CONTROL_INVALID, "a control record cannot be empty: send a newer version instead")
+    try:
+        record = _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal(Refused.CONTROL_INVALID, str(error))
+    if key != record.kind.encode():
+        return Refusal(Refused.CONTROL_INVALID, f"a control record of kind {record.kind!r} has that as its key")
+    try:
+        return Control(record.kind, record.version, _value(record, names))
+    except (RuleError, msgspec.ValidationError, ValueError) as error:
+        return Refusal(Refused.CONTROL_INVALID, str(error))
+
+
+def _value(record: _Record, names: Sequence[str]) -> RuleSet | Bands:
+    if record.kind == "rules":
+        text = record.body if isinstance(record.body, str) else json.dumps(record.body)
+        return load_rules(text, names)
+    given = msgspec.convert(record.body, _Thresholds)
+    if not given.monitor <= given.challenge <= given.block:
+        raise ValueError("thresholds must rise: monitor <= challenge <= block")
+    return Bands(block=given.block, challenge=given.challenge, monitor=given.monitor, alert=given.alert)

@@ -1,0 +1,52 @@
+"""Why a decision is what it is: stable reason codes, the strongest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.patterns import Pattern
+from udfs.rules import Rule
+
+MODEL_REASONS = 3
+"""How many features of the model are named, at most."""
+
+
+def model_reason(feature: str) -> str:
+    """The code of a feature that spoke for fraud."""
+    return f"MODEL_{feature.upper()}"
+
+
+def reasons(
+    rules: Sequence[Rule],
+    patterns: Sequence[Pattern],
+    model_score: float = 0.0,
+    contributions: NDArray[np.float64] | None = None,
+    names: Sequence[str] = (),
+) -> list[str]:
+    """Reason codes by their part in the score.
+
+    Args:
+        rules: that spoke.
+        patterns: that were matched.
+        model_score: 0 to 1.
+        contributions: (F,) log-odds of each feature, where the model is explained; those that speak for fraud share
+            the model's score among themselves.
+        names: of the features.
+    """
+    weighted = [(rule.weight, rule.reason) for rule in rules]
+    weighted += [(pattern.score, pattern.reason) for pattern in patterns]
+    if contributions is not None:
+        for_fraud = np.maximum(contributions, 0.0)
+        total = float(for_fraud.sum())
+        strongest = np.argsort(-for_fraud, kind="stable")[:MODEL_REASONS]
+        weighted += [
+            (model_score * float(for_fraud[index]) / total, model_reason(names[index]))
+            for index in strongest
+            if for_fraud[index] > 0
+        ]
+    # A code once, at its strongest; equal ones by name, so that the order is always the same.
+    weighted.sort(key=lambda reason: (-reason[0], reason[1]))
+    return list(dict.fromkeys(code for _, code in weighted))

@@ -1,0 +1,86 @@
+"""Both stages in one process, over records in memory: for training tables, backtests and tests.
+
+It is the job without Flink: the same stages, the same state in a dict, one shard of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from udfs.decision import Bands
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.records.limits import Limits
+from udfs.rules import RuleSet, ready_rules
+from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
+from udfs.stages.user import UserOutput, UserStage, UserStageOptions
+from udfs.stages.verdict import Scores
+
+_SHARD = 0
+
+
+class MemoryState(dict[str, bytes]):
+    """Keyed state of one shard, in memory."""
+
+    def put_all(self, entries: dict[str, bytes]) -> None:
+        """Write several."""
+        self.update(entries)
+
+
+class Pipeline:
+    """A user stage and a merchant stage in a row.
+
+    Args:
+        model: to be asked; None lets rules decide alone.
+        rules: in force at first; None for the ready ones.
+        bands: in force at first.
+        limits: of the records.
+        out_of_orderness_ms: disorder that is not called late.
+        cached_profiles: decoded profiles kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Scores | None = None,
+        rules: RuleSet | None = None,
+        bands: Bands = Bands(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        out_of_orderness_ms: int = 5_000,
+        cached_profiles: int = 50_000,
+    ) -> None:
+        idle_ms = 30_000
+        self.user_state, self.merchant_state = MemoryState(), MemoryState()
+        self._users = UserStage(
+            UserStageOptions(
+                limits=limits,
+                merchant_shards=1,
+                out_of_orderness_ms=out_of_orderness_ms,
+                idle_ms=idle_ms,
+                cached_profiles=cached_profiles,
+            )
+        )
+        self._merchants = MerchantStage(
+            MerchantStageOptions(
+                names=FEATURE_NAMES,
+                rules=rules or ready_rules(FEATURE_NAMES),
+                bands=bands,
+                model=model,
+                sample_every=0,
+                idle_ms=idle_ms,
+                cached_profiles=cached_profiles,
+            )
+        )
+
+    def process(
+        self, records: Sequence[bytes], now_ms: int, control: Sequence[bytes] = ()
+    ) -> tuple[UserOutput, MerchantOutput]:
+        """Take in a batch.
+
+        Args:
+            records: sealed envelopes of transactions, account events and labels.
+            now_ms: the wall clock, epoch milliseconds.
+            control: sealed envelopes of control records, which are in force for the batch.
+        """
+        taken = self._users.process(_SHARD, records, self.user_state, now_ms)
+        handed_over = [*control, *(handoff for _, handoff in taken.handoffs)]
+        return taken, self._merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)

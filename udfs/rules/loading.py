@@ -1,0 +1,132 @@
+"""Rules from YAML, with every fault named and where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import yaml
+
+from udfs.conditions import ConditionError, compile_condition
+from udfs.rules.rule import IDENTIFIER, REASON, Rule
+from udfs.rules.rule_set import CompiledRule, RuleSet
+
+MAXIMUM_RULES = 5_000
+MAXIMUM_BYTES = 2 * 1024 * 1024
+_EFFECTS = ("add", "at_least", "action")
+
+
+class RuleError(Exception):
+    """Rules that cannot be used; the message lists every fault, one a line."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def load_rules(text: str, names: Sequence[str]) -> RuleSet:
+    """Read a set of rules.
+
+    Args:
+        text: YAML (or JSON, which is YAML): ``version`` and a list of ``rules``.
+        names: of the feature columns, in order.
+
+    Raises:
+        RuleError: naming every fault with its line.
+    """
+    if len(text) > MAXIMUM_BYTES:
+        raise RuleError([f"rules take at most {MAXIMUM_BYTES} characters, these {len(text)}"])
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise RuleError([f"line {mark.line + 1 if mark else 1}: {error.problem or 'no YAML'}"]) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise RuleError([f"no YAML: {error}"]) from None
+    version, entries = _outline(document)
+    lines = _lines(root)
+    faults: list[str] = []
+    rules: list[CompiledRule] = []
+    for entry, (line, condition_line) in zip(entries, lines, strict=True):
+        rule = _rule(entry, line, faults)
+        if rule is None:
+            continue
+        try:
+            rules.append(CompiledRule(rule, compile_condition(rule.when, names)))
+        except ConditionError as error:
+            place = f"line {condition_line + error.line - 1}, column {error.column} of the condition"
+            faults.append(f"{place}: rule {rule.id}: {error.message}")
+    faults += _repeated(rules)
+    if faults:
+        raise RuleError(faults)
+    return RuleSet(version, tuple(rules))
+
+
+def _outline(document: Any) -> tuple[int, list[Any]]:  # noqa: ANN401 - any YAML
+    if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
+        raise RuleError(["line 1: a mapping with `version` and a list of `rules` is wanted"])
+    unknown = sorted(str(key) for key in document.keys() - {"version", "rules"})
+    if unknown:
+        raise RuleError([f"line 1: {unknown[0]!r} is not known beside `version` and `rules`"])
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        raise RuleError([f"line 1: `version` is a whole number from 1, not {version!r}"])
+    entries: list[Any] = document["rules"]
+    if len(entries) > MAXIMUM_RULES:
+        raise RuleError([f"line 1: at most {MAXIMUM_RULES} rules, these are {len(entries)}"])
+    return version, entries
+
+
+def _lines(root: yaml.MappingNode) -> list[tuple[int, int]]:
+    """Of every rule: the line where it begins, and the line where its condition does."""
+    (rules,) = (value for key, value in root.value if key.value == "rules")
+    return [(node.start_mark.line + 1, _condition_line(node)) for node in rules.value]
+
+
+def _condition_line(node: yaml.Node) -> int:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == "when":
+                block = isinstance(value, yaml.ScalarNode) and value.style in ("|", ">")
+                return int(value.start_mark.line) + 1 + block
+    return int(node.start_mark.line) + 1
+
+
+def _rule(entry: Any, line: int, faults: list[str]) -> Rule | None:  # noqa: ANN401 - any YAML
+    """The entry as a rule, or None and its faults."""
+    name = entry.get("id", "without id") if isinstance(entry, dict) else "that is no mapping"
+    try:
+        rule = msgspec.convert(entry, Rule)
+    except msgspec.ValidationError as error:
+        faults.append(f"line {line}: rule {name}: {error}")
+        return None
+    found = list(_faults_of(rule))
+    faults += [f"line {line}: rule {rule.id}: {fault}" for fault in found]
+    return None if found else rule
+
+
+def _faults_of(rule: Rule) -> Iterator[str]:
+    if not re.match(IDENTIFIER, rule.id):
+        yield "an id is lower case letters, digits and underscores, at most 64"
+    if not re.match(REASON, rule.reason):
+        yield f"a reason is a CODE_LIKE_THIS, not {rule.reason!r}"
+    if rule.version < 1:
+        yield "a version is a whole number from 1"
+    given = [effect for effect in _EFFECTS if getattr(rule, effect) is not None]
+    if len(given) != 1:
+        yield f"exactly one of {', '.join(_EFFECTS)} says what follows, found {', '.join(given) or 'none'}"
+    for effect in ("add", "at_least"):
+        share = getattr(rule, effect)
+        if share is not None and not 0 < share <= 1:
+            yield f"{effect} is above 0 and at most 1, not {share:g}"
+
+
+def _repeated(rules: Sequence[CompiledRule]) -> Iterator[str]:
+    seen: set[str] = set()
+    for compiled in rules:
+        if compiled.rule.id in seen:
+            yield f"rule {compiled.rule.id}: the id is there twice"
+        seen.add(compiled.rule.id)

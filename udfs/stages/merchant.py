@@ -1,0 +1,163 @@
+"""The merchant stage: merchant features, then rules, model and decision.
+
+It knows no engine: it is given a batch of one shard and the state of that shard, and returns what is to be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from state.clock import EventTimeClock
+from state.merchant_profile import MerchantProfile
+from state.store import Backing, ProfileStore
+from udfs.control import Control, decode_control
+from udfs.decision import Bands
+from udfs.features.catalogue import USER_WIDTH
+from udfs.features.merchant import MerchantPayment, observe_label, observe_transactions
+from udfs.names import ShardEntry
+from udfs.records.refusal import Refusal
+from udfs.rules import RuleSet
+from udfs.stages.control_state import ShardControl
+from udfs.stages.envelope import DeadLetter, is_control, open_envelope
+from udfs.stages.handoff import Handoff, Payment, open_handoff
+from udfs.stages.tally import Tally
+from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class MerchantStageOptions:
+    """What the stage is told when it starts.
+
+    Attributes:
+        names: of all features, in order.
+        rules: in force until control says otherwise.
+        bands: likewise.
+        model: None if there is none to ask; rules then decide alone.
+        sample_every: every so many-th decision carries its features; 0 for none.
+        idle_ms: wall-clock time after which a silent shard no longer holds event time back.
+        cached_profiles: decoded profiles kept.
+    """
+
+    names: Sequence[str]
+    rules: RuleSet
+    bands: Bands
+    model: Scores | None
+    sample_every: int
+    idle_ms: int
+    cached_profiles: int
+
+
+@dataclass
+class MerchantOutput:
+    """What a batch came to.
+
+    Attributes:
+        payments: that were decided.
+        features: of the payments, (n, F).
+        verdicts: decisions and alerts.
+        tally: what the metrics windows are to add up.
+        watermark: event time that all shards of this subtask have reached, epoch milliseconds.
+        dead_letters: control records that were refused.
+    """
+
+    payments: list[Payment]
+    features: NDArray[np.float64]
+    verdicts: Verdicts
+    tally: Tally
+    watermark: int
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+
+class MerchantStage:
+    """One instance serves all the shards of a subtask; what a shard remembers is read when it first comes."""
+
+    def __init__(self, options: MerchantStageOptions) -> None:
+        self._options = options
+        self._profiles = ProfileStore(MerchantProfile, MerchantProfile.unpack, options.cached_profiles)
+        self._sampling = Sampling(options.names, options.sample_every)
+        self._clocks: dict[int, EventTimeClock] = {}
+        self._controls: dict[int, ShardControl] = {}
+        # Flink's watermark is one for the subtask: the slowest of its shards makes it.
+        self._subtask_clock = EventTimeClock(0, options.idle_ms)
+
+    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
+        """Take in a batch of one shard.
+
+        Args:
+            shard: its number.
+            records: handoffs and control records, in the order in which they came.
+            backing: the state of this shard.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        control = self._control(shard, backing)
+        dead_letters: list[DeadLetter] = []
+        handoffs: list[Handoff] = []
+        for record in records:
+            if is_control(record):
+                dead_letters += self._change(shard, record, control)
+            else:
+                handoffs.append(open_handoff(record))
+        clock = self._clock(shard, backing)
+        watermark = self._advance(shard, clock, handoffs, now_ms)
+        tally = Tally(watermark)
+        for handoff in handoffs:
+            for label in handoff.labels:
+                observe_label(self._profiles.open(label.merchant_id, backing), label)
+        payments = [payment for handoff in handoffs for payment in handoff.payments]
+        features = self._features(payments, handoffs, backing)
+        policy = Policy(control.rules, control.bands, self._options.model)
+        verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
+        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack(), ShardEntry.CONTROL.value: control.pack()})
+        return MerchantOutput(payments, features, verdicts, tally, watermark, dead_letters)
+
+    def _features(
+        self, payments: Sequence[Payment], handoffs: Sequence[Handoff], backing: Backing
+    ) -> NDArray[np.float64]:
+        """(n, USER_WIDTH + MERCHANT_WIDTH), in the order of the catalogue."""
+        pairs = [
+            (
+                self._profiles.open(payment.merchant_id, backing),
+                MerchantPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
+            )
+            for payment in payments
+        ]
+        of_users = [handoff.user_features(USER_WIDTH) for handoff in handoffs]
+        empty = np.empty((0, USER_WIDTH))
+        return np.hstack((np.concatenate([empty, *of_users]), observe_transactions(pairs)))
+
+    def _change(self, shard: int, record: bytes, control: ShardControl) -> list[DeadLetter]:
+        """Take a control record in; every shard gets it, and the first one answers for all."""
+        envelope = open_envelope(record)
+        change: Control | Refusal | None = decode_control(envelope.value, envelope.key, self._options.names)
+        if isinstance(change, Control):
+            change = control.take(change, envelope)
+        return [DeadLetter(envelope, change)] if change is not None and shard == 0 else []
+
+    def _advance(self, shard: int, clock: EventTimeClock, handoffs: Sequence[Handoff], now_ms: int) -> int:
+        for handoff in handoffs:
+            clock.observe(handoff.source, handoff.watermark)
+        reached = clock.advance(now_ms, {handoff.source for handoff in handoffs})
+        self._subtask_clock.observe(shard, reached)
+        return self._subtask_clock.advance(now_ms, {shard})
+
+    def _clock(self, shard: int, backing: Backing) -> EventTimeClock:
+        clock = self._clocks.get(shard)
+        if clock is None:
+            clock = EventTimeClock.of(backing.get(ShardEntry.CLOCK.value), 0, self._options.idle_ms)
+            self._clocks[shard] = clock
+        return clock
+
+    def _control(self, shard: int, backing: Backing) -> ShardControl:
+        control = self._controls.get(shard)
+        if control is None:
+            options = self._options
+            control = ShardControl(options.rules, options.bands)
+            packed = backing.get(ShardEntry.CONTROL.value)
+            if packed is not None:
+                control.restore(packed, options.names)
+            self._controls[shard] = control
+        return control

@@ -1,0 +1,195 @@
+"""Decides a batch: features in, the bytes of decisions and alerts out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from udfs.decision import SCORE_DIGITS, Alert, Bands, Decision, ModelAnswer, Versions, alert_id, graver, level
+from udfs.explanation import reasons
+from udfs.patterns import PATTERNS, Match, Pattern
+from udfs.rules import Rule, RuleSet
+from udfs.stages.handoff import Payment
+from udfs.stages.tally import Tally
+
+_PATTERNS = {pattern.id: pattern for pattern in PATTERNS}
+_encoder = msgspec.json.Encoder()
+
+
+class Scores(Protocol):
+    """A model, as far as deciding needs one (``models.scorer.Scorer``)."""
+
+    version: str
+
+    def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, F) to (n,), 0 to 1."""
+
+    def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, F) to (n, F), log-odds."""
+
+
+class Policy(NamedTuple):
+    """What is in force for a batch."""
+
+    rules: RuleSet
+    bands: Bands
+    model: Scores | None
+
+
+class Sampling(NamedTuple):
+    """Which decisions carry their features: every so many-th, 0 for none. Alerts always do."""
+
+    names: Sequence[str]
+    every: int
+
+
+@dataclass
+class Verdicts:
+    """Records to write; keys and values of equal length belong together."""
+
+    decision_keys: list[bytes] = field(default_factory=list)
+    decisions: list[bytes] = field(default_factory=list)
+    alert_keys: list[bytes] = field(default_factory=list)
+    alerts: list[bytes] = field(default_factory=list)
+
+
+def decide(
+    payments: Sequence[Payment],
+    features: NDArray[np.float64],
+    policy: Policy,
+    sampling: Sampling,
+    tally: Tally,
+    now_ms: int,
+) -> Verdicts:
+    """Decide payments.
+
+    Args:
+        payments: n of them.
+        features: (n, F), NaN where absent.
+        policy: what is in force.
+        sampling: of features into decisions.
+        tally: where the decisions are counted.
+        now_ms: the wall clock, epoch milliseconds.
+    """
+    verdicts = Verdicts()
+    if payments:
+        _Batch(payments, features, policy, sampling).write(verdicts, tally, now_ms)
+    return verdicts
+
+
+class _Batch:
+    """Scores of a batch by column, decisions by row."""
+
+    def __init__(
+        self, payments: Sequence[Payment], features: NDArray[np.float64], policy: Policy, sampling: Sampling
+    ) -> None:
+        self._payments = payments
+        self._features = features
+        self._policy = policy
+        self._sampling = sampling
+        self._hits = policy.rules.evaluate(features)
+        model = policy.model
+        self._model_scores: list[float] | None = None
+        scores = self._hits.additions
+        if model is not None:
+            answers = model.score(features)
+            self._model_scores = np.round(answers, SCORE_DIGITS).tolist()
+            scores = answers + scores
+        # An addition cannot go over 1; a floor raises what is below it.
+        self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
+        version = None if model is None else model.version
+        self._versions = Versions(policy.rules.version, {p.id: p.version for p in PATTERNS}, version)
+
+    def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
+        bands = self._policy.bands
+        for row, payment in enumerate(self._payments):
+            rules = self._hits.of_row(row)
+            patterns = [_PATTERNS[match.pattern] for match in payment.matches]
+            score = self._score(row, rules, patterns)
+            action = bands.action(score)
+            key = payment.user_id.encode()
+            decision = self._decision(row, rules, patterns, score, now_ms)
+            is_alert = score >= bands.alert
+            if is_alert:
+                alert = self._alert(row, decision, rules, patterns)
+                verdicts.alert_keys.append(key)
+                verdicts.alerts.append(_encoder.encode(alert))
+            verdicts.decision_keys.append(key)
+            verdicts.decisions.append(_encoder.encode(decision))
+            tally.add(
+                payment.merchant_id, payment.event_time, payment.amount, action, alert=is_alert, late=payment.late
+            )
+
+    def _score(self, row: int, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> float:
+        score = self._scores[row]
+        for rule in rules:
+            score = max(score, rule.at_least or 0.0, self._policy.bands.floor(rule.action))
+        for pattern in patterns:
+            score = max(score, pattern.score)
+        return score
+
+    def _decision(
+        self, row: int, rules: Sequence[Rule], patterns: Sequence[Pattern], score: float, now_ms: int
+    ) -> Decision:
+        payment, policy = self._payments[row], self._policy
+        model_score = None if self._model_scores is None else self._model_scores[row]
+        every = self._sampling.every
+        return Decision(
+            transaction_id=payment.transaction_id,
+            user_id=payment.user_id,
+            merchant_id=payment.merchant_id,
+            action=policy.bands.action(score),
+            score=score,
+            level=level(score),
+            model=ModelAnswer(self._versions.model, model_score, policy.model is None),
+            rules=[rule.id for rule in rules],
+            patterns=[pattern.id for pattern in patterns],
+            reasons=reasons(rules, patterns) if rules or patterns else [],
+            shadow={},
+            # By the payment's own time and not by a count, so that a decision made again is the same.
+            features=self._named(row) if every and payment.event_time % every == 0 else {},
+            versions=self._versions,
+            event_time=payment.event_time,
+            decided_at=now_ms,
+            late=payment.late,
+            degraded=policy.model is None,
+        )
+
+    def _alert(self, row: int, decision: Decision, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> Alert:
+        """The alert, and into the decision the reasons and features that only alerts are worth."""
+        payment, model = self._payments[row], self._policy.model
+        if model is not None:
+            contributions = model.contributions(self._features[row : row + 1])[0]
+            of_model = decision.model.score or 0.0
+            decision.reasons = reasons(rules, patterns, of_model, contributions, self._sampling.names)
+        decision.features = self._named(row)
+        severity = decision.level
+        for pattern in patterns:
+            severity = graver(severity, pattern.severity)
+        return Alert(
+            **msgspec.structs.asdict(decision),
+            alert_id=alert_id(payment.user_id, payment.transaction_id),
+            severity=severity,
+            recommended_action=decision.action,
+            requires_action=decision.action in ("block", "challenge"),
+            pattern_transactions=_transactions(payment.matches),
+            amount=payment.amount,
+            transaction=msgspec.Raw(payment.value),
+        )
+
+    def _named(self, row: int) -> dict[str, float | None]:
+        """The features by name; None where absent, since JSON has no NaN."""
+        values = self._features[row].tolist()
+        return {
+            name: None if value != value else value  # noqa: PLR0124 - NaN alone differs from itself
+            for name, value in zip(self._sampling.names, values, strict=True)
+        }
+
+
+def _transactions(matches: Sequence[Match]) -> list[str]:
+    return list(dict.fromkeys(one for match in matches for one in match.transaction_ids))
