@@ -18,9 +18,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
 from state.packing import join_sections, pack_column, split_sections, unpack_array, unpack_column
-
-ALWAYS = -(2**62)
-"""A moment before all others, ms."""
+from state.times import NEVER
 
 _SINCE = struct.Struct("<qI")
 
@@ -68,7 +66,7 @@ class OlderKeys:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.strata = [_Stratum(0, ALWAYS, {})]
+        self.strata = [_Stratum(0, NEVER, {})]
 
     def take(self, entries: Iterable[tuple[int, int]]) -> None:
         """Take keys that are not held, with their last times, older or newer than what is held."""
@@ -114,7 +112,7 @@ class OlderKeys:
             if stratum.times and stratum.times[0] <= moment:
                 stratum.hold({key: time for key, time in stratum.last.items() if time > moment})
             if stratum.since <= moment:
-                stratum.since = ALWAYS
+                stratum.since = NEVER
                 stratum.packed = None
                 del self.strata[depth + 1 :]
                 return

@@ -7,42 +7,54 @@ than three comparisons per element" (2006).
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import ge, le
 
 
-class Largest:
-    """Values that no later one reaches, by time; ``values`` fall strictly. Negate the values for the smallest.
+class Extremes:
+    """Values that no later one reaches, by time.
 
-    Memory grows with the number of held values: ln(n) of n values in random order, n at worst.
+    Attributes:
+        high_times, highs: times and values, ``highs`` falling strictly.
+        low_times, lows: likewise for the smallest, ``lows`` rising strictly.
+
+    Memory grows with the number of held values: about 2 ln(n) of n values in random order, n + 1 at worst.
     """
 
-    __slots__ = ("times", "values")
+    __slots__ = ("high_times", "highs", "low_times", "lows")
 
     def __init__(self) -> None:
-        self.times: list[int] = []
-        self.values: list[int] = []
+        self.high_times: list[int] = []
+        self.highs: list[int] = []
+        self.low_times: list[int] = []
+        self.lows: list[int] = []
 
     @classmethod
-    def of(cls, times: Sequence[int], values: Sequence[int]) -> Largest:
+    def of(cls, times: Sequence[int], values: Sequence[int]) -> Extremes:
         """From values in order of time."""
         made = cls()
-        held: list[int] = []
-        reached = -math.inf
-        for i in range(len(values) - 1, -1, -1):
-            if values[i] > reached:
-                reached = values[i]
-                held.append(i)
-        held.reverse()
-        made.times = [times[i] for i in held]
-        made.values = [values[i] for i in held]
+        for time, value in zip(reversed(times), reversed(values), strict=True):
+            if not made.highs or value > made.highs[-1]:
+                made.high_times.append(time)
+                made.highs.append(value)
+            if not made.lows or value < made.lows[-1]:
+                made.low_times.append(time)
+                made.lows.append(value)
+        for newest_first in (made.high_times, made.highs, made.low_times, made.lows):
+            newest_first.reverse()
         return made
 
     def append(self, time: int, value: int) -> None:
         """Take a value no earlier than any before. O(1) amortised."""
-        times, values = self.times, self.values
+        times, values = self.high_times, self.highs
         while values and values[-1] <= value:
+            values.pop()
+            times.pop()
+        times.append(time)
+        values.append(value)
+        times, values = self.low_times, self.lows
+        while values and values[-1] >= value:
             values.pop()
             times.pop()
         times.append(time)
@@ -50,18 +62,22 @@ class Largest:
 
     def insert(self, time: int, value: int) -> None:
         """Take a late value: as if it had come after all that are as old as it, and before all that are newer."""
-        times, values = self.times, self.values
-        after = bisect_right(times, time)
-        if after < len(values) and values[after] >= value:
-            return
-        start = after
-        while start and values[start - 1] <= value:
-            start -= 1
-        times[start:after] = [time]
-        values[start:after] = [value]
+        _insert(self.high_times, self.highs, time, value, ge)
+        _insert(self.low_times, self.lows, time, value, le)
 
     def forget_before(self, time: int) -> None:
         """Drop what is older than ``time``."""
-        old = bisect_left(self.times, time)
-        del self.times[:old]
-        del self.values[:old]
+        for times, values in ((self.high_times, self.highs), (self.low_times, self.lows)):
+            old = bisect_left(times, time)
+            del times[:old], values[:old]
+
+
+def _insert(times: list[int], values: list[int], time: int, value: int, reaches: Callable[[int, int], bool]) -> None:
+    after = bisect_right(times, time)
+    if after < len(values) and reaches(values[after], value):
+        return
+    start = after
+    while start and reaches(value, values[start - 1]):
+        start -= 1
+    times[start:after] = [time]
+    values[start:after] = [value]

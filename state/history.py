@@ -17,12 +17,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from state.extremes import Largest
-from state.late import NEVER, Late, observe_late
+from state.extremes import Extremes
+from state.late import Late, observe_late
 from state.moments import spread
 from state.older import OlderPast
 from state.packing import ProfileDamagedError, unpack_array
 from state.tiles import tiles_of
+from state.times import NEVER
 
 FIELDS = ("events", "declined", "units", "distinct")
 """What ``observe`` tells of each window, in this order..."""
@@ -47,7 +48,8 @@ class History:
         seen: when that party's event before it was, or ``NEVER``.
         declined: 1 or 0 for each.
         sums: running totals of the amounts from the oldest kept event on; one longer than ``times``.
-        squares: likewise of their squares; all 0 unless in full.
+        squares: likewise of their squares, when in full.
+        extremes: of their amounts; None unless in full.
         last: the last time of each party.
         last_times: the same in order.
         base_count, base_units, base_squares, base_high, base_last: totals of all events that are no longer kept one by
@@ -62,12 +64,10 @@ class History:
         "base_units",
         "capacity",
         "declined",
-        "highs",
-        "in_full",
+        "extremes",
         "keys",
         "last",
         "last_times",
-        "lows",
         "older",
         "reach",
         "retention",
@@ -81,15 +81,13 @@ class History:
         self.retention = retention
         self.reach = retention + retention // _SLACK
         self.capacity = capacity
-        self.in_full = in_full
         self.times = array("q")
         self.keys = array("Q")
         self.seen = array("q")
         self.declined = bytearray()
         self.sums = array("q", (0,))
         self.squares = [0]
-        self.highs = Largest()
-        self.lows = Largest()
+        self.extremes = Extremes() if in_full else None
         self.last: dict[int, int] = {}
         self.last_times: list[int] = []
         self.base_count = self.base_units = self.base_squares = self.base_high = 0
@@ -127,29 +125,31 @@ class History:
         if at < len(times):
             return observe_late(self, Late(at, time, units, key, declined), windows, told)
         self._take(time, units, key, declined)
-        sums, squares, last_times, in_full, older = self.sums, self.squares, self.last_times, self.in_full, self.older
+        older, sums, squares, last_times, extremes = self.older, self.sums, self.squares, self.last_times, self.extremes
         total, events = sums[-1], at + 1
         fields: tuple[int, ...] = (1, declined, units, 1)
-        if in_full:
-            fields += (0, units, units)
-            low_times, high_times = self.lows.times, self.highs.times
+        if extremes is not None:
+            fields = (1, declined, units, 1, 0, units, units)
         i = at
+        before = times[i - 1] if i else NEVER
         for window in windows:
             start = time - window
-            if i and times[i - 1] > start:
+            if before > start:
                 i = bisect_right(times, start, 0, i)
+                before = times[i - 1] if i else NEVER
+                count = events - i
                 amount = total - sums[i]
                 fields = (
-                    events - i,
+                    count,
                     self.declined.count(1, i),
                     amount,
                     len(last_times) - bisect_right(last_times, start),
                 )
-                if in_full:
+                if extremes is not None:
                     fields += (
-                        (events - i) * (squares[-1] - squares[i]) - amount * amount,
-                        -self.lows.values[bisect_right(low_times, start)],
-                        self.highs.values[bisect_right(high_times, start)],
+                        count * (squares[-1] - squares[i]) - amount * amount,
+                        extremes.lows[bisect_right(extremes.low_times, start)],
+                        extremes.highs[bisect_right(extremes.high_times, start)],
                     )
             if not i and older is not None:
                 fields = self._window_of_hot(older, start)
@@ -174,23 +174,23 @@ class History:
         self.seen.append(seen)
         self.declined.append(declined)
         self.sums.append(self.sums[-1] + units)
-        if self.in_full:
+        if self.extremes is not None:
             self.squares.append(self.squares[-1] + units * units)
-            self.highs.append(time, units)
-            self.lows.append(time, -units)
+            self.extremes.append(time, units)
 
     def _window_of_hot(self, older: OlderPast, start: int) -> tuple[int, ...]:
         """A window that starts in the older past and ends with the newest event."""
-        totals, keys = older.after(start)
-        events, units = len(self.times) + totals.events, self.sums[-1] + totals.units
-        fields = (events, self.declined.count(1) + totals.declined, units, len(self.last_times) + keys)
-        if not self.in_full:
+        (events, declined, units, squares, low, high), parties = older.after(start)
+        events += len(self.times)
+        units += self.sums[-1]
+        fields = (events, declined + self.declined.count(1), units, parties + len(self.last_times))
+        if self.extremes is None:
             return fields
         return (
             *fields,
-            spread(events, units, self.squares[-1] + totals.squares),
-            min(-self.lows.values[0], totals.low),
-            max(self.highs.values[0], totals.high),
+            spread(events, units, squares + self.squares[-1]),
+            min(self.extremes.lows[0], low),
+            max(self.extremes.highs[0], high),
         )
 
     def before(self, at: int, time: int) -> tuple[int, int, int, int]:
@@ -200,20 +200,17 @@ class History:
             at: ``place(time)``.
             time: event time, ms.
         """
+        extremes = self.extremes
+        if extremes is None:
+            raise ValueError("this history is not kept in full")
         count, units = self.base_count + at, self.base_units + self.sums[at]
         squares, high = self.base_squares + self.squares[at], self.base_high
         if at == len(self.times):
-            return count, units, squares, max(high, self.highs.values[0]) if at else high
+            return count, units, squares, max(high, extremes.highs[0]) if at else high
         if not at and self.older is not None:
             since, _ = self.older.after(time)
             return count - since.events, units - since.units, squares - since.squares, high
         return count, units, squares, max([high, *self.amounts(0, at)])
-
-    def last_before(self, at: int, time: int) -> int | None:
-        """Time of the event before one that comes now, ms; None if there is none."""
-        if at:
-            return self.times[at - 1]
-        return self.base_last if NEVER < self.base_last <= time else None
 
     def amounts(self, start: int, end: int) -> list[int]:
         """Amounts of the events kept one by one, from place ``start`` to before ``end``, units."""
@@ -251,7 +248,7 @@ class History:
         """Give the oldest ``count`` events, and the parties not seen since, to the older past."""
         if self.older is None:
             self.older = OlderPast()
-        squares = self.squares if self.in_full else [0] * (count + 1)
+        squares = self.squares if self.extremes is not None else [0] * (count + 1)
         tiles = tiles_of(self.times[:count], self.sums, squares, self.declined, now)
         last = self.last
         self._drop(count)
@@ -261,15 +258,14 @@ class History:
 
     def _drop(self, count: int) -> None:
         """Let the oldest ``count`` events go into the base."""
-        units, square = self.sums[count], self.squares[count] if self.in_full else 0
+        units, square = self.sums[count], self.squares[count] if self.extremes is not None else 0
         self.add_to_base(count, units, square, max(self.amounts(0, count)), self.times[count - 1])
         del self.times[:count], self.keys[:count], self.seen[:count], self.declined[:count]
         # Totals start again at 0: they stay small, whatever an entity takes in a lifetime.
         self.sums = array("q", [total - units for total in self.sums[count:]])
-        if self.in_full:
+        if self.extremes is not None:
             self.squares = [total - square for total in self.squares[count:]]
-            self.highs.forget_before(self.times[0])
-            self.lows.forget_before(self.times[0])
+            self.extremes.forget_before(self.times[0])
 
     def pack(self) -> list[bytes]:
         """The sections of a packed profile that hold a history: 25 bytes an event, and what is older of a hot key."""
@@ -301,11 +297,10 @@ class History:
         self.declined = bytearray(declined)
         self.older = OlderPast.unpack(older) if older else None
         self._derive_parties()
-        if self.in_full:
+        if self.extremes is not None:
             amounts = self.amounts(0, count)
             self.squares = list(accumulate([amount * amount for amount in amounts], initial=0))
-            self.highs = Largest.of(self.times, amounts)
-            self.lows = Largest.of(self.times, [-amount for amount in amounts])
+            self.extremes = Extremes.of(self.times, amounts)
 
     def _derive_parties(self) -> None:
         last: dict[int, int] = {}

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from state.moments import spread
 from state.tiles import Totals
+from state.times import NEVER
 
 if TYPE_CHECKING:
     from state.history import History
     from state.older import OlderPast
-
-NEVER = -(2**62)
-"""A time before all others, ms."""
 
 
 class Late(NamedTuple):
@@ -32,18 +30,13 @@ class Late(NamedTuple):
     key: int
     declined: bool
 
-    @property
-    def totals(self) -> Totals:
-        """What it adds."""
-        return Totals(1, self.declined, self.units, self.units * self.units, self.units, self.units)
-
 
 def observe_late(history: History, event: Late, windows: Sequence[int], told: list[int]) -> bool:
     """As ``History.observe``, for an event that is not the newest."""
     newest = history.times[-1]
     if history.has_forgotten(event.time):
         alone = (1, event.declined, event.units, 1, 0, event.units, event.units)
-        told += (alone if history.in_full else alone[:4]) * len(windows)
+        told += (alone[:4] if history.extremes is None else alone) * len(windows)
         return False
     older = history.older if history.older is not None and event.time <= history.older.end else None
     seen = _see(history, event, older)
@@ -51,9 +44,9 @@ def observe_late(history: History, event: Late, windows: Sequence[int], told: li
     if older is None:
         _insert(history, event, seen)
     else:
-        totals = event.totals
-        older.insert(event.time, totals)
-        history.add_to_base(1, totals.units, totals.squares, totals.high, event.time)
+        units, square = event.units, event.units * event.units
+        older.insert(event.time, Totals(1, event.declined, units, square, units, units))
+        history.add_to_base(1, units, square, units, event.time)
     before = len(history.times)
     history.let_go(newest)
     return len(history.times) < before
@@ -72,32 +65,24 @@ def _tell(history: History, event: Late, windows: Sequence[int], told: list[int]
     for window in windows:
         start = event.time - window
         reach, i = i, bisect_right(history.times, start, 0, i)
+        count, units = at - i + 1, sums[at] - sums[i] + event.units
+        declined = history.declined.count(1, i, at) + event.declined
         parties = len(last_times) - bisect_right(last_times, start) - bisect_right(first_after, max(start, known_since))
-        squares = 0
-        if history.in_full:
-            squares = history.squares[at] - history.squares[i]
-            amounts = history.amounts(i, reach)
-            low, high = min([low, *amounts]), max([high, *amounts])
-        declined = history.declined.count(1, i, at)
-        totals = _sum(event.totals, Totals(at - i, declined, sums[at] - sums[i], squares, low, high))
+        older = None
         if not i and history.older is not None:
             older, keys = history.older.between(start, event.time) if not at else history.older.after(start)
-            totals = _sum(totals, older)
+            count, units, declined = count + older.events, units + older.units, declined + older.declined
             parties += keys
-        told += (totals.events, totals.declined, totals.units, max(parties, 1))
-        if history.in_full:
-            told += (spread(totals.events, totals.units, totals.squares), totals.low, totals.high)
-
-
-def _sum(one: Totals, other: Totals) -> Totals:
-    return Totals(
-        one.events + other.events,
-        one.declined + other.declined,
-        one.units + other.units,
-        one.squares + other.squares,
-        min(one.low, other.low),
-        max(one.high, other.high),
-    )
+        told += (count, declined, units, max(parties, 1))
+        if history.extremes is None:
+            continue
+        squares = history.squares[at] - history.squares[i] + event.units * event.units
+        amounts = history.amounts(i, reach)
+        low, high = min([low, *amounts]), max([high, *amounts])
+        if older is None:
+            told += (spread(count, units, squares), low, high)
+        else:
+            told += (spread(count, units, squares + older.squares), min(low, older.low), max(high, older.high))
 
 
 def _see(history: History, event: Late, older: OlderPast | None) -> int:
@@ -130,8 +115,7 @@ def _insert(history: History, event: Late, seen: int) -> None:
     history.declined.insert(at, event.declined)
     sums = history.sums
     sums[at:] = array("q", [sums[at], *[total + units for total in sums[at:]]])
-    if history.in_full:
+    if history.extremes is not None:
         square = units * units
         history.squares[at:] = [history.squares[at], *[total + square for total in history.squares[at:]]]
-        history.highs.insert(event.time, units)
-        history.lows.insert(event.time, -units)
+        history.extremes.insert(event.time, units)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from state.history import History
 from state.packing import Upgrade, open_sealed, seal, unpack_array
+from state.times import DAY_MS, HOUR_MS
 
-DAY_MS = 86_400_000
-RETENTION_MS = 7 * DAY_MS + 3_600_000
+RETENTION_MS = 7 * DAY_MS + HOUR_MS
 """The longest window, and the lateness that is corrected within it."""
 PAYMENTS_KEPT = 256
 """Payments kept one by one: windows over more are bounded forms (``state.older``)."""

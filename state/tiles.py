@@ -38,21 +38,6 @@ class Totals(NamedTuple):
     low: int
     high: int
 
-    def part(self, length: int, whole: int) -> Totals:
-        """The share ``length / whole`` of the events, in whole events, alike in every total.
-
-        At least one event is in the part and one is not: the ends of a tile are events, on either side of the cut.
-        """
-        events = min(max((self.events * length + whole // 2) // whole, 1), self.events - 1)
-        return Totals(
-            events,
-            (self.declined * events + self.events // 2) // self.events,
-            self.units * events // self.events,
-            self.squares * events // self.events,
-            self.low,
-            self.high,
-        )
-
 
 NOTHING = Totals(0, 0, 0, 0, _BEYOND, -_BEYOND)
 
@@ -80,7 +65,7 @@ class Tiles:
             list(accumulate(lows, min, initial=_BEYOND))[::-1],
             list(accumulate(highs, max, initial=-_BEYOND))[::-1],
         ]
-        self._since = list(zip(*since, strict=True))
+        self._since = [*map(Totals, *since)]
 
     def __len__(self) -> int:
         return len(self._tiles)
@@ -93,19 +78,36 @@ class Tiles:
     def after(self, start: int) -> Totals:
         """Totals of all after ``start`` (ms). O(log tiles)."""
         i = bisect_right(self._ends, start)
-        since = Totals._make(self._since[i])
-        if since.events:
-            first, last, *totals = self._tiles[i]
-            if first <= start:
-                return _less(since, Totals._make(totals).part(start - first, last - first))
-        return since
+        since = self._since[i]
+        if not since.events or self._tiles[i][0] > start:
+            return since
+        first, last, events, declined, units, squares, _, _ = self._tiles[i]
+        # In whole events; the ends of a tile are events, on either side of the start.
+        length = last - first
+        gone = min(max((events * (start - first) + length // 2) // length, 1), events - 1)
+        return Totals(
+            since.events - gone,
+            since.declined - (declined * gone + events // 2) // events,
+            since.units - units * gone // events,
+            since.squares - squares * gone // events,
+            since.low,
+            since.high,
+        )
 
     def between(self, start: int, end: int) -> Totals:
         """Totals of all after ``start``, up to and including ``end``. O(tiles), for late events only."""
         touched = [tile for tile in self._tiles[bisect_right(self._ends, start) :] if tile[0] <= end]
         low = min((tile[-2] for tile in touched), default=_BEYOND)
         high = max((tile[-1] for tile in touched), default=-_BEYOND)
-        return _less(self.after(start), self.after(end))._replace(low=low, high=high)
+        since, beyond = self.after(start), self.after(end)
+        return Totals(
+            since.events - beyond.events,
+            since.declined - beyond.declined,
+            since.units - beyond.units,
+            since.squares - beyond.squares,
+            low,
+            high,
+        )
 
     def append(self, fresh: Sequence[Tile], now: int) -> None:
         """Take tiles in order of time, all after the newest one, and merge what may be."""
@@ -197,16 +199,4 @@ def _joined(tile: Tile, later: Tile) -> Tile:
         squares + others[3],
         min(low, others[4]),
         max(high, others[5]),
-    )
-
-
-def _less(totals: Totals, part: Totals) -> Totals:
-    """The totals without a part of them; the extremes stay."""
-    return Totals(
-        totals.events - part.events,
-        totals.declined - part.declined,
-        totals.units - part.units,
-        totals.squares - part.squares,
-        totals.low,
-        totals.high,
     )

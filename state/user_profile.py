@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +11,11 @@ import msgspec
 import xxhash
 
 from state.history import History
+from state.keys import put_last
 from state.packing import Upgrade, open_sealed, seal, unpack_array
+from state.times import DAY_MS, HOUR_MS
 
-DAY_MS = 86_400_000
-RETENTION_MS = 30 * DAY_MS + 3_600_000
+RETENTION_MS = 30 * DAY_MS + HOUR_MS
 """The longest window, and the lateness that is corrected within it."""
 PAYMENTS_KEPT = 512
 """Payments kept one by one: windows over more are bounded forms (``state.older``)."""
@@ -35,7 +36,7 @@ class UserProfile:
     Attributes:
         history: the payments; the other party is the merchant.
         hours: payments in each hour of the day (UTC), ever.
-        merchants: payments to each known merchant by ``key_of``, the one paid last at the end.
+        merchants: payments to each known merchant by ``key_of``, the one known longest first.
         devices: first use of each known device by ``key_of``, the one used last at the end.
         paid: last time of each amount, for those paid in the last day and some that were before.
         account_events: times of account events of the last day, ascending.
@@ -81,12 +82,35 @@ class UserProfile:
         start = max(times[0], times[-1] - 2 * DAY_MS)
         self.paid = {units: time for units, time in self.paid.items() if time >= start}
 
+    def learn(self, time: int, hour: int, merchant: int, units: int, device: int | None) -> None:
+        """Take what a payment says of the user's habits: all but the history itself."""
+        self.hours[hour] += 1
+        self.paid[units] = max(self.paid.get(units, time), time)
+        merchants = self.merchants
+        merchants[merchant] = merchants.get(merchant, 0) + 1
+        if len(merchants) > MERCHANTS_KNOWN:
+            self._forget_merchants()
+        if device is not None:
+            devices = self.devices
+            put_last(devices, device, min(devices.get(device, time), time), DEVICES_KNOWN)
+
+    def _forget_merchants(self) -> None:
+        """Of too many merchants, forget those paid least often, and of those the ones known longest."""
+        visits = sorted(self.merchants.items(), key=lambda entry: entry[1])
+        for merchant, _ in visits[: MERCHANTS_KNOWN // 4]:
+            del self.merchants[merchant]
+
     def add_account_event(self, time: int) -> None:
         """Note an account event; more than a day older than the newest are forgotten, and the oldest of too many."""
         events = self.account_events
-        events.insert(bisect_left(events, time), time)
+        events.insert(bisect_right(events, time), time)
         old = bisect_left(events, events[-1] - 2 * DAY_MS)
         del events[: max(old, len(events) - ACCOUNT_EVENTS_KEPT)]
+
+    def account_events_between(self, start: int, end: int) -> int:
+        """Number of account events after ``start``, up to and including ``end`` (ms), of the last day."""
+        events = self.account_events
+        return bisect_right(events, end) - bisect_right(events, start) if events else 0
 
     @property
     def progress(self) -> dict[str, list[Any]]:
