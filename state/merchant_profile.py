@@ -11,7 +11,7 @@ from state.times import DAY_MS, HOUR_MS
 
 RETENTION_MS = 7 * DAY_MS + HOUR_MS
 """The longest window, and the lateness that is corrected within it."""
-PAYMENTS_KEPT = 256
+PAYMENTS_KEPT = 512
 """Payments kept one by one: windows over more are bounded forms (``state.older``)."""
 FRAUDS_KEPT = 256
 

@@ -37,7 +37,8 @@ class Payment:
 def user_features(arrived: list[Payment], payment: Payment, account_events: list[int]) -> dict[str, float]:
     """Every feature that depends on the user's history, by name."""
     before = [other for other in arrived if other.time <= payment.time]
-    features = _over_windows("user", before, payment, USER_WINDOWS)
+    windows = _over_windows("user", before, payment, USER_WINDOWS)
+    features = {name: value for name, value in windows.items() if "declined" not in name}
     features |= _beside_history(before, payment)
     features["user_account_event_count_24h"] = sum(
         payment.time - DAY_MS < time <= payment.time for time in account_events

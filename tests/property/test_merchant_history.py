@@ -1,0 +1,114 @@
+"""A merchant's features are those of a computation that keeps everything; a hot merchant's within the stated error."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from state.merchant_profile import PAYMENTS_KEPT, MerchantProfile
+from tests.oracles.features import MERCHANT_WINDOWS, Payment, merchant_features
+from tests.property.streams import START_MS, payments
+from udfs.features import merchant
+from udfs.features.catalogue import MERCHANT_FEATURES
+from udfs.features.merchant import MerchantPayment
+
+NAMES = [feature.name for feature in MERCHANT_FEATURES]
+
+
+def observe(profile: MerchantProfile, payment: Payment) -> dict[str, float]:
+    seen = MerchantPayment(payment.time, payment.amount, payment.party, payment.declined)
+    return dict(zip(NAMES, merchant.observe_transactions([(profile, seen)])[0].tolist(), strict=True))
+
+
+@settings(deadline=None)
+@given(payments(), st.data())
+def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[Payment], data: st.DataObject) -> None:
+    profile = MerchantProfile()
+    restores = data.draw(st.sets(st.integers(0, len(stream) - 1)), label="restored from the packed profile before")
+    for number, payment in enumerate(stream):
+        if number in restores:
+            profile = MerchantProfile.unpack(profile.pack())
+        told = observe(profile, payment)
+        assert told == pytest.approx(merchant_features(stream[:number], payment), rel=1e-9, abs=1e-9)
+
+
+def a_hot_merchants_day(seed: int, events: int, step_ms: int, users: int) -> list[Payment]:
+    chance = random.Random(seed)
+    moment = START_MS
+    arrived = []
+    for _ in range(events):
+        moment += chance.randrange(2 * step_ms)
+        late = chance.randrange(30_000) if chance.random() < 0.2 else 0
+        party = f"user-{chance.randrange(users)}"
+        arrived.append(Payment(moment - late, round(chance.lognormvariate(3, 1), 2), party, chance.random() < 0.1))
+    return arrived
+
+
+@pytest.mark.parametrize(("seed", "step_ms"), [(1, 1_000), (2, 20_000), (3, 300_000)])
+def test_a_hot_merchant_is_told_within_the_stated_error(seed: int, step_ms: int) -> None:
+    profile = MerchantProfile()
+    stream = a_hot_merchants_day(seed, events=4_000, step_ms=step_ms, users=3_000)
+    for number, payment in enumerate(stream):
+        told = observe(profile, payment)
+        if number < PAYMENTS_KEPT or number % 97:
+            continue
+        for name, length in MERCHANT_WINDOWS.items():
+            # The start is blurred by a twelfth of the window; so counts lie between those of a window so much shorter
+            # and of one so much longer.
+            before = [one for one in stream[:number] if one.time <= payment.time]
+            shorter, longer = (
+                1 + sum(one.time > payment.time - length * (1 + sign / 12) for one in before) for sign in (-1, 1)
+            )
+            assert shorter - 1 <= told[f"merchant_transaction_count_{name}"] <= longer + 1
+            users = {one.party for one in before if one.time > payment.time - length} | {payment.party}
+            # Four standard errors of what is sampled, with the share of the late ones.
+            assert told[f"merchant_user_distinct_{name}"] == pytest.approx(len(users), rel=0.32, abs=2)
+
+
+def test_a_hot_merchant_restored_in_the_middle_goes_on_alike() -> None:
+    kept, restored = MerchantProfile(), MerchantProfile()
+    for number, payment in enumerate(a_hot_merchants_day(seed=4, events=3_000, step_ms=5_000, users=500)):
+        if number % 50 == 0:
+            restored = MerchantProfile.unpack(restored.pack())
+        assert observe(kept, payment) == observe(restored, payment)
+    assert kept.pack() == restored.pack()
+
+
+def test_the_hottest_merchant_takes_at_most_32_kilobytes_and_stops_growing() -> None:
+    profile = MerchantProfile()
+    chance = random.Random(5)
+    sizes = []
+    for number in range(150_000):  # eight days at a payment every 4.6 s, hardly any user twice
+        seen = MerchantPayment(START_MS + number * 4_608, 20.0, f"{chance.getrandbits(40)}", declined=False)
+        profile.history.observe(
+            profile.history.place(seen.event_time),
+            seen.event_time,
+            200_000,
+            chance.getrandbits(64),
+            False,
+            windows=(),
+            told=[],
+        )
+        if number % 10_000 == 9_999:
+            sizes.append(len(profile.pack()))
+    assert max(sizes) <= 32 * 1024
+    assert max(sizes[-3:]) <= 1.1 * max(sizes[-6:-3])
+
+
+def test_a_finding_is_counted_once_however_often_it_is_reported() -> None:
+    profile = MerchantProfile()
+    profile.label(1, START_MS, fraud=True)
+    profile.label(1, START_MS, fraud=True)
+    profile.label(2, START_MS - 5, fraud=True)
+    profile.label(3, START_MS, fraud=False)
+    assert MerchantProfile.unpack(profile.pack()).fraud_times == [START_MS - 5, START_MS]
+
+
+def test_a_payment_cleared_by_an_analyst_is_no_fraud_any_more() -> None:
+    profile = MerchantProfile()
+    profile.label(1, START_MS, fraud=True)
+    profile.label(1, START_MS, fraud=False)
+    assert profile.fraud_times == []

@@ -1,0 +1,88 @@
+"""A user's features, whatever the order of arrival, are those of a computation that keeps and looks at everything."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from state.times import HOUR_MS
+from state.user_profile import UserProfile
+from tests.oracles.features import Payment, user_features
+from tests.property.streams import payments
+from udfs.features import user
+from udfs.features.catalogue import USER_FEATURES
+from udfs.records.account_event import AccountEvent
+from udfs.records.transaction import Device, Transaction
+
+NAMES = [feature.name for feature in USER_FEATURES]
+OF_HISTORY = {feature.name for feature in USER_FEATURES if feature.entity == "user"}
+
+
+def transaction(payment: Payment, number: int) -> Transaction:
+    return Transaction(
+        transaction_id=f"payment-{number}",
+        user_id="alice",
+        amount=payment.amount,
+        currency="EUR",
+        merchant_id=payment.party,
+        event_time=payment.time,
+        device=Device(id=payment.device),
+        metadata={"declined": payment.declined},
+    )
+
+
+def account_event(time: int) -> AccountEvent:
+    return AccountEvent(user_id="alice", kind="login", event_time=time)
+
+
+@settings(deadline=None)
+@given(payments(), st.data())
+def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[Payment], data: st.DataObject) -> None:
+    profile = UserProfile()
+    logins: list[int] = []
+    restores = data.draw(st.sets(st.integers(0, len(stream) - 1)), label="restored from the packed profile before")
+    events = data.draw(st.sets(st.integers(0, len(stream) - 1)), label="preceded by a log-in")
+    for number, payment in enumerate(stream):
+        if number in events:
+            logins.append(payment.time - HOUR_MS // 2)
+            user.observe_account_event(profile, account_event(logins[-1]))
+        if number in restores:
+            profile = UserProfile.unpack(profile.pack())
+        row = user.observe_transactions([(profile, transaction(payment, number))])[0]
+        told = dict(zip(NAMES, row.tolist(), strict=True))
+        expected = user_features(stream[:number], payment, logins)
+        assert {name: told[name] for name in OF_HISTORY} == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=30)
+@given(payments())
+def test_a_batch_says_the_same_as_one_payment_at_a_time(stream: list[Payment]) -> None:
+    together, alone = UserProfile(), UserProfile()
+    transactions = [transaction(payment, number) for number, payment in enumerate(stream)]
+    batch = user.observe_transactions([(together, one) for one in transactions])
+    rows = [user.observe_transactions([(alone, one)])[0].tolist() for one in transactions]
+    assert [pytest.approx(row, nan_ok=True, rel=1e-12) for row in rows] == batch.tolist()
+    assert together.pack() == alone.pack()
+
+
+@settings(deadline=None, max_examples=30)
+@given(payments(at_most=40), st.randoms(use_true_random=False))
+def test_disorder_within_the_lateness_leaves_the_next_payment_alike(
+    stream: list[Payment], chance: random.Random
+) -> None:
+    span = [payment for payment in stream if payment.time > max(one.time for one in stream) - HOUR_MS]
+    earlier = [payment for payment in stream if payment not in span]
+    in_time = sorted(span, key=lambda payment: payment.time)
+    shuffled = list(span)
+    chance.shuffle(shuffled)
+    last = Payment(max(one.time for one in stream) + 1, 42.0, "a")
+    rows = []
+    for order in (in_time, shuffled):
+        profile = UserProfile()
+        for number, payment in enumerate([*sorted(earlier, key=lambda one: one.time), *order]):
+            user.observe_transactions([(profile, transaction(payment, number))])
+        rows.append(user.observe_transactions([(profile, transaction(last, 999))])[0].tolist())
+    assert rows[0] == pytest.approx(rows[1], nan_ok=True)

@@ -1,0 +1,61 @@
+"""Packed profiles: read back as written, upgraded when older, refused when unknown or damaged."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.merchant_profile import MerchantProfile
+from state.packing import (
+    ProfileDamagedError,
+    ProfileVersionError,
+    join_sections,
+    open_sealed,
+    pack_column,
+    seal,
+    split_sections,
+    unpack_column,
+)
+from state.user_profile import UserProfile
+from tests.payments import payment
+from udfs.features import user
+
+
+@given(st.lists(st.integers(-(2**62), 2**126)))
+def test_a_column_of_any_integers_comes_back(values: list[int]) -> None:
+    assert unpack_column(pack_column(values)) == values
+
+
+def test_close_values_take_few_bytes_however_large_they_are() -> None:
+    assert len(pack_column([10**15 + i for i in range(200)])) < 200 + 32
+
+
+@given(st.lists(st.binary(max_size=300), max_size=12))
+def test_sections_come_back(sections: list[bytes]) -> None:
+    assert split_sections(join_sections(sections)) == sections
+
+
+def test_an_older_version_is_upgraded_step_by_step() -> None:
+    upgrades = {1: lambda sections: [*sections, b"new in 2"], 2: lambda sections: [*sections, b"new in 3"]}
+    assert open_sealed(seal(1, [b"old"]), "user", 3, upgrades) == [b"old", b"new in 2", b"new in 3"]
+
+
+def test_an_unknown_version_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ProfileVersionError, match="has version 9, this program reads version 1: run the program"):
+        open_sealed(seal(9, []), "user", 1, {})
+
+
+@pytest.mark.parametrize("kind", [UserProfile, MerchantProfile])
+def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantProfile]) -> None:
+    with pytest.raises(ProfileVersionError):
+        kind.unpack(bytes((255,)) + kind().pack()[1:])
+
+
+def test_a_profile_cut_short_anywhere_is_refused() -> None:
+    profile = UserProfile()
+    user.observe_transactions([(profile, payment("a", 10.0))])
+    packed = profile.pack()
+    for length in range(len(packed)):
+        with pytest.raises(ProfileDamagedError):
+            UserProfile.unpack(packed[:length])

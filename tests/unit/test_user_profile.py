@@ -1,0 +1,91 @@
+"""What a user's profile remembers, what it forgets, and how much room it takes."""
+
+from __future__ import annotations
+
+import random
+
+from state.times import DAY_MS
+from state.user_profile import ACCOUNT_EVENTS_KEPT, MERCHANTS_KNOWN, PAYMENTS_KEPT, UserProfile
+from tests.payments import payment
+from udfs.features import user
+from udfs.records.transaction import Transaction
+
+MINUTES_A_DAY = 24 * 60
+
+
+def month(payments: int, merchants: int, seed: int = 1, days: int = 30) -> list[Transaction]:
+    chance = random.Random(seed)
+    return [
+        payment(
+            f"{chance.getrandbits(128):032x}",
+            round(chance.lognormvariate(3, 1), 2),
+            number * days * MINUTES_A_DAY / payments,
+            merchant_id=f"merchant-{chance.randrange(merchants)}",
+        )
+        for number in range(payments)
+    ]
+
+
+def profile_of(payments: list[Transaction]) -> UserProfile:
+    profile = UserProfile()
+    for begin in range(0, len(payments), 50):
+        user.observe_transactions([(profile, one) for one in payments[begin : begin + 50]])
+    return profile
+
+
+def test_a_usual_user_with_a_month_of_history_takes_at_most_4_kilobytes() -> None:
+    assert len(profile_of(month(payments=90, merchants=40)).pack()) <= 4096
+
+
+def test_the_hottest_user_takes_at_most_32_kilobytes() -> None:
+    assert len(profile_of(month(payments=30_000, merchants=5_000, days=40)).pack()) <= 32 * 1024
+
+
+def test_a_year_leaves_no_more_behind_than_two_months() -> None:
+    two_months = profile_of(month(payments=180, merchants=30, days=60))
+    year = profile_of(month(payments=1_080, merchants=30, days=360))
+    assert len(year.pack()) <= 1.2 * len(two_months.pack())
+
+
+def test_a_payment_is_recognised_when_it_comes_again_also_after_a_restore() -> None:
+    payments = month(payments=75, merchants=10)
+    profile = profile_of(payments)
+    for known in (profile, UserProfile.unpack(profile.pack())):
+        assert all(known.has_seen(one.transaction_id) for one in payments)
+        assert not known.has_seen("another")
+
+
+def test_of_a_hot_user_the_newest_payments_are_recognised() -> None:
+    payments = month(payments=5_000, merchants=10)
+    profile = profile_of(payments)
+    assert all(profile.has_seen(one.transaction_id) for one in payments[-PAYMENTS_KEPT // 2 :])
+    assert not profile.has_seen(payments[0].transaction_id)
+
+
+def test_pattern_progress_survives_and_costs_nothing_when_there_is_none() -> None:
+    profile = UserProfile()
+    empty = len(profile.pack())
+    assert profile.progress == {}
+    assert len(profile.pack()) == empty
+    profile.progress["card_testing"] = [[1_700_000_000_000, 0, "a", False]]
+    restored = UserProfile.unpack(profile.pack())
+    assert UserProfile.unpack(restored.pack()).progress == {"card_testing": [[1_700_000_000_000, 0, "a", False]]}
+
+
+def test_the_merchant_paid_most_is_remembered_when_there_are_too_many() -> None:
+    profile = UserProfile()
+    for visit in range(3):
+        user.observe_transactions([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
+    for number in range(2 * MERCHANTS_KNOWN):
+        user.observe_transactions([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
+    assert len(profile.merchants) <= MERCHANTS_KNOWN
+    assert 3 in profile.merchants.values()
+
+
+def test_account_events_are_kept_for_a_day_of_windows_and_bounded() -> None:
+    profile = UserProfile()
+    for number in range(1_000):
+        profile.add_account_event(DAY_MS + number)
+    assert profile.account_events_between(0, 2 * DAY_MS) == ACCOUNT_EVENTS_KEPT
+    profile.add_account_event(10 * DAY_MS)
+    assert list(profile.account_events) == [10 * DAY_MS]
