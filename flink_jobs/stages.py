@@ -66,16 +66,19 @@ class _Stage(KeyedProcessFunction):  # type: ignore[misc]
         # PICKLED: PyFlink cannot read an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         lifetime = Time.days(self._settings.job.profile_ttl_days)
+        # What is expired goes when RocksDB compacts. That is the default, but PyFlink's default of its second argument
+        # asks for a JVM gateway, which a TaskManager has not; thread mode never reads that argument.
         descriptor.enable_time_to_live(
             StateTtlConfig.new_builder(lifetime)
             .set_update_type(StateTtlConfig.UpdateType.OnCreateAndWrite)
-            .cleanup_in_rocksdb_compact_filter(10_000)
+            .disable_cleanup_in_background()
+            .cleanup_in_rocksdb_compact_filter(10_000, lifetime)
             .build()
         )
         return context.get_map_state(descriptor)
 
     def _shard(self, context: KeyedProcessFunction.Context) -> int:
-        return self._number[context.get_current_key()[0]]
+        return self._number[context.get_current_key()]
 
     def _refused_rows(self, letters: Sequence[DeadLetter]) -> list[Row]:
         return [self._refused_row(letter) for letter in letters]

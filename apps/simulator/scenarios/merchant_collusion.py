@@ -1,0 +1,24 @@
+"""Merchant collusion: a few users pay a few merchants round amounts in turn, for goods that nobody gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from apps.simulator.drafts import Payment
+from apps.simulator.scenarios.scenario import MINUTE_MS, Scenario, Scene
+
+KIND = "merchant_collusion"
+
+
+def play(scene: Scene) -> Iterator[Payment]:
+    """A ring of users going round a ring of merchants."""
+    users = [scene.victim, *(scene.count(0, scene.people.users - 1) for _ in range(scene.count(2, 3)))]
+    merchants = [scene.merchant() for _ in range(scene.count(2, 3))]
+    time = scene.start
+    for turn in range(scene.count(6, 12)):
+        amount = 100.0 * scene.count(1, 9)
+        yield Payment(time, users[turn % len(users)], merchants[turn % len(merchants)], amount, KIND)
+        time += int(scene.between(4 * MINUTE_MS, 25 * MINUTE_MS))
+
+
+SCENARIO = Scenario(KIND, 0.08, play)

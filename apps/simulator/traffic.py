@@ -1,0 +1,51 @@
+"""Ordinary payments: users by their habits, merchants by their popularity, drawn in blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.simulator.drafts import Payment
+from apps.simulator.population import CATEGORIES, FAVOURITES, HABIT_SHARES, HABITS, Population
+
+HOUR_MS = 3_600_000
+_TYPICAL = np.array([category.typical for category in CATEGORIES])
+_FAVOURITE_SHARE = 0.75
+_DECLINED_SHARE = 0.02
+_SPREAD = 0.75  # of the logarithm of an amount
+
+
+def busyness(hour: int) -> float:
+    """Traffic of an hour of the day (UTC) beside an average hour."""
+    return float(HABIT_SHARES @ HABITS[:, hour]) * 24
+
+
+def ordinary_payments(rng: np.random.Generator, people: Population, times: NDArray[np.int64]) -> list[Payment]:
+    """A payment at each of the times (epoch milliseconds, all within about an hour)."""
+    count = len(times)
+    users = _users(rng, people, int(times[0]) // HOUR_MS % 24, count)
+    any_merchant = np.searchsorted(people.popularity, rng.random(count))
+    favourite = people.favourites[users, rng.integers(0, FAVOURITES, count)]
+    merchants = np.where(rng.random(count) < _FAVOURITE_SHARE, favourite, any_merchant)
+    logs = people.log_amount[users] + rng.normal(0.0, _SPREAD, count)
+    amounts = np.maximum(np.round(np.exp(logs) * _TYPICAL[people.category[merchants]], 2), 0.5)
+    declined = rng.random(count) < _DECLINED_SHARE
+    return [
+        Payment(time, user, merchant, amount, None, refused)
+        for time, user, merchant, amount, refused in zip(
+            times.tolist(), users.tolist(), merchants.tolist(), amounts.tolist(), declined.tolist(), strict=True
+        )
+    ]
+
+
+def _users(rng: np.random.Generator, people: Population, hour: int, count: int) -> NDArray[np.int64]:
+    """Users who are up at that hour."""
+    sizes = np.array([len(members) for members, _ in people.by_habit])
+    weights = HABITS[:, hour] * sizes
+    of_habit = rng.choice(len(weights), count, p=weights / weights.sum())
+    chance = rng.random(count)
+    users = np.empty(count, np.int64)
+    for kind, (members, cumulated) in enumerate(people.by_habit):
+        chosen = of_habit == kind
+        users[chosen] = members[np.searchsorted(cumulated, chance[chosen])]
+    return users
