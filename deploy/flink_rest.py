@@ -181,6 +181,8 @@ class FlinkRest:
             raise FlinkUnreachableError(
                 f"no Flink answers at {self.url}: start the local stack with `sentinel up`, or correct flink.rest_url"
             ) from None
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise FlinkUnreachableError(f"Flink at {self.url} is still starting ({_refusal(response)}): try again")
         if response.status_code == HTTPStatus.NOT_FOUND and path.startswith("/jobs/"):
             raise JobNotFoundError(f"the cluster at {self.url} knows no job {path.split('/')[2]}")
         if not response.ok:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -24,6 +25,7 @@ RUNNING_WITHIN_S = 180.0
 CLIENT_WITHIN_S = 180.0
 POLL_S = 0.5
 FAILURES_ENDURED = 3
+SETTINGS_PREFIX = str(Settings.model_config["env_prefix"])
 
 
 def submit(
@@ -108,12 +110,12 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
         str(job_file),
     ]
     environment = flink.environment(settings, folder) if local else dict(os.environ)
+    environment = _with_settings(environment, settings)
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
         result = subprocess.run(
             command,
             env=environment | {"PYTHONPATH": python_path},
-            cwd=Path.cwd(),  # sentinel.yaml is looked for where the command is given
             capture_output=True,
             text=True,
             timeout=CLIENT_WITHIN_S,
@@ -125,6 +127,14 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
     if submitted is None:
         raise OperationError(f"Flink's client did not submit the job: {_why(result.stdout + result.stderr)}")
     return submitted.group(1)
+
+
+def _with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """An environment in which ``load_settings`` gives exactly these settings, wherever they came from."""
+    others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
+    sections = settings.model_dump(mode="json")
+    texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in sections.items()}
+    return others | {f"{SETTINGS_PREFIX}{name.upper()}": text for name, text in texts.items()}
 
 
 def _package(target: Path) -> Path:

@@ -34,14 +34,14 @@ class _Section(BaseModel):
 class TopicNames(_Section):
     """What each topic is called on this Kafka."""
 
-    transactions: str = Topic.TRANSACTIONS
-    account_events: str = Topic.ACCOUNT_EVENTS
-    labels: str = Topic.LABELS
-    control: str = Topic.CONTROL
-    decisions: str = Topic.DECISIONS
-    alerts: str = Topic.ALERTS
-    dead_letters: str = Topic.DEAD_LETTERS
-    metrics: str = Topic.METRICS
+    transactions: str = Topic.TRANSACTIONS.value
+    account_events: str = Topic.ACCOUNT_EVENTS.value
+    labels: str = Topic.LABELS.value
+    control: str = Topic.CONTROL.value
+    decisions: str = Topic.DECISIONS.value
+    alerts: str = Topic.ALERTS.value
+    dead_letters: str = Topic.DEAD_LETTERS.value
+    metrics: str = Topic.METRICS.value
 
 
 class KafkaSettings(_Section):

@@ -19,6 +19,8 @@ from apps.simulator.writing import SimulatedRecord, Writer
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
+PAYMENTS_A_DAY = 2.6
+"""What a user usually makes."""
 FRAUD_RATE = 0.0271
 """Share of payments that are fraud, as published for e-commerce."""
 BEGUN_AT_8 = 0.078

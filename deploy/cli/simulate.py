@@ -8,7 +8,7 @@ import typer
 from rich.live import Live
 
 from apps.simulator.sending import Sender, SendingError, Sent, send_history, send_live
-from apps.simulator.simulator import FRAUD_RATE, Options, Simulator
+from apps.simulator.simulator import FRAUD_RATE, PAYMENTS_A_DAY, Options, Simulator
 from deploy import kafka_clients
 from deploy.cli.output import console, say
 from deploy.errors import OperationError
@@ -20,7 +20,7 @@ def simulate(
     rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Transactions a second.")] = 100.0,
     seconds: Annotated[float, typer.Option(min=1, help="How long to send live.")] = 60.0,
     transactions: Annotated[
-        int | None, typer.Option(min=1, help="Send so many as fast as possible instead, with past event times.")
+        int | None, typer.Option(min=1, help="Send so many at once instead, as days of the users' usual payments.")
     ] = None,
     users: Annotated[int, typer.Option(min=10, help="Users.")] = 10_000,
     merchants: Annotated[int, typer.Option(min=10, help="Merchants.")] = 2_000,
@@ -29,7 +29,8 @@ def simulate(
 ) -> None:
     """Send simulated payments, account events and labels, live or as a backlog."""
     settings = load_settings()
-    options = Options(seed=seed, rate=rate, users=users, merchants=merchants, fraud_rate=fraud)
+    pace = rate if transactions is None else users * PAYMENTS_A_DAY / 86_400
+    options = Options(seed=seed, rate=pace, users=users, merchants=merchants, fraud_rate=fraud)
     with Live(console=console, transient=True, auto_refresh=False) as live:
 
         def show(sent: Sent) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psutil
 
 from deploy.errors import OperationError
 
 LOOPBACK = "127.0.0.1"
+UNCLAIMED = range(20_000, 32_000)
 
 
 def require_free(port: int, component: str, setting: str) -> None:
@@ -44,13 +46,19 @@ def holder(port: int) -> str:
 def free_ports(count: int) -> list[int]:
     """Distinct ports that nothing listens on now.
 
-    All are held open until the last is found, so that none comes twice.
+    All are held open until the last is found, so that none comes twice. They lie below the range from which the system
+    gives ports to outgoing connections: between this answer and the listening, nobody gets one of them by chance.
     """
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        found: list[int] = []
+        for port in random.sample(UNCLAIMED, len(UNCLAIMED)):
+            if len(found) == count:
+                break
+            candidate = held.enter_context(socket.socket())
+            with suppress(OSError):
+                candidate.bind((LOOPBACK, port))
+                found.append(port)
+        return found
 
 
 def accepts(port: int) -> bool:

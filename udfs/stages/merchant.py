@@ -16,7 +16,7 @@ from state.merchant_profile import MerchantProfile
 from state.store import Backing, ProfileStore
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.features.catalogue import USER_WIDTH
+from udfs.features.catalogue import MERCHANT_WIDTH, USER_WIDTH
 from udfs.features.merchant import MerchantPayment, observe_label, observe_transactions
 from udfs.names import ShardEntry
 from udfs.records.refusal import Refusal
@@ -118,6 +118,8 @@ class MerchantStage:
         self, payments: Sequence[Payment], handoffs: Sequence[Handoff], backing: Backing
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + MERCHANT_WIDTH), in the order of the catalogue."""
+        if not payments:
+            return np.empty((0, USER_WIDTH + MERCHANT_WIDTH))
         pairs = [
             (
                 self._profiles.open(payment.merchant_id, backing),
@@ -126,8 +128,7 @@ class MerchantStage:
             for payment in payments
         ]
         of_users = [handoff.user_features(USER_WIDTH) for handoff in handoffs]
-        empty = np.empty((0, USER_WIDTH))
-        return np.hstack((np.concatenate([empty, *of_users]), observe_transactions(pairs)))
+        return np.hstack((np.concatenate(of_users), observe_transactions(pairs)))
 
     def _change(self, shard: int, record: bytes, control: ShardControl) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""

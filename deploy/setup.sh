@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Makes everything the project needs on this machine, all of it in .run/: a Python environment with the pinned
+# dependencies and the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector.
+#
+# May be run at any time, by several at once, and again after an interruption: what is complete and current is left as
+# it is, which takes a moment; what is not is made again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly RUN=$PWD/.run
+readonly VENV=$RUN/venv
+readonly JARS=$RUN/jars
+# A finished folder holds the hash of what it was made from. It is the last thing written and the first removed.
+readonly STAMP=.complete
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+hash_of() { cat "$@" deploy/setup.sh | sha256sum | cut -d ' ' -f 1; }
+is_current() { [[ -f $1/$STAMP && $(<"$1/$STAMP") == "$2" ]]; }
+
+# The first Python 3.11 that runs and can make environments; Debian packs venv apart from Python.
+find_python() {
+    local candidate
+    for candidate in python3.11 python3 python; do
+        if "$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+java_version() {
+    local java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+    "$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' || true
+}
+
+# Every missing tool in one sentence, so that one look is enough.
+require_tools() {
+    local missing=()
+    [[ -n $(find_python) ]] || missing+=("Python 3.11 with venv (Debian: python3.11 python3.11-venv; else python.org or pyenv)")
+    [[ $(java_version) == 17 ]] || missing+=("Java 17 on the PATH or in JAVA_HOME (Debian: openjdk-17-jre-headless)")
+    command -v mvn >/dev/null || missing+=("Maven (Debian: maven)")
+    if ((${#missing[@]})); then
+        local list
+        list=$(printf '; %s' "${missing[@]}")
+        fail "please install ${list:2}; then run this again."
+    fi
+}
+
+# Runs a long step with its output in a log; on failure the log's end is shown and one sentence says what to do.
+logged() {
+    local name=$1
+    shift
+    if ! "$@" >"$RUN/$name.log" 2>&1; then
+        tail -n 5 "$RUN/$name.log" >&2
+        fail "$name failed (see above, and $RUN/$name.log): check the network, then run this again."
+    fi
+}
+
+dependencies() {
+    "$VENV/bin/python" -c '
+import tomllib
+from pathlib import Path
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+print("\n".join(project["dependencies"] + project["optional-dependencies"]["dev"]))'
+}
+
+install_packages() {
+    dependencies >"$RUN/requirements.txt"
+    # By the environment, not as an option: so the constraints hold for what builds the source packages as well.
+    PIP_CONSTRAINT=$PWD/deploy/constraints.txt \
+        "$VENV/bin/python" -m pip install --disable-pip-version-check --requirement "$RUN/requirements.txt"
+}
+
+# The project is on the path as it lies here. An editable install would do the same and leave an egg-info among the code.
+install_project() {
+    local packages
+    packages=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    printf '%s\n' "$PWD" >"$packages/stream_sentinel.pth"
+    printf '#!%s\nfrom deploy.cli import main\n\nmain()\n' "$VENV/bin/python" >"$VENV/bin/sentinel"
+    chmod +x "$VENV/bin/sentinel"
+}
+
+make_environment() {
+    local wanted=$1
+    # Without a stamp an earlier run was cut off, with another folder in it the project was moved: begin anew.
+    [[ -f $VENV/$STAMP && $(<"$VENV/$STAMP") == *" $PWD" ]] || rm -rf "$VENV"
+    rm -f "$VENV/$STAMP"
+    say "installing the Python packages into .run/venv (about two minutes the first time)"
+    [[ -x $VENV/bin/python ]] || "$(find_python)" -m venv "$VENV"
+    logged pip install_packages
+    install_project
+    printf '%s\n' "$wanted" >"$VENV/$STAMP"
+}
+
+fetch_jars() {
+    local wanted=$1 fresh=$RUN/jars.part
+    say "fetching the jars of Kafka and Flink's Kafka connector into .run/jars"
+    rm -rf "$fresh"
+    logged maven mvn --batch-mode --no-transfer-progress --file deploy/pom.xml generate-resources "-Djars.folder=$fresh"
+    printf '%s\n' "$wanted" >"$fresh/$STAMP"
+    rm -rf "$JARS"
+    mv "$fresh" "$JARS"
+}
+
+main() {
+    local packages jars
+    packages="$(hash_of pyproject.toml deploy/constraints.txt) $PWD"
+    jars=$(hash_of deploy/pom.xml)
+    mkdir -p "$RUN"
+    exec 9>"$RUN/setup.lock"
+    if ! flock --nonblock 9; then
+        say "another set-up is at work, waiting for it"
+        flock 9
+    fi
+    if is_current "$VENV" "$packages" && is_current "$JARS" "$jars"; then
+        return
+    fi
+    require_tools
+    is_current "$JARS" "$jars" || fetch_jars "$jars"
+    is_current "$VENV" "$packages" || make_environment "$packages"
+    say "done"
+}
+
+main

@@ -1,0 +1,142 @@
+"""A real stack for tests: on free ports, in a folder of its own, gone when its owner is gone."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Message
+
+from deploy import kafka_clients, topics
+from deploy.flink_rest import FlinkRest
+from deploy.paths import RUN
+from deploy.stack.ports import LOOPBACK, free_ports
+from deploy.stack.stack import Stack
+from flink_jobs.settings import (
+    FlinkSettings,
+    JobSettings,
+    KafkaSettings,
+    Settings,
+    StackSettings,
+    TopicNames,
+)
+
+KEPT_LOGS = RUN / "tests-logs"
+OWNER = "owner.lock"
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack, and what tests do with it."""
+
+    settings: Settings
+    stack: Stack
+    rest: FlinkRest
+
+    def with_own_topics(self, prefix: str, **job: object) -> LocalStack:
+        """The same processes seen with topics, consumer group and job name of one's own; the topics are made.
+
+        Args:
+            prefix: begins every name; no other test may use it.
+            job: fields of ``settings.job`` that are to differ.
+        """
+        names = TopicNames()
+        kafka = self.settings.kafka.model_copy(
+            update={
+                "topics": TopicNames(**{field: f"{prefix}-{name}" for field, name in names.model_dump().items()}),
+                "consumer_group": prefix,
+            }
+        )
+        of_job = JobSettings.model_validate(self.settings.job.model_dump() | {"name": prefix} | job)
+        settings = self.settings.model_copy(update={"kafka": kafka, "job": of_job})
+        topics.ensure(settings)
+        return LocalStack(settings, Stack(settings), self.rest)
+
+    def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+        """Send keys and values, and wait until the broker has all of them."""
+        producer = kafka_clients.producer(self.settings)
+        for key, value in records:
+            while True:
+                try:
+                    producer.produce(topic, value, key)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        assert producer.flush(60) == 0, f"the broker did not take everything for {topic}"
+
+    def read(self, topic: str) -> list[Message]:
+        """Every committed record that the topic holds now."""
+        return list(kafka_clients.read_all(self.settings, topic))
+
+    def await_records(self, topic: str, count: int, within_s: float) -> list[Message]:
+        """Committed records from the topic's beginning, as soon as there are so many; fails when the time is over."""
+        deadline = time.monotonic() + within_s
+        found: list[Message] = []
+        following = kafka_clients.follow(
+            self.settings, topic, from_beginning=True, until=lambda: time.monotonic() > deadline
+        )
+        for message in following:
+            found += [message] if message is not None else []
+            if len(found) >= count:
+                return found
+        raise AssertionError(f"{topic} holds {len(found)} of {count} records after {within_s:.0f} s")
+
+
+@contextmanager
+def running_stack() -> Iterator[LocalStack]:
+    """Start a stack and stop it at the end whatever happens; its logs stay in ``.run/tests-logs``.
+
+    What a killed test run left behind is stopped first: its folder's lock has no owner any more.
+    """
+    RUN.mkdir(exist_ok=True)
+    for left in RUN.glob("tests-*/" + OWNER):
+        with left.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            _remove(Stack(_settings(left.parent)))
+    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=RUN))
+    with (folder / OWNER).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = _settings(folder)
+        stack = Stack(settings)
+        try:
+            stack.up()
+            topics.ensure(settings)
+            yield LocalStack(settings, stack, FlinkRest(settings.flink.rest_url))
+        finally:
+            _remove(stack)
+
+
+def _settings(folder: Path) -> Settings:
+    kafka, controller, redis, rest = free_ports(4)
+    # Not by Settings(): that would read the environment and the sentinel.yaml of whoever runs the tests.
+    return Settings.model_construct(
+        kafka=KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{kafka}", partitions=4),
+        flink=FlinkSettings(rest_url=f"http://{LOOPBACK}:{rest}"),
+        redis_url=f"redis://{LOOPBACK}:{redis}/0",
+        stack=StackSettings(
+            folder=folder,
+            kafka_port=kafka,
+            kafka_controller_port=controller,
+            redis_port=redis,
+            flink_rest_port=rest,
+            kafka_heap_mb=512,
+        ),
+    )
+
+
+def _remove(stack: Stack) -> None:
+    stack.down()
+    logs = stack.folder / "logs"
+    if logs.exists():
+        shutil.rmtree(KEPT_LOGS, ignore_errors=True)
+        shutil.move(logs, KEPT_LOGS)
+    shutil.rmtree(stack.folder)
