@@ -61,21 +61,19 @@ def send_back(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     as a new dead letter.
 
     Raises:
-        OperationError: a source that is no input of the job, or a broker that takes not all of them.
+        OperationError: a source that is no input of the job.
+        SendingError: a broker that takes not all of them.
     """
     names = settings.kafka.topics
     inputs = {names.transactions, names.account_events, names.labels, names.control}
-    producer = kafka_clients.producer(settings)
+    sender = kafka_clients.sender(settings)
     sent = 0
     for letter in letters:
         if letter.source not in inputs:
             raise OperationError(f"a dead letter names {letter.source!r} as its source, which is no input of the job")
-        producer.produce(letter.source, key=letter.key, value=letter.value)
-        producer.poll(0)
+        sender.send(letter.source, letter.key, letter.value)
         sent += 1
-    undelivered = producer.flush(kafka_clients.TIMEOUT_S)
-    if undelivered:
-        raise OperationError(f"{undelivered} of {sent} dead letters could not be delivered")
+    sender.close()
     return sent
 
 

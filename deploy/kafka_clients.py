@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient
 
+from apps.sender import Sender
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
@@ -44,15 +45,15 @@ def admin(settings: Settings) -> AdminClient:
     return client
 
 
-def producer(settings: Settings) -> Producer:
-    """A producer that loses and doubles nothing by itself."""
-    properties = {
-        "enable.idempotence": True,
-        "compression.type": settings.kafka.compression,
-        "message.max.bytes": settings.kafka.max_record_bytes,
-        "linger.ms": 5,
-    }
-    return Producer(client_properties(settings) | properties)
+def sender(settings: Settings) -> Sender:
+    """A producer to a broker that answers.
+
+    Raises:
+        OperationError: when none does.
+    """
+    admin(settings)
+    own = {"compression.type": settings.kafka.compression, "message.max.bytes": settings.kafka.max_record_bytes}
+    return Sender(own | client_properties(settings))
 
 
 def partitions(settings: Settings, topic: str) -> list[int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
+from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -107,6 +109,30 @@ def keep_for_ever(settings: Settings) -> None:
     for topic in wanted(settings):
         if RETENTION in topic.config:
             _alter(client, topic.name, {RETENTION: KEEP_FOR_EVER})
+
+
+def stamp_on_append(settings: Settings) -> None:
+    """Let the broker stamp every record when it appends it: so latency is measured by one clock, and by no observer."""
+    client = kafka_clients.admin(settings)
+    for topic in wanted(settings):
+        _alter(client, topic.name, {"message.timestamp.type": "LogAppendTime"})
+
+
+def delete(settings: Settings) -> None:
+    """Delete every topic of the settings that is there."""
+    client = kafka_clients.admin(settings)
+    existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
+    names = [topic.name for topic in wanted(settings) if topic.name in existing]
+    for future in client.delete_topics(names).values() if names else ():
+        future.result(timeout=kafka_clients.TIMEOUT_S)
+
+
+def records(settings: Settings, name: str) -> int:
+    """Number of offsets a topic has used: its records, and the markers of transactions where there are any."""
+    client = kafka_clients.admin(settings)
+    request = {Partition(name, number): OffsetSpec.latest() for number in kafka_clients.partitions(settings, name)}
+    ends = client.list_offsets(request, request_timeout=kafka_clients.TIMEOUT_S)
+    return sum(int(future.result().offset) for future in ends.values())
 
 
 def retention_ms(settings: Settings, name: str) -> int:

@@ -63,7 +63,7 @@ class Simulator:
     """
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self.options = options
         self._rng = np.random.default_rng(options.seed)
         self.people: Population = draw_population(self._rng, options.users, options.merchants, options.start)
         self._writer = Writer(self.people, f"{options.start // 1000:x}{options.seed:x}")
@@ -74,6 +74,11 @@ class Simulator:
         self._owed = 0.0
         weights = np.array([scenario.weight for scenario in SCENARIOS])
         self._weights = weights / weights.sum()
+
+    @property
+    def time(self) -> int:
+        """Event time of what comes next, epoch milliseconds."""
+        return self._time
 
     def records(self) -> Iterator[SimulatedRecord]:
         """All records in order of event time, without end."""
@@ -91,12 +96,12 @@ class Simulator:
 
     def _times(self, payments: int) -> NDArray[np.int64]:
         hour = self._time // HOUR_MS % 24
-        rate = self._options.rate * (busyness(hour) if self._options.by_the_hour else 1.0)
+        rate = self.options.rate * (busyness(hour) if self.options.by_the_hour else 1.0)
         gaps = self._rng.exponential(1000 / rate, payments)
         times = self._time + np.cumsum(gaps)
         # A block ends with its hour, since the next has other habits.
         end = (self._time // HOUR_MS + 1) * HOUR_MS
-        within = times[times < end] if self._options.by_the_hour else times
+        within = times[times < end] if self.options.by_the_hour else times
         return within.astype(np.int64) if len(within) else np.array([end], np.int64)
 
     def _attack(self, times: NDArray[np.int64]) -> None:
@@ -111,20 +116,20 @@ class Simulator:
                 self.people,
                 int(self._rng.integers(0, self.people.users)),
                 int(self._rng.integers(times[0], times[-1] + 1)),
-                f"{self._options.seed:x}-{self._attacks}",
+                f"{self.options.seed:x}-{self._attacks}",
             )
             for part in scenario.play(scene):
                 self._expect(part.time, part)
                 self._owed -= isinstance(part, Payment) and part.fraud is not None
 
     def _fraud_share(self, hour: int) -> float:
-        if not self._options.by_the_hour:
-            return self._options.fraud_rate
+        if not self.options.by_the_hour:
+            return self.options.fraud_rate
         worst = BEGUN_AT_8 / FRAUD_RATE
         if hour == 8:
-            return self._options.fraud_rate * worst
+            return self.options.fraud_rate * worst
         at_8 = busyness(8) / 24
-        return self._options.fraud_rate * (1 - worst * at_8) / (1 - at_8)
+        return self.options.fraud_rate * (1 - worst * at_8) / (1 - at_8)
 
     def _expect(self, time: int, what: Payment | Happening | SimulatedRecord) -> None:
         heapq.heappush(self._pending, (time, next(self._order), what))
@@ -148,6 +153,6 @@ class Simulator:
     def _label(self, transaction_id: str, payment: Payment) -> None:
         if payment.fraud is None and self._rng.random() >= _LABELLED_LEGITIMATE:
             return
-        low, high = self._options.label_delay_ms
+        low, high = self.options.label_delay_ms
         time = payment.time + int(self._rng.integers(low, high + 1))
         self._expect(time, self._writer.label(transaction_id, payment, time))

@@ -6,7 +6,9 @@ import sys
 
 import typer
 
+from apps.sender import SendingError
 from deploy.cli import (
+    bench,
     cancel,
     dead_letters,
     down,
@@ -47,13 +49,14 @@ app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(watch.watch)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:
     """Run a command; what a person can mend is one sentence on stderr and exit code 1, never a traceback."""
     try:
         app()
-    except (OperationError, SettingsError) as error:
+    except (OperationError, SettingsError, SendingError) as error:
         errors.print(f"sentinel: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

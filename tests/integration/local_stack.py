@@ -14,18 +14,12 @@ from pathlib import Path
 from confluent_kafka import Message
 
 from deploy import kafka_clients, topics
+from deploy.apart import apart
 from deploy.flink_rest import FlinkRest
 from deploy.paths import RUN
 from deploy.stack.ports import LOOPBACK, free_ports
 from deploy.stack.stack import Stack
-from flink_jobs.settings import (
-    FlinkSettings,
-    JobSettings,
-    KafkaSettings,
-    Settings,
-    StackSettings,
-    TopicNames,
-)
+from flink_jobs.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 KEPT_LOGS = RUN / "tests-logs"
 OWNER = "owner.lock"
@@ -46,29 +40,16 @@ class LocalStack:
             prefix: begins every name; no other test may use it.
             job: fields of ``settings.job`` that are to differ.
         """
-        names = TopicNames()
-        kafka = self.settings.kafka.model_copy(
-            update={
-                "topics": TopicNames(**{field: f"{prefix}-{name}" for field, name in names.model_dump().items()}),
-                "consumer_group": prefix,
-            }
-        )
-        of_job = JobSettings.model_validate(self.settings.job.model_dump() | {"name": prefix} | job)
-        settings = self.settings.model_copy(update={"kafka": kafka, "job": of_job})
+        settings = apart(self.settings, prefix, **job)
         topics.ensure(settings)
         return LocalStack(settings, Stack(settings), self.rest)
 
     def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Send keys and values, and wait until the broker has all of them."""
-        producer = kafka_clients.producer(self.settings)
+        sender = kafka_clients.sender(self.settings)
         for key, value in records:
-            while True:
-                try:
-                    producer.produce(topic, value, key)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-        assert producer.flush(60) == 0, f"the broker did not take everything for {topic}"
+            sender.send(topic, key, value)
+        sender.close()
 
     def read(self, topic: str) -> list[Message]:
         """Every committed record that the topic holds now."""

@@ -1,0 +1,78 @@
+"""How long decisions took, from the broker's own clock: append of the transaction to append of its decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+PERCENTILES = (50.0, 95.0, 99.0, 99.9)
+
+
+class _Identified(msgspec.Struct):
+    transaction_id: str
+
+
+_decoder = msgspec.json.Decoder(_Identified)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Transactions beside their decisions.
+
+    Attributes:
+        sent: when each transaction was appended, epoch milliseconds, (n,), ascending.
+        waited: how long its first decision took, milliseconds, (n,); NaN where there is none.
+        repeated: decisions beyond the first of a transaction.
+    """
+
+    sent: NDArray[np.float64]
+    waited: NDArray[np.float64]
+    repeated: int
+
+    @property
+    def missing(self) -> int:
+        """Transactions without a decision."""
+        return int(np.isnan(self.waited).sum())
+
+    def between(self, start_ms: float, end_ms: float) -> Matched:
+        """Those sent from ``start_ms`` to before ``end_ms``."""
+        chosen = (self.sent >= start_ms) & (self.sent < end_ms)
+        return Matched(self.sent[chosen], self.waited[chosen], 0)
+
+    def percentiles(self) -> dict[str, float]:
+        """Milliseconds that a share of the decisions took at most: ``p50`` and so on, and ``max``."""
+        known = self.waited[~np.isnan(self.waited)]
+        if not len(known):
+            return {}
+        found = {f"p{each:g}": float(np.percentile(known, each, method="higher")) for each in PERCENTILES}
+        return found | {"max": float(known.max())}
+
+
+def identified(records: Iterable[tuple[bytes, int]]) -> list[tuple[str, int]]:
+    """Transaction id and append time of records (value, append time in epoch milliseconds)."""
+    return [(_decoder.decode(value).transaction_id, appended) for value, appended in records]
+
+
+def match(transactions: Iterable[tuple[str, int]], decisions: Iterable[tuple[str, int]]) -> Matched:
+    """Put decisions beside transactions, each an id and an append time."""
+    sent: dict[str, int] = {}
+    for name, appended in transactions:
+        sent.setdefault(name, appended)
+    first, repeated = _first(decisions)
+    order = sorted(sent, key=sent.__getitem__)
+    times = np.array([sent[name] for name in order], np.float64)
+    decided = np.array([first.get(name, np.nan) for name in order], np.float64)
+    return Matched(times, decided - times, repeated)
+
+
+def _first(decisions: Iterable[tuple[str, int]]) -> tuple[Mapping[str, int], int]:
+    first: dict[str, int] = {}
+    count = 0
+    for name, appended in decisions:
+        count += 1
+        first[name] = min(appended, first.get(name, appended))
+    return first, count - len(first)
