@@ -1,4 +1,4 @@
-"""The job. Read from top to bottom it is the picture in the README:
+"""The job. Read from top to bottom it is the picture in the README.
 
 events -> gather by user -> user stage -> gather by merchant -> merchant stage -> decisions, alerts,
 dead letters, metrics; control goes to every shard of both stages.

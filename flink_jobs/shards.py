@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from py4j.java_gateway import JavaClass, JVMView
 from pyflink.java_gateway import get_gateway
 
 MAX_PARALLELISM = 128
@@ -71,9 +71,9 @@ def _stream_key_group(key: int) -> int:
     return int(_assignment().assignToKeyGroup(row, MAX_PARALLELISM))
 
 
-def _assignment() -> Any:
+def _assignment() -> JavaClass:
     return _jvm().org.apache.flink.runtime.state.KeyGroupRangeAssignment
 
 
-def _jvm() -> Any:
+def _jvm() -> JVMView:
     return get_gateway().jvm

@@ -55,7 +55,7 @@ def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) 
     return stage.name("merchant stage").uid(Uid.MERCHANT_STAGE)
 
 
-class _Stage(KeyedProcessFunction):  # type: ignore[misc]
+class _Stage(KeyedProcessFunction):
     """What both have in common: shards by their keys, state of packed profiles, names of topics."""
 
     def __init__(self, settings: Settings, shards: Shards) -> None:

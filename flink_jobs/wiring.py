@@ -75,7 +75,7 @@ def merchant_stage(settings: Settings) -> MerchantStage:
 
 
 def _model_or_fallback(settings: Settings) -> Scorer | None:
-    """The model, or None: it was checked before the job was submitted, and decisions do not stop for one that is lost."""
+    """The model, or None: it was checked before the job was submitted, and decisions go on without one that is lost."""
     try:
         return _load_model(settings)
     except ArtefactError as error:

@@ -17,8 +17,9 @@ from models.table import FeatureTable, TableError
 
 TREES = 100
 # Small trees keep a batch at about 4 us a row (models/native.py). Fine bins cost training time only: on the Fraud
-# Detection Handbook's data (15 features, 402,495 rows) average precision was .746 with LightGBM's own binning, .767 with
-# fine bins, .773 when it also starts from 0 rather than from the average; 31 leaves or half the learning rate gave +-.004.
+# Detection Handbook's data (15 features, 402,495 rows) average precision was .746 with LightGBM's own binning, .767
+# with fine bins, .773 when it also starts from 0 rather than from the average; 31 leaves or half the learning rate gave
+# +-.004.
 PARAMETERS: dict[str, bool | int | float | str] = {
     "objective": "binary",
     "num_leaves": 15,

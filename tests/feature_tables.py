@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,7 +18,7 @@ FEATURE_HASH = "f00d"
 START_MS = 1_700_000_000_000
 
 
-def columns(n: int = 3000, seed: int = 1) -> dict[str, np.ndarray]:
+def columns(n: int = 3000, seed: int = 1) -> dict[str, npt.NDArray[Any]]:
     """``n`` payments, one a minute, of 50 users; about a tenth of them fraud."""
     random = np.random.default_rng(seed)
     fraud = random.random(n) < 0.1
@@ -33,7 +35,9 @@ def columns(n: int = 3000, seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
-def write(folder: Path, data: dict[str, np.ndarray] | None = None, metadata: dict[bytes, bytes] | None = None) -> Path:
+def write(
+    folder: Path, data: dict[str, npt.NDArray[Any]] | None = None, metadata: dict[bytes, bytes] | None = None
+) -> Path:
     """Write a feature table as the builder does: which columns are features stands in the schema's metadata."""
     declared = {NAMES_KEY: msgspec.json.encode(NAMES), HASH_KEY: FEATURE_HASH.encode()}
     table = pa.table(columns() if data is None else data)

@@ -12,7 +12,7 @@ Action = Literal["block", "challenge", "monitor", "approve"]
 Level = Literal["critical", "high", "medium", "low", "minimal"]
 
 _LEVELS: tuple[tuple[float, Level], ...] = ((0.9, "critical"), (0.7, "high"), (0.5, "medium"), (0.3, "low"))
-_STRENGTH: dict[str, int] = {"critical": 4, "high": 3, "medium": 2, "low": 1, "minimal": 0}
+_STRENGTH: dict[Level, int] = {"critical": 4, "high": 3, "medium": 2, "low": 1, "minimal": 0}
 SCORE_DIGITS = 6
 
 
@@ -46,7 +46,7 @@ def level(score: float) -> Level:
     return "minimal"
 
 
-def graver(one: str, other: str) -> str:
+def graver(one: Level, other: Level) -> Level:
     """The graver of two levels."""
     return one if _STRENGTH[one] >= _STRENGTH[other] else other
 

@@ -69,7 +69,7 @@ class StateName(StrEnum):
 
 
 class ShardEntry(StrEnum):
-    """What a shard keeps beside its profiles, in the same state, so that one write takes all; no entity id begins so."""
+    """What a shard keeps beside its profiles, in their state, so that one write takes all; no entity id begins so."""
 
     CLOCK = "\0clock"
     CONTROL = "\0control"

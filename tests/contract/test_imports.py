@@ -60,5 +60,9 @@ def test_only_the_job_knows_flink(room: str) -> None:
 
 
 def test_every_folder_of_code_is_a_room() -> None:
-    folders = {file.relative_to(ROOT).parts[0] for file in ROOT.glob("*/**/*.py") if not file.relative_to(ROOT).parts[0].startswith(".")}
+    folders = {
+        file.relative_to(ROOT).parts[0]
+        for file in ROOT.glob("*/**/*.py")
+        if not file.relative_to(ROOT).parts[0].startswith(".")
+    }
     assert folders == set(ROOMS)

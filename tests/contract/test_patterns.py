@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import random
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -71,7 +72,7 @@ def test_progress_that_was_stored_and_read_back_goes_on_where_it_was(pattern: Pa
     stored, matches = b"\x80", []
     for one in busy_user("u"):
         profile = Profile()
-        profile.progress = msgspec.msgpack.decode(stored, type=dict[str, list])
+        profile.progress = msgspec.msgpack.decode(stored, type=dict[str, Progress])
         matches += observe([pattern], profile, one)
         stored = msgspec.msgpack.encode(profile.progress)
     assert matches == shown(pattern, Profile(), busy_user("u"))
@@ -124,6 +125,8 @@ def test_an_ordinary_payment_never_asks_for_the_progress() -> None:
         ({"score": 1.5}, "score"),
     ],
 )
-def test_a_pattern_that_could_not_be_stored_or_explained_is_refused(pattern: Pattern, fault: dict, said: str) -> None:
+def test_a_pattern_that_could_not_be_stored_or_explained_is_refused(
+    pattern: Pattern, fault: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         replace(pattern, **fault)

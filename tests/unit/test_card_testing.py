@@ -7,13 +7,15 @@ from collections.abc import Iterable
 import pytest
 
 from tests.payments import payment
+from udfs.patterns import Progress
 from udfs.patterns.card_testing import CardTesting
 from udfs.records.transaction import Transaction
 
 
 def found(payments: Iterable[Transaction]) -> list[tuple[str, ...]]:
     """What the pattern finds in one user's payments, in their order of arrival."""
-    pattern, progress, matches = CardTesting(), [], []
+    pattern, matches = CardTesting(), []
+    progress: Progress = []
     for one in payments:
         if pattern.touches(one):
             match = pattern.observe(progress, one)

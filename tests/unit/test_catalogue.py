@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from state.merchant_profile import MerchantProfile
@@ -75,6 +76,6 @@ def test_values_stay_within_the_declared_range() -> None:
     assert outside == []
 
 
-def _outside(feature: Feature, column: np.ndarray) -> bool:
+def _outside(feature: Feature, column: npt.NDArray[np.float64]) -> bool:
     given = column[~np.isnan(column)]
     return bool(((given < feature.low) | (given > feature.high)).any())

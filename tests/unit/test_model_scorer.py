@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models import table, training
@@ -24,21 +25,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 
 @pytest.fixture(scope="module")
-def payments(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+def payments(tmp_path_factory: pytest.TempPathFactory) -> npt.NDArray[np.float64]:
     """Payments of another time than the trained ones, some features absent."""
     data = feature_tables.columns(500, seed=99)
     return np.column_stack([data[name] for name in NAMES])
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 500])
-def test_scores_are_lightgbms_own_calibrated(trained: Artefact, payments: np.ndarray, n: int) -> None:
+def test_scores_are_lightgbms_own_calibrated(trained: Artefact, payments: npt.NDArray[np.float64], n: int) -> None:
     raw = lightgbm.Booster(model_str=trained.model_text).predict(payments, raw_score=True)
     calibration = trained.metadata.calibration
     expected = np.interp(raw, calibration.scores, calibration.probabilities)[:n]
     np.testing.assert_array_equal(Scorer(trained).score(payments[:n]), expected)
 
 
-def test_contributions_add_up_to_what_sets_a_payment_apart(trained: Artefact, payments: np.ndarray) -> None:
+def test_contributions_add_up_to_what_sets_a_payment_apart(
+    trained: Artefact, payments: npt.NDArray[np.float64]
+) -> None:
     booster = NativeBooster(trained.model_text)
     contributions = Scorer(trained).contributions(payments[:20])
     assert contributions.shape == (20, len(NAMES))
@@ -51,7 +54,9 @@ def test_the_reason_for_an_attack_is_what_makes_it_one(trained: Artefact) -> Non
     assert NAMES[int(np.argmax(contributions))] == "user_transaction_count_5m"
 
 
-def test_a_view_of_a_wider_matrix_is_scored_by_its_own_values(trained: Artefact, payments: np.ndarray) -> None:
+def test_a_view_of_a_wider_matrix_is_scored_by_its_own_values(
+    trained: Artefact, payments: npt.NDArray[np.float64]
+) -> None:
     wider = np.column_stack([payments, payments])
     scorer = Scorer(trained)
     np.testing.assert_array_equal(scorer.score(wider[:, : len(NAMES)]), scorer.score(payments))

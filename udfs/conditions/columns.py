@@ -97,8 +97,8 @@ def _comparison(node: Comparison, columns: Mapping[str, int]) -> Condition:
 def _value(node: Value, columns: Mapping[str, int]) -> Columns:
     match node:
         case Number(value):
-            constant = np.float64(value)
-            return lambda _: constant  # type: ignore[return-value] - a scalar goes with every column
+            constant = np.array(value, np.float64)  # of no dimension: it goes with every column
+            return lambda _: constant
         case Name(name):
             column = columns[name]
             return lambda matrix: matrix[:, column]
@@ -111,6 +111,7 @@ def _value(node: Value, columns: Mapping[str, int]) -> Columns:
 def _applied(function: np.ufunc, *arguments: Columns) -> Columns:
     def evaluate(matrix: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return function(*(argument(matrix) for argument in arguments))
+            result: Floats = function(*(argument(matrix) for argument in arguments))
+        return result
 
     return evaluate

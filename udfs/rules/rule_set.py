@@ -68,4 +68,5 @@ class RuleSet:
         matrix = np.empty((len(self.rules), len(features)), np.bool_)
         for index, condition in enumerate(self._conditions):
             matrix[index] = condition(features)
-        return RuleHits(self.rules, matrix, self._additions @ matrix)
+        additions: NDArray[np.float64] = np.matmul(self._additions, matrix)
+        return RuleHits(self.rules, matrix, additions)
