@@ -137,6 +137,7 @@ def fill_singles(columns: Floats, rows: list[float]) -> None:
         rows: the fields of ``Beside``, payment by payment.
     """
     beside = Beside(*np.array(rows, np.float64).reshape(len(columns), len(Beside._fields)).T)
-    with np.errstate(invalid="ignore"):
+    # A limit may be as small as a number can be, and the share of it is then infinite.
+    with np.errstate(invalid="ignore", over="ignore"):
         for column, formula in enumerate(_IN_ORDER):
             columns[:, column] = formula(beside)

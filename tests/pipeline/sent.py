@@ -1,0 +1,120 @@
+"""Records as Kafka has them and a pipeline that decides them: what a test does not say is ordinary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tests.payments import NOON_MS
+from udfs.decision import Alert, Decision
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.names import Kind, ShardEntry
+from udfs.pipeline import MemoryState, Pipeline
+from udfs.rules import ready_rules
+from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.merchant import MerchantOutput
+
+NOW_MS = NOON_MS + 12 * 3_600_000
+RULES = ready_rules(FEATURE_NAMES)
+
+
+def record(kind: Kind, value: Mapping[str, Any] | bytes | None, key: str | None = "alice", partition: int = 0) -> bytes:
+    """A sealed record; a mapping becomes JSON."""
+    sealed = json.dumps(value).encode() if isinstance(value, Mapping) else value
+    return seal_envelope(Envelope(kind, partition, 0, None if key is None else key.encode(), sealed))
+
+
+def at(minute: float) -> int:
+    """So many minutes after noon, epoch milliseconds."""
+    return NOON_MS + round(minute * 60_000)
+
+
+def paid(
+    transaction_id: str,
+    amount: float,
+    minute: float = 0.0,
+    *,
+    user: str = "alice",
+    merchant: str = "shop",
+    partition: int = 0,
+    **fields: Any,
+) -> bytes:
+    """The record of a payment."""
+    value = {
+        "transaction_id": transaction_id,
+        "user_id": user,
+        "amount": amount,
+        "currency": "EUR",
+        "merchant_id": merchant,
+        "timestamp": at(minute),
+    }
+    return record(Kind.TRANSACTION, value | fields, user, partition)
+
+
+def happened(kind: str, minute: float = 0.0, *, user: str = "alice") -> bytes:
+    """The record of an account event."""
+    return record(Kind.ACCOUNT_EVENT, {"user_id": user, "kind": kind, "timestamp": at(minute)}, user)
+
+
+def labelled(transaction_id: str, verdict: str, minute: float = 0.0, *, merchant: str = "shop") -> bytes:
+    """The record of a label on a payment of alice at that minute."""
+    value = {
+        "transaction_id": transaction_id,
+        "user_id": "alice",
+        "merchant_id": merchant,
+        "event_time": at(minute),
+        "timestamp": at(minute + 60),
+        "label": verdict,
+    }
+    return record(Kind.LABEL, value)
+
+
+def controlled(kind: str, version: int, body: Any) -> bytes:
+    """A control record."""
+    return record(Kind.CONTROL, {"kind": kind, "version": version, "body": body}, kind)
+
+
+def pipeline(**options: Any) -> Pipeline:
+    """A pipeline with the ready rules, unless others are given."""
+    return Pipeline(**({"rules": RULES} | options))
+
+
+def restarted(before: Pipeline, **options: Any) -> Pipeline:
+    """A new pipeline that has nothing of the old one but a copy of its state."""
+    after = pipeline(**options)
+    after.user_state, after.merchant_state = MemoryState(before.user_state), MemoryState(before.merchant_state)
+    return after
+
+
+def decide(one: Pipeline, *records: bytes, control: tuple[bytes, ...] = (), now_ms: int = NOW_MS) -> list[Decision]:
+    """The decisions on a batch."""
+    return decisions(one.process(records, now_ms, control)[1])
+
+
+def alert(one: Pipeline, *records: bytes) -> list[Alert]:
+    """The alerts of a batch."""
+    return alerts(one.process(records, NOW_MS)[1])
+
+
+def decisions(output: MerchantOutput) -> list[Decision]:
+    """As a consumer reads them."""
+    return [msgspec.json.decode(value, type=Decision) for value in output.verdicts.decisions]
+
+
+def alerts(output: MerchantOutput) -> list[Alert]:
+    """As a consumer reads them."""
+    return [msgspec.json.decode(value, type=Alert) for value in output.verdicts.alerts]
+
+
+def feature(output: MerchantOutput, name: str) -> list[float]:
+    """One feature of each payment of a batch."""
+    column: list[float] = output.features[:, FEATURE_NAMES.index(name)].tolist()
+    return column
+
+
+def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What is remembered of users or merchants, and not of the way there: where event time is."""
+    return {entity: packed for entity, packed in state.items() if entity != ShardEntry.CLOCK}

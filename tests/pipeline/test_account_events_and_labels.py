@@ -1,0 +1,60 @@
+"""Account events and labels come through to the profiles they are about."""
+
+from __future__ import annotations
+
+from state.merchant_profile import MerchantProfile
+from tests.pipeline.sent import NOW_MS, at, feature, happened, labelled, paid, pipeline, restarted
+from udfs.pipeline import Pipeline
+
+EVENTS = "user_account_event_count_24h"
+
+
+def frauds(one: Pipeline, merchant: str = "shop") -> list[int]:
+    """When the payments were made that the merchant's profile knows as fraud."""
+    return MerchantProfile.unpack(one.merchant_state[merchant]).fraud_times
+
+
+def test_a_password_reset_is_counted_in_the_payments_after_it_and_not_before() -> None:
+    records = [paid("before", 10.0, 0), happened("password_reset", 1), paid("after", 10.0, 2)]
+    assert feature(pipeline().process(records, NOW_MS)[1], EVENTS) == [0.0, 1.0]
+
+
+def test_account_events_are_remembered_across_batches_and_a_restart() -> None:
+    one = pipeline()
+    one.process([happened("failed_login", 0), happened("failed_login", 1)], NOW_MS)
+    assert feature(restarted(one).process([paid("a", 10.0, 2)], NOW_MS)[1], EVENTS) == [2.0]
+
+
+def test_an_event_of_another_user_is_not_counted() -> None:
+    records = [happened("password_reset", 0, user="bob"), paid("a", 10.0, 1)]
+    assert feature(pipeline().process(records, NOW_MS)[1], EVENTS) == [0.0]
+
+
+def test_a_chargeback_is_remembered_of_the_merchant_at_the_time_of_the_payment() -> None:
+    one = pipeline()
+    one.process([paid("stolen", 90.0, 3), labelled("stolen", "fraud", 3)], NOW_MS)
+    assert frauds(one) == [at(3)]
+
+
+def test_a_label_that_comes_alone_comes_through() -> None:
+    one = pipeline()
+    one.process([paid("stolen", 90.0, 3)], NOW_MS)
+    one.process([labelled("stolen", "fraud", 3)], NOW_MS)
+    assert frauds(restarted(one)) == [at(3)]
+
+
+def test_an_analyst_who_clears_a_payment_takes_the_chargeback_back() -> None:
+    one = pipeline()
+    one.process([labelled("stolen", "fraud", 3), labelled("stolen", "legitimate", 3)], NOW_MS)
+    assert frauds(one) == []
+
+
+def test_a_label_says_nothing_about_another_merchant() -> None:
+    one = pipeline()
+    one.process([paid("a", 10.0), labelled("b", "fraud", merchant="game")], NOW_MS)
+    assert (frauds(one), len(frauds(one, "game"))) == ([], 1)
+
+
+def test_events_and_labels_get_no_decision() -> None:
+    taken, output = pipeline().process([happened("login"), labelled("a", "fraud")], NOW_MS)
+    assert (output.verdicts.decisions, output.verdicts.alerts, taken.dead_letters) == ([], [], [])

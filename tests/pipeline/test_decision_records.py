@@ -1,0 +1,81 @@
+"""What stands in ``decisions`` is JSON that a consumer can rely on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from tests.pipeline.models_by_hand import SuspectsLargeAmounts
+from tests.pipeline.sent import NOW_MS, RULES, decide, decisions, paid, pipeline
+from tests.pipeline.test_alerts import OF_A_DECISION
+from tests.pipeline.traffic import traffic
+from udfs.decision import Bands, level
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.pipeline import MemoryState
+from udfs.records.limits import Limits
+from udfs.stages.merchant import MerchantStage, MerchantStageOptions
+from udfs.stages.user import UserStage, UserStageOptions
+
+
+def strictly(value: bytes) -> dict[str, Any]:
+    """JSON without NaN and infinity, which JSON has not."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    loaded: dict[str, Any] = json.loads(value, parse_constant=refuse)
+    return loaded
+
+
+@settings(deadline=None)
+@given(traffic())
+@pytest.mark.parametrize("model", [None, SuspectsLargeAmounts()], ids=["rules alone", "with a model"])
+def test_every_decision_is_json_of_the_promised_fields_and_agrees_with_itself(
+    model: SuspectsLargeAmounts | None, records: list[bytes]
+) -> None:
+    _, output = pipeline(model=model).process(records, NOW_MS)
+    assert all(strictly(value).keys() == OF_A_DECISION for value in output.verdicts.decisions)
+    bands = Bands()
+    for decision in decisions(output):
+        assert 0 <= decision.score <= 1
+        assert decision.action == bands.action(decision.score)
+        assert decision.level == level(decision.score)
+        assert len(set(decision.reasons)) == len(decision.reasons)
+        assert bool(decision.reasons) >= bool(decision.rules or decision.patterns)
+        assert decision.degraded == decision.model.fallback == (model is None)
+
+
+def test_a_decision_that_is_no_alert_carries_no_features_by_default() -> None:
+    (decision,) = decide(pipeline(), paid("a", 10.0))
+    assert decision.features == {}
+
+
+def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time() -> None:
+    users = UserStage(
+        UserStageOptions(
+            limits=Limits(), merchant_shards=1, out_of_orderness_ms=5_000, idle_ms=30_000, cached_profiles=10
+        )
+    )
+    merchants = MerchantStage(
+        MerchantStageOptions(
+            names=FEATURE_NAMES,
+            rules=RULES,
+            bands=Bands(),
+            model=None,
+            sample_every=60_000,
+            idle_ms=30_000,
+            cached_profiles=10,
+        )
+    )
+    sent = [paid("on the minute", 10.0, 1), paid("in between", 10.0, 2.5), paid("on it again", 10.0, 3)]
+    handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).handoffs]
+    told = decisions(merchants.process(0, handoffs, MemoryState(), NOW_MS))
+    assert [one.features.get("amount") for one in told] == [10.0, None, 10.0]
+
+
+def test_when_a_payment_was_and_when_it_was_decided_are_told_apart() -> None:
+    (decision,) = decide(pipeline(), paid("a", 10.0, -30), now_ms=NOW_MS)
+    assert (decision.event_time, decision.decided_at) == (1_767_267_000_000, NOW_MS)
