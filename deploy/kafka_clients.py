@@ -82,6 +82,20 @@ def follow(
             yield _checked(consumer.poll(POLL_S))
 
 
+def follower(settings: Settings, topic: str) -> Consumer:
+    """A consumer of committed records of a topic that come from now on, all partitions.
+
+    Where "now" is, is asked here and not at its first poll: what comes between the two is not missed.
+    """
+    consumer = _reader(settings)
+    assigned = []
+    for number in partitions(settings, topic):
+        _, end = consumer.get_watermark_offsets(Partition(topic, number), timeout=TIMEOUT_S)
+        assigned.append(Partition(topic, number, end))
+    consumer.assign(assigned)
+    return consumer
+
+
 def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterator[Message]:
     """Every committed record that the topic holds now, then an end.
 

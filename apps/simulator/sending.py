@@ -48,11 +48,15 @@ class Feed:
     Args:
         sender: to that Kafka.
         topics: real name of each topic.
+        note: is told of every record that is handed over.
     """
 
-    def __init__(self, sender: Sender, topics: Mapping[Topic, str]) -> None:
+    def __init__(
+        self, sender: Sender, topics: Mapping[Topic, str], note: Callable[[SimulatedRecord], None] | None = None
+    ) -> None:
         self._sender = sender
         self._topics = topics
+        self._note = note
 
     def send(self, records: Iterable[SimulatedRecord], sent: Sent) -> None:
         """Send records and count them.
@@ -62,6 +66,8 @@ class Feed:
         """
         for record in records:
             self._sender.send(self._topics[record.topic], record.key, record.value)
+            if self._note is not None:
+                self._note(record)
             sent.records += 1
             if record.topic == Topic.TRANSACTIONS:
                 sent.transactions += 1

@@ -11,6 +11,7 @@ from deploy.cli import (
     bench,
     cancel,
     dead_letters,
+    demo,
     down,
     replay,
     restore,
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(demo.demo)
 app.command()(up.up)
 app.command()(down.down)
 app.command()(status.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.live import Live
 
 from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import FRAUD_RATE, PAYMENTS_A_DAY, Options, Simulator
+from apps.simulator.writing import SimulatedRecord
 from deploy import kafka_clients
 from deploy.cli.output import console, say
 from flink_jobs.settings import Settings, load_settings
@@ -67,8 +69,8 @@ def options_until_now(rate: float, history: int, live_s: float, **others: float)
     return Options(rate=rate, start=int(start * 1000), by_the_hour=False, **others)  # type: ignore[arg-type]
 
 
-def open_feed(settings: Settings) -> Feed:
-    """From the simulator into the topics of the settings.
+def open_feed(settings: Settings, note: Callable[[SimulatedRecord], None] | None = None) -> Feed:
+    """From the simulator into the topics of the settings; ``note`` is told of every record.
 
     Raises:
         OperationError: no broker answers.
@@ -79,4 +81,4 @@ def open_feed(settings: Settings) -> Feed:
         Topic.ACCOUNT_EVENTS: names.account_events,
         Topic.LABELS: names.labels,
     }
-    return Feed(kafka_clients.sender(settings), topics)
+    return Feed(kafka_clients.sender(settings), topics, note)

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from deploy.cli.output import console, duration, say, size
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job, JobNotFoundError
-from deploy.lag import lag
+from deploy.offsets import lag
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 

@@ -1,4 +1,8 @@
-"""The folders and the config.yaml of the local Flink: what the cluster decides, as opposed to what the job decides."""
+"""The folders and the config.yaml of our Flink: what the cluster decides, as opposed to what the job decides.
+
+``common`` is what every cluster of ours has, ``configuration`` the local stack's; ``deploy.image.configuration`` makes
+that of the containers.
+"""
 
 from __future__ import annotations
 
@@ -57,15 +61,19 @@ def lay_out(settings: Settings, folder: Path) -> None:
     flink = folder / "flink"
     for name in ("conf", "lib", "tmp", "checkpoints", "savepoints"):
         (flink / name).mkdir(parents=True, exist_ok=True)
-    values = configuration(settings, folder)
-    (flink / "conf" / "config.yaml").write_text(yaml.safe_dump(values, width=10_000))
+    write(configuration(settings, folder), flink / "conf")
     for name in ("log4j.properties", "log4j-console.properties", "log4j-cli.properties"):
         (flink / "conf" / name).write_text(LOG4J)
-    _link_jars(home(settings), flink / "lib")
+    link_jars(home(settings), flink / "lib")
 
 
-def _link_jars(flink_home: Path, lib: Path) -> None:
-    """Flink's own jars, its Python jar and the Kafka connector.
+def write(values: Mapping[str, Any], conf: Path) -> None:
+    """Write the config.yaml of a conf folder."""
+    (conf / "config.yaml").write_text(yaml.safe_dump(dict(values), width=10_000))
+
+
+def link_jars(flink_home: Path, lib: Path) -> None:
+    """Put links into a lib folder: to Flink's own jars, its Python jar and the Kafka connector.
 
     flink-python must lie on the cluster's own path: shipped with each job it is loaded twice, and the second submission
     to the same TaskManager fails.
@@ -81,31 +89,43 @@ def _link_jars(flink_home: Path, lib: Path) -> None:
 
 
 def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
-    """config.yaml as flat keys: Flink's own defaults (its JVM's module openings above all), then ours over them."""
-    shipped = yaml.safe_load((home(settings) / "conf" / "config.yaml").read_text())
-    flink = folder / "flink"
+    """The local stack's: everything on loopback and in the stack's folder."""
     (rpc_port,) = ports.free_ports(1)
-    return dict(_flat(shipped)) | {
+    return common(settings, folder) | {
         "jobmanager.rpc.address": ports.LOOPBACK,
         "jobmanager.rpc.port": rpc_port,
         "jobmanager.bind-host": ports.LOOPBACK,
-        "jobmanager.memory.process.size": f"{settings.stack.job_manager_memory_mb}m",
         "taskmanager.host": ports.LOOPBACK,
         "taskmanager.bind-host": ports.LOOPBACK,
-        "taskmanager.memory.process.size": f"{settings.stack.task_manager_memory_mb}m",
-        # One slot a process: one JVM holds one Python interpreter with one GIL.
-        "taskmanager.numberOfTaskSlots": 1,
         "rest.address": ports.LOOPBACK,
         "rest.bind-address": ports.LOOPBACK,
         "rest.port": settings.stack.flink_rest_port,
         "rest.bind-port": settings.stack.flink_rest_port,
+        "io.tmp.dirs": str(folder / "flink" / "tmp"),
+        "env.pid.dir": str(folder / "pids"),
+    }
+
+
+def common(settings: Settings, folder: Path) -> dict[str, Any]:
+    """What holds wherever the cluster runs, as flat keys of config.yaml.
+
+    Flink's own defaults (its JVM's module openings above all), then ours over them; no addresses.
+
+    Args:
+        settings: memory, and where savepoints go.
+        folder: for checkpoints and savepoints; every process of the cluster must see it.
+    """
+    shipped = yaml.safe_load((home(settings) / "conf" / "config.yaml").read_text())
+    return dict(_flat(shipped)) | {
+        "jobmanager.memory.process.size": f"{settings.stack.job_manager_memory_mb}m",
+        "taskmanager.memory.process.size": f"{settings.stack.task_manager_memory_mb}m",
+        # One slot a process: one JVM holds one Python interpreter with one GIL.
+        "taskmanager.numberOfTaskSlots": 1,
         # Jobs come from the command line; an upload form would run anybody's code.
         "web.submit.enable": False,
-        "io.tmp.dirs": str(flink / "tmp"),
-        "env.pid.dir": str(folder / "pids"),
         "state.backend.type": "rocksdb",
         "execution.checkpointing.incremental": True,
-        "execution.checkpointing.dir": (flink / "checkpoints").as_uri(),
+        "execution.checkpointing.dir": (folder / "flink" / "checkpoints").as_uri(),
         "execution.checkpointing.savepoint-dir": savepoint_folder(settings, folder),
         # A cancelled job can be regretted: its last checkpoint stays and can be restored like a savepoint.
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

@@ -1,4 +1,4 @@
-"""How far the job is behind its input, as its committed offsets tell."""
+"""Where the job is in its input: how far it is behind, and how it is made to skip what is there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,31 @@ def lag(settings: Settings) -> dict[str, int | None]:
     Offsets are committed with each checkpoint, so a job that keeps up shows one checkpoint interval of lag.
     """
     client = kafka_clients.admin(settings)
-    names = settings.kafka.topics
     committed = _committed(client, settings.kafka.consumer_group)
-    return {
-        topic: _behind(client, topic, committed) for topic in (names.transactions, names.account_events, names.labels)
-    }
+    return {topic: _behind(client, topic, committed) for topic in _inputs(settings)}
+
+
+def skip_backlog(settings: Settings) -> int:
+    """Let a job that starts from its group's offsets begin with what comes from now on; records skipped.
+
+    Only for a group that no job uses at the moment.
+    """
+    client = kafka_clients.admin(settings)
+    group = settings.kafka.consumer_group
+    committed = _committed(client, group)
+    ends: list[Partition] = []
+    for topic in _inputs(settings):
+        partitions = [Partition(topic, number) for number in kafka_clients.partitions(settings, topic)]
+        found = client.list_offsets({each: OffsetSpec.latest() for each in partitions})
+        ends += [Partition(each.topic, each.partition, future.result().offset) for each, future in found.items()]
+    request = [ConsumerGroupTopicPartitions(group, ends)]
+    client.alter_consumer_group_offsets(request)[group].result(timeout=kafka_clients.TIMEOUT_S)
+    return sum(end.offset - committed.get((end.topic, end.partition), 0) for end in ends)
+
+
+def _inputs(settings: Settings) -> list[str]:
+    names = settings.kafka.topics
+    return [names.transactions, names.account_events, names.labels]
 
 
 def _committed(client: AdminClient, group: str) -> dict[tuple[str, int], int]:

@@ -1,0 +1,28 @@
+"""``python -m deploy.image.health jobmanager|taskmanager``: exit code 0 when this container does its work.
+
+The standard library only, since it runs every few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import urllib.request
+
+TIMEOUT_S = 3.0
+
+
+def is_healthy(role: str, rest_url: str, name: str) -> bool:
+    """Whether the JobManager answers and, for a TaskManager, has registered the one of this name."""
+    try:
+        with urllib.request.urlopen(f"{rest_url}/taskmanagers", timeout=TIMEOUT_S) as answer:
+            registered = {each["id"] for each in json.load(answer)["taskmanagers"]}
+    except (OSError, ValueError, KeyError):
+        return False
+    return role == "jobmanager" or name in registered
+
+
+if __name__ == "__main__":
+    sys.exit(not is_healthy(sys.argv[1], os.environ["SENTINEL_FLINK__REST_URL"], socket.gethostname()))
