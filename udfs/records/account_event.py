@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Generic, Literal, cast, get_args
 
 import msgspec
 from msgspec import field
@@ -11,13 +11,8 @@ from udfs.names import Refused
 from udfs.records.limits import Limits
 from udfs.records.reader import check_identifier, check_key, read, unreadable_time
 from udfs.records.refusal import Refusal
-from udfs.records.times import TimeUnreadableError, check_event_time, epoch_ms
-from udfs.records.transaction import Device, Location
-
-if TYPE_CHECKING:
-    Time = int
-else:
-    Time = int | str
+from udfs.records.times import AsRead, Time, TimeUnreadableError, check_event_time, epoch_ms
+from udfs.records.transaction import Device, Location, check_place
 
 AccountEventKind = Literal[
     "login",
@@ -29,10 +24,10 @@ AccountEventKind = Literal[
     "new_device",
     "new_payee",
 ]
-KINDS: frozenset[str] = frozenset(AccountEventKind.__args__)
+KINDS: frozenset[str] = frozenset(get_args(AccountEventKind))
 
 
-class AccountEvent(msgspec.Struct):
+class AccountEvent(msgspec.Struct, Generic[Time]):
     """A log-in, a reset, a change; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds."""
 
     user_id: str
@@ -44,24 +39,31 @@ class AccountEvent(msgspec.Struct):
     metadata: dict[str, Any] | None = None
 
 
-_decoder = msgspec.json.Decoder(AccountEvent)
+_decoder = msgspec.json.Decoder(AccountEvent[AsRead])
 
 
 def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> AccountEvent | Refusal:
     """Read a record of the ``account-events`` topic; arguments as of ``decode_transaction``."""
-    event = read(_decoder, value, limits)
-    if isinstance(event, Refusal):
-        return event
+    as_read = read(_decoder, value, limits)
+    if isinstance(as_read, Refusal):
+        return as_read
     try:
-        if type(event.event_time) is not int:
-            event.event_time = epoch_ms(event.event_time)
+        event = _settle_times(as_read)
     except TimeUnreadableError as error:
-        return unreadable_time("timestamp", error)
+        return unreadable_time(error)
     if event.kind not in KINDS:
         return Refusal(Refused.UNKNOWN_KIND, f"kind is {event.kind[:64]!r}, known are {', '.join(sorted(KINDS))}")
     return (
         check_identifier("user_id", event.user_id)
         or check_key(key, event.user_id)
         or check_event_time("timestamp", event.event_time, now_ms, limits)
+        or (None if event.location is None else check_place(event.location))
         or event
     )
+
+
+def _settle_times(event: AccountEvent[AsRead]) -> AccountEvent:
+    """The same event, its time in epoch milliseconds."""
+    if isinstance(event.event_time, str):
+        event.event_time = epoch_ms("timestamp", event.event_time)
+    return cast("AccountEvent", event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Generic, Literal, cast
 
 import msgspec
 from msgspec import field
@@ -10,15 +10,10 @@ from msgspec import field
 from udfs.records.limits import Limits
 from udfs.records.reader import check_identifier, check_key, read, unreadable_time
 from udfs.records.refusal import Refusal
-from udfs.records.times import TimeUnreadableError, check_event_time, epoch_ms
-
-if TYPE_CHECKING:
-    Time = int
-else:
-    Time = int | str
+from udfs.records.times import AsRead, Time, TimeUnreadableError, check_event_time, epoch_ms
 
 
-class Label(msgspec.Struct):
+class Label(msgspec.Struct, Generic[Time]):
     """A verdict.
 
     Attributes:
@@ -42,21 +37,18 @@ class Label(msgspec.Struct):
         return self.verdict == "fraud"
 
 
-_decoder = msgspec.json.Decoder(Label)
+_decoder = msgspec.json.Decoder(Label[AsRead])
 
 
 def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Label | Refusal:
     """Read a record of the ``labels`` topic; arguments as of ``decode_transaction``."""
-    label = read(_decoder, value, limits)
-    if isinstance(label, Refusal):
-        return label
+    as_read = read(_decoder, value, limits)
+    if isinstance(as_read, Refusal):
+        return as_read
     try:
-        if type(label.event_time) is not int:
-            label.event_time = epoch_ms(label.event_time)
-        if type(label.labelled_at) is not int:
-            label.labelled_at = epoch_ms(label.labelled_at)
+        label = _settle_times(as_read)
     except TimeUnreadableError as error:
-        return unreadable_time("event_time or timestamp", error)
+        return unreadable_time(error)
     return (
         check_identifier("transaction_id", label.transaction_id)
         or check_identifier("user_id", label.user_id)
@@ -66,3 +58,12 @@ def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Li
         or check_event_time("timestamp", label.labelled_at, now_ms, limits)
         or label
     )
+
+
+def _settle_times(label: Label[AsRead]) -> Label:
+    """The same label, its times in epoch milliseconds."""
+    if isinstance(label.event_time, str):
+        label.event_time = epoch_ms("event_time", label.event_time)
+    if isinstance(label.labelled_at, str):
+        label.labelled_at = epoch_ms("timestamp", label.labelled_at)
+    return cast("Label", label)

@@ -17,6 +17,8 @@ from udfs.records.refusal import Refusal
 from udfs.records.times import TimeUnreadableError
 
 S = TypeVar("S", bound=msgspec.Struct)
+_DETAIL_CHARACTERS = 500
+_TOO_LARGE = ("Number out of range", "Integer value out of range")  # as msgspec says it: no float can hold it
 
 
 def read(decoder: msgspec.json.Decoder[S], value: bytes | None, limits: Limits) -> S | Refusal:
@@ -55,9 +57,9 @@ def check_key(key: bytes | None, user_id: str) -> Refusal | None:
     return Refusal(Refused.KEY_MISMATCH, f"the record key is {shown}, user_id is {user_id!r}")
 
 
-def unreadable_time(name: str, error: TimeUnreadableError) -> Refusal:
+def unreadable_time(error: TimeUnreadableError) -> Refusal:
     """The refusal of a time that could not be read."""
-    return Refusal(Refused.TIME_UNREADABLE, f"{name}: {error}")
+    return Refusal(Refused.TIME_UNREADABLE, str(error))
 
 
 def _reason(decoder: msgspec.json.Decoder[S], value: bytes, error: Exception) -> Refusal:
@@ -67,7 +69,8 @@ def _reason(decoder: msgspec.json.Decoder[S], value: bytes, error: Exception) ->
         return Refusal(Refused.NOT_UTF8, f"byte {bad.start} is not UTF-8")
     constants: list[str] = []
     try:
-        document = json.loads(text, parse_constant=constants.append)
+        # Only the outline is looked at, and Python's int refuses more than 4,300 digits.
+        document = json.loads(text, parse_constant=constants.append, parse_int=float)
     except (ValueError, RecursionError) as bad:
         return Refusal(Refused.NOT_JSON, str(bad) if isinstance(bad, ValueError) else "nested too deeply")
     if constants:
@@ -77,9 +80,11 @@ def _reason(decoder: msgspec.json.Decoder[S], value: bytes, error: Exception) ->
     for field in msgspec.structs.fields(decoder.type):
         if field.required and document.get(field.encode_name) is None:
             return Refusal(Refused.MISSING_FIELD, f"{field.encode_name} is required")
+    detail = str(error)[:_DETAIL_CHARACTERS]  # it may repeat the value, and the value may be a megabyte
     if not isinstance(error, msgspec.ValidationError):
-        return Refusal(Refused.NOT_JSON, str(error))
-    return Refusal(Refused.WRONG_TYPE, str(error))
+        return Refusal(Refused.NOT_JSON, detail)
+    too_large = detail.startswith(_TOO_LARGE)
+    return Refusal(Refused.NOT_FINITE if too_large else Refused.WRONG_TYPE, detail)
 
 
 def _json_type(document: Any) -> str:  # noqa: ANN401 - any JSON

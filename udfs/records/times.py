@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from typing_extensions import TypeVar
+
 from udfs.names import Refused
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
+
+# A record is decoded into the very struct that is used later, since copying it would cost as much as decoding it.
+# So its struct is generic in what a time is: ``Transaction[AsRead]`` out of the decoder, ``Transaction`` from then on.
+AsRead = int | str
+Time = TypeVar("Time", bound=int | str, default=int)
+
+# Years 1 to 9999, and the day that a zone may add on either side.
+_EARLIEST = -62_135_596_800_000 - 86_400_000
+_LATEST = 253_402_300_800_000 + 86_400_000
 
 
 class TimeUnreadableError(ValueError):
     """Text that is no point in time; the message is for the dead letter."""
 
 
-def epoch_ms(text: str) -> int:
+def epoch_ms(name: str, text: str) -> int:
     """Epoch milliseconds of an ISO-8601 time.
+
+    Args:
+        name: of the field.
+        text: of the time.
 
     Raises:
         TimeUnreadableError: it is none, or names no zone: without one it would be a guess.
@@ -22,17 +37,29 @@ def epoch_ms(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise TimeUnreadableError(f"{text[:64]!r} is no ISO-8601 time") from None
+        raise TimeUnreadableError(f"{name}: {text[:64]!r} is no ISO-8601 time") from None
     if moment.tzinfo is None:
-        raise TimeUnreadableError(f"{text[:64]!r} has no time zone: end it with Z or an offset")
+        raise TimeUnreadableError(f"{name}: {text[:64]!r} has no time zone: end it with Z or an offset")
     return round(moment.timestamp() * 1000)
 
 
 def check_event_time(name: str, time: int, now_ms: int, limits: Limits) -> Refusal | None:
     """Refuse a time that no clock can have meant."""
     if not limits.earliest <= time < limits.latest:
-        return Refusal(Refused.TIME_OUT_OF_RANGE, f"{name}: {time} ms since 1970 is not a time of this century")
+        return Refusal(Refused.TIME_OUT_OF_RANGE, f"{name}: {_shown(time)} ms since 1970 is not a time of this century")
     if time > now_ms + limits.ahead_ms:
         ahead = (time - now_ms) / 3_600_000
         return Refusal(Refused.TIME_IN_FUTURE, f"{name} is {ahead:.1f} h ahead of the clock here")
     return None
+
+
+def check_calendar_time(name: str, time: int) -> Refusal | None:
+    """Refuse a time outside the years 1 to 9999: a calendar cannot say it, and a float perhaps not hold it."""
+    if _EARLIEST <= time < _LATEST:
+        return None
+    return Refusal(Refused.TIME_OUT_OF_RANGE, f"{name}: {_shown(time)} ms since 1970 is in none of the years 1 to 9999")
+
+
+def _shown(time: int) -> str:
+    """The number, of which a record may hold thousands of digits."""
+    return str(time) if abs(time) < 10**20 else f"{str(time)[:20]}..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, cast
 
 import msgspec
 from msgspec import field
@@ -11,13 +11,14 @@ from udfs.names import Refused
 from udfs.records.limits import Limits
 from udfs.records.reader import check_identifier, check_key, read, unreadable_time
 from udfs.records.refusal import Refusal
-from udfs.records.times import TimeUnreadableError, check_event_time, epoch_ms
-
-if TYPE_CHECKING:
-    Time = int
-else:
-    # What a record may hold; ``decode_transaction`` leaves only the int.
-    Time = int | str
+from udfs.records.times import (
+    AsRead,
+    Time,
+    TimeUnreadableError,
+    check_calendar_time,
+    check_event_time,
+    epoch_ms,
+)
 
 
 class Location(msgspec.Struct):
@@ -37,14 +38,14 @@ class Device(msgspec.Struct):
     user_agent: str | None = None
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, Generic[Time]):
     """The account that pays; ``created_at`` in epoch milliseconds, the limit in currency units."""
 
     created_at: Time | None = None
     credit_limit: float | None = None
 
 
-class Transaction(msgspec.Struct):
+class Transaction(msgspec.Struct, Generic[Time]):
     """A payment; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds, the amount in currency units.
 
     Fields that are not listed do no harm and stay in the record's own bytes, which travel on with the alert.
@@ -62,7 +63,7 @@ class Transaction(msgspec.Struct):
     card_present: bool | None = None
     channel: str | None = None
     device: Device | None = None
-    account: Account | None = None
+    account: Account[Time] | None = None
     metadata: dict[str, Any] | None = None
 
     @property
@@ -71,7 +72,7 @@ class Transaction(msgspec.Struct):
         return self.metadata is not None and self.metadata.get("declined") is True
 
 
-_decoder = msgspec.json.Decoder(Transaction)
+_decoder = msgspec.json.Decoder(Transaction[AsRead])
 
 
 def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Transaction | Refusal:
@@ -83,22 +84,24 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
         now_ms: the wall clock, epoch milliseconds.
         limits: what is refused as a mistake.
     """
-    transaction = read(_decoder, value, limits)
-    if isinstance(transaction, Refusal):
-        return transaction
+    as_read = read(_decoder, value, limits)
+    if isinstance(as_read, Refusal):
+        return as_read
     try:
-        _settle_times(transaction)
+        transaction = _settle_times(as_read)
     except TimeUnreadableError as error:
-        return unreadable_time("timestamp", error)
+        return unreadable_time(error)
     return _check(transaction, key, now_ms, limits) or transaction
 
 
-def _settle_times(transaction: Transaction) -> None:
-    if type(transaction.event_time) is not int:
-        transaction.event_time = epoch_ms(transaction.event_time)
+def _settle_times(transaction: Transaction[AsRead]) -> Transaction:
+    """The same transaction, its times in epoch milliseconds."""
+    if isinstance(transaction.event_time, str):
+        transaction.event_time = epoch_ms("timestamp", transaction.event_time)
     account = transaction.account
-    if account is not None and type(account.created_at) is str:
-        account.created_at = epoch_ms(account.created_at)
+    if account is not None and isinstance(account.created_at, str):
+        account.created_at = epoch_ms("account.created_at", account.created_at)
+    return cast("Transaction", transaction)
 
 
 def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Limits) -> Refusal | None:
@@ -117,7 +120,10 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         return Refusal(Refused.AMOUNT_NEGATIVE, f"amount is {amount:g}; a refund is not a payment to decide")
     if amount > limits.amount:
         return Refusal(Refused.AMOUNT_ABSURD, f"amount is {amount:g}, more than {limits.amount:g} is a mistake")
-    return None if transaction.location is None else check_place(transaction.location)
+    if transaction.location is not None and (refusal := check_place(transaction.location)) is not None:
+        return refusal
+    created = None if transaction.account is None else transaction.account.created_at
+    return None if created is None else check_calendar_time("account.created_at", created)
 
 
 def check_place(place: Location) -> Refusal | None:

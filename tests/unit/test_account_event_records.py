@@ -1,0 +1,58 @@
+"""Account events: what happened to an account and is no payment."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.payments import NOON_MS
+from tests.records import read_account_event
+from udfs.names import Refused
+from udfs.records.account_event import KINDS, AccountEvent
+from udfs.records.refusal import Refusal
+
+
+def reason(value: bytes | None = None, key: bytes | None = b"alice", **fields: object) -> Refused:
+    read = read_account_event(value, key, **fields)
+    assert isinstance(read, Refusal), f"this was taken for an account event: {read}"
+    return read.reason
+
+
+def test_who_what_and_when_are_enough() -> None:
+    event = AccountEvent(user_id="alice", kind="password_reset", event_time=NOON_MS)
+    assert read_account_event() == event
+    assert read_account_event(timestamp="2026-01-01T12:00:00Z", unknown=[1]) == event
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_that_is_promised_is_known(kind: str) -> None:
+    read = read_account_event(kind=kind)
+    assert isinstance(read, AccountEvent)
+    assert read.kind == kind
+
+
+@pytest.mark.parametrize("kind", ["logout", "", "LOGIN", "login ", "x" * 10_000])
+def test_another_kind_is_refused_and_the_known_ones_are_told(kind: str) -> None:
+    read = read_account_event(kind=kind)
+    assert isinstance(read, Refusal)
+    assert read.reason is Refused.UNKNOWN_KIND
+    assert "password_reset" in read.detail
+    assert len(read.detail) < 300
+
+
+def test_each_fault_has_its_own_reason() -> None:
+    assert reason(b"\xff") is Refused.NOT_UTF8
+    assert reason(b"{") is Refused.NOT_JSON
+    assert reason(kind=None) is Refused.MISSING_FIELD
+    assert reason(kind=["login"]) is Refused.WRONG_TYPE
+    assert reason(user_id="") is Refused.IDENTIFIER_INVALID
+    assert reason(key=b"bob") is Refused.KEY_MISMATCH
+    assert reason(key=None) is Refused.KEY_MISMATCH
+    assert reason(timestamp="today") is Refused.TIME_UNREADABLE
+    assert reason(timestamp=0) is Refused.TIME_OUT_OF_RANGE
+    assert reason(timestamp=NOON_MS + 2 * 86_400_000) is Refused.TIME_IN_FUTURE
+    assert reason(location={"latitude": 91}) is Refused.PLACE_OUT_OF_RANGE
+
+
+def test_half_a_surrogate_pair_in_a_name_is_refused_and_not_an_error() -> None:
+    assert reason(user_id="\ud800") is Refused.NOT_JSON
+    assert reason(device={"id": "\ud800"}) is Refused.NOT_JSON

@@ -1,0 +1,72 @@
+"""Labels: the truth about a payment, late and from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.payments import NOON_MS
+from tests.records import read_label
+from udfs.names import Refused
+from udfs.records.label import Label
+from udfs.records.refusal import Refusal
+
+DAY_MS = 86_400_000
+
+
+def reason(value: Any = None, key: Any = b"alice", **fields: Any) -> Refused:
+    read = read_label(value, key, **fields)
+    assert isinstance(read, Refusal), f"this was taken for a label: {read}"
+    return read.reason
+
+
+def test_a_chargeback_says_that_a_payment_was_fraud() -> None:
+    label = Label(
+        transaction_id="p-1",
+        user_id="alice",
+        merchant_id="shop",
+        event_time=NOON_MS - DAY_MS,
+        labelled_at=NOON_MS,
+        verdict="fraud",
+        source="chargeback",
+    )
+    assert read_label() == label
+    assert read_label(event_time="2025-12-31T12:00:00Z", timestamp="2026-01-01T13:00:00+01:00") == label
+    assert label.fraud
+
+
+def test_an_analyst_can_clear_a_payment() -> None:
+    read = read_label(label="legitimate", source="analyst")
+    assert isinstance(read, Label)
+    assert read.source == "analyst"
+    assert not read.fraud
+
+
+@pytest.mark.parametrize("fields", [{"label": "maybe"}, {"label": "out of range"}, {"source": "rumour"}, {"label": 1}])
+def test_a_verdict_or_a_source_that_nobody_knows_is_of_the_wrong_type(fields: dict[str, Any]) -> None:
+    assert reason(**fields) is Refused.WRONG_TYPE
+
+
+def test_a_verdict_of_a_megabyte_is_not_repeated_in_the_dead_letter() -> None:
+    read = read_label(label="fraud" * 100_000)
+    assert isinstance(read, Refusal)
+    assert len(read.detail) <= 500
+
+
+@pytest.mark.parametrize("field", ["transaction_id", "user_id", "merchant_id", "event_time", "timestamp", "label"])
+def test_each_required_field_is_missed_under_the_name_it_has_in_json(field: str) -> None:
+    assert read_label(**{field: None}) == Refusal(Refused.MISSING_FIELD, f"{field} is required")
+
+
+def test_each_fault_has_its_own_reason() -> None:
+    assert reason(b"\xff") is Refused.NOT_UTF8
+    assert reason(b"{") is Refused.NOT_JSON
+    assert reason(transaction_id="") is Refused.IDENTIFIER_INVALID
+    assert reason(merchant_id="\n") is Refused.IDENTIFIER_INVALID
+    assert reason(user_id="\0") is Refused.IDENTIFIER_INVALID
+    assert reason(key=b"bob") is Refused.KEY_MISMATCH
+    assert reason(event_time=0) is Refused.TIME_OUT_OF_RANGE
+    assert reason(event_time=10**400) is Refused.TIME_OUT_OF_RANGE
+    assert reason(timestamp="9999-01-01T00:00:00Z") is Refused.TIME_OUT_OF_RANGE
+    assert reason(timestamp=NOON_MS + 2 * DAY_MS) is Refused.TIME_IN_FUTURE

@@ -1,0 +1,99 @@
+"""A payment that can be read is read: all its fields, in every spelling that is allowed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.payments import NOON_MS
+from tests.records import LIMITS, NOW_MS, PAYMENT, read_payment
+from udfs.records.refusal import Refusal
+from udfs.records.transaction import Account, Device, Location, Transaction, decode_transaction
+
+
+def accepted(**fields: object) -> Transaction:
+    read = read_payment(**fields)  # type: ignore[arg-type]
+    assert not isinstance(read, Refusal), read
+    return read
+
+
+def test_six_fields_are_enough() -> None:
+    assert read_payment() == Transaction(
+        transaction_id="p-1",
+        user_id="alice",
+        amount=42.5,
+        currency="EUR",
+        merchant_id="shop",
+        event_time=NOON_MS,
+    )
+
+
+def test_every_field_that_is_known_is_read() -> None:
+    told = accepted(
+        merchant_category="5411",
+        location={"latitude": 48.1, "longitude": 11.6, "country": "DE", "city": "Munich"},
+        payment_method="card",
+        card_present=False,
+        channel="web",
+        device={"id": "phone", "ip": "10.0.0.1", "user_agent": "Firefox"},
+        account={"created_at": "2020-01-01T00:00:00Z", "credit_limit": 5000},
+        metadata={"declined": True},
+    )
+    assert told.merchant_category == "5411"
+    assert told.location == Location(48.1, 11.6, "DE", "Munich")
+    assert (told.payment_method, told.card_present, told.channel) == ("card", False, "web")
+    assert told.device == Device("phone", "10.0.0.1", "Firefox")
+    assert told.account == Account(1_577_836_800_000, 5000.0)
+    assert told.declined
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("merchant_category", "location", "payment_method", "card_present"),
+        *("channel", "device", "account", "metadata"),
+    ],
+)
+def test_what_is_not_required_may_be_null(field: str) -> None:
+    assert accepted(**{field: None}) == accepted()
+
+
+def test_fields_that_nobody_knows_do_no_harm() -> None:
+    assert accepted(loyalty={"points": [1, 2, 3]}, amount_in_words="forty-two", ümlaut="ja") == accepted()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "declined"),
+    [
+        (None, False),
+        ({}, False),
+        ({"declined": False}, False),
+        ({"declined": "true"}, False),
+        ({"declined": True}, True),
+    ],
+)
+def test_only_a_plain_true_says_that_the_issuer_declined(metadata: object, declined: bool) -> None:
+    assert accepted(metadata=metadata).declined is declined
+
+
+@pytest.mark.parametrize("amount", [0, 0.0, 1, 0.01, 1e9, 5e-324])
+def test_an_amount_from_nothing_to_the_limit_is_a_payment(amount: float) -> None:
+    assert accepted(amount=amount).amount == amount
+
+
+@pytest.mark.parametrize("user_id", ["a", "Ünal", "用户", "user 1", "🦊", "a" * 256])
+def test_an_id_is_any_text_that_can_be_printed(user_id: str) -> None:
+    told = read_payment(key=user_id.encode(), user_id=user_id)
+    assert not isinstance(told, Refusal)
+    assert told.user_id == user_id
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(90, 180), (-90, -180), (0, 0), (None, 11.6), (48.1, None)])
+def test_a_place_reaches_to_the_poles_and_the_date_line(latitude: float | None, longitude: float | None) -> None:
+    assert accepted(location={"latitude": latitude, "longitude": longitude}).location == Location(latitude, longitude)
+
+
+def test_a_record_as_long_as_the_limit_is_read() -> None:
+    value = json.dumps(PAYMENT).encode()
+    assert isinstance(decode_transaction(value.ljust(LIMITS.record_bytes), b"alice", NOW_MS, LIMITS), Transaction)

@@ -1,0 +1,139 @@
+"""Times of records: ISO-8601 with a zone, epoch milliseconds, and the times that no clock can have meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.payments import NOON_MS
+from tests.records import LIMITS, NOW_MS, read_account_event, read_label, read_payment
+from udfs.names import Refused
+from udfs.records.refusal import Refusal
+from udfs.records.times import check_calendar_time, check_event_time
+
+HOUR_MS = 3_600_000
+
+
+def of_payment(timestamp: object) -> int | Refused:
+    """The time of the payment, or the reason why it has none."""
+    read = read_payment(timestamp=timestamp)
+    return read.reason if isinstance(read, Refusal) else read.event_time
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "2026-01-01T12:00:00Z",
+        "2026-01-01T12:00:00.000Z",
+        "2026-01-01T12:00:00.000000+00:00",
+        "2026-01-01 12:00:00Z",
+        "2026-01-01T13:00:00+01:00",
+        "2026-01-01T07:00-05:00",
+        "20260101T120000Z",
+        "2026-W01-4T12Z",
+        NOON_MS,
+    ],
+)
+def test_noon_is_noon_however_it_is_spelled(spelling: str | int) -> None:
+    assert of_payment(spelling) == NOON_MS
+
+
+def test_milliseconds_are_kept_and_finer_ones_rounded() -> None:
+    assert of_payment("2026-01-01T12:00:00.123Z") == NOON_MS + 123
+    assert of_payment("2026-01-01T12:00:00.123600Z") == NOON_MS + 124
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "now", "yesterday", "1767268800000", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z"),
+        *("2026-01-01T25:00:00Z", "2026-01-01T12:00:60Z", "99999-01-01T00:00:00Z", "2026-01-01T12:00:00+24:00"),
+        *("01/01/2026 12:00", "2026-01-01T12:00:00 Europe/Berlin", "x" * 100_000, "٢٠٢٦-01-01T12:00:00Z"),
+    ],
+)
+def test_text_that_is_no_time_is_unreadable(text: str) -> None:
+    assert of_payment(text) is Refused.TIME_UNREADABLE
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T12:00:00", "2026-01-01", "2026-01-01 12:00:00.123"])
+def test_a_time_without_a_zone_is_not_guessed(text: str) -> None:
+    read = read_payment(timestamp=text)
+    assert isinstance(read, Refusal)
+    assert read == Refusal(Refused.TIME_UNREADABLE, f"timestamp: {text!r} has no time zone: end it with Z or an offset")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z"),
+        *("1999-12-31T23:59:59.999Z", "2100-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-23:59"),
+        *(0, -1, 1_767_268_800, 1_767_268_800_000_000, 10**18, 2**63, -(2**63), 10**400, -(10**4_000)),
+    ],
+)
+def test_a_time_outside_this_century_is_a_clock_that_was_never_set(time: str | int) -> None:
+    assert of_payment(time) is Refused.TIME_OUT_OF_RANGE
+
+
+def test_a_clock_may_be_a_day_ahead_and_no_more() -> None:
+    tomorrow = NOW_MS + LIMITS.ahead_ms
+    assert of_payment(tomorrow) == tomorrow
+    assert of_payment(tomorrow + 1) is Refused.TIME_IN_FUTURE
+
+
+def test_the_refusal_says_how_far_ahead() -> None:
+    assert check_event_time("timestamp", NOW_MS + 36 * HOUR_MS, NOW_MS, LIMITS) == Refusal(
+        Refused.TIME_IN_FUTURE, "timestamp is 36.0 h ahead of the clock here"
+    )
+
+
+@pytest.mark.parametrize("time", [LIMITS.earliest, LIMITS.latest - 1])
+def test_the_first_and_the_last_millisecond_of_the_century_are_in_it(time: int) -> None:
+    assert check_event_time("timestamp", time, LIMITS.latest, LIMITS) is None
+
+
+def test_a_thousand_digits_are_not_all_repeated_in_the_dead_letter() -> None:
+    read = read_payment(timestamp=10**1_000)
+    assert isinstance(read, Refusal)
+    assert len(read.detail) < 100
+
+
+# The account's own time
+
+
+def test_an_account_may_be_older_than_the_century() -> None:
+    opened = int(datetime(1950, 5, 1, tzinfo=UTC).timestamp() * 1000)
+    for spelling in (opened, "1950-05-01T00:00:00Z"):
+        read = read_payment(account={"created_at": spelling})
+        assert not isinstance(read, Refusal)
+        assert read.account is not None
+        assert read.account.created_at == opened
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59"])
+def test_whatever_iso_can_say_an_account_may_be_as_old(text: str) -> None:
+    assert not isinstance(read_payment(account={"created_at": text}), Refusal)
+
+
+@pytest.mark.parametrize("time", [10**15, -(10**15), 10**400])
+def test_an_account_of_no_year_is_refused(time: int) -> None:
+    """A number that no float holds would fail the features of the whole batch."""
+    read = read_payment(account={"created_at": time})
+    assert isinstance(read, Refusal)
+    assert read.reason is Refused.TIME_OUT_OF_RANGE
+    assert read == check_calendar_time("account.created_at", time)
+
+
+# Which field it was
+
+
+def test_the_field_with_the_bad_time_is_named() -> None:
+    for field, read in (
+        ("account.created_at", read_payment(account={"created_at": "long ago"})),
+        ("timestamp", read_account_event(timestamp="just now")),
+        ("event_time", read_label(event_time="last week")),
+        ("timestamp", read_label(timestamp="today")),
+    ):
+        assert isinstance(read, Refusal)
+        assert read.reason is Refused.TIME_UNREADABLE
+        assert read.detail.startswith(f"{field}: ")
