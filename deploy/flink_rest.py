@@ -149,6 +149,19 @@ class FlinkRest:
         self._call("PATCH", f"/jobs/{job_id}?mode=cancel")
         self.await_ended(job_id, timeout_s)
 
+    def await_all_running(self, job_id: str, timeout_s: float) -> Job:
+        """Wait until every task of the job runs: while it recovers from a failure, it takes no savepoint.
+
+        Raises:
+            OperationError: it has ended, or the time is over.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (job := self.job(job_id)).all_running:
+            if job.ended or time.monotonic() > deadline:
+                raise OperationError(f"job {job_id} is {job.state}, and not all of its tasks run")
+            time.sleep(POLL_S)
+        return job
+
     def await_ended(self, job_id: str, timeout_s: float) -> Job:
         """Wait until the job has ended, in whatever way."""
         deadline = time.monotonic() + timeout_s

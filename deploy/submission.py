@@ -110,7 +110,7 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
         str(job_file),
     ]
     environment = flink.environment(settings, folder) if local else dict(os.environ)
-    environment = _with_settings(environment, settings)
+    environment = with_settings(environment, settings)
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
         result = subprocess.run(
@@ -129,7 +129,7 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
     return submitted.group(1)
 
 
-def _with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+def with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """An environment in which ``load_settings`` gives exactly these settings, wherever they came from."""
     others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
     sections = settings.model_dump(mode="json")

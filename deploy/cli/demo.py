@@ -57,9 +57,7 @@ def demo(
             say("stopping everything")
             stack.down()
     if keep:
-        say(
-            f"everything runs on; web UI: {settings.flink.rest_url}, alerts: `sentinel watch`, end: `sentinel down`"
-        )
+        say(f"everything runs on; web UI: {settings.flink.rest_url}, alerts: `sentinel watch`, end: `sentinel down`")
 
 
 def _run(settings: Settings, show: Demonstration) -> None:

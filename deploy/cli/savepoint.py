@@ -23,6 +23,7 @@ def savepoint(
     settings = load_settings()
     rest = FlinkRest(settings.flink.rest_url)
     job = rest.running(settings.job.name)
+    rest.await_all_running(job.id, timeout_s)
     began = time.monotonic()
     path = rest.savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
     savepoints.record(settings, path)

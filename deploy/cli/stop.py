@@ -20,6 +20,7 @@ def stop(
     settings = load_settings()
     rest = FlinkRest(settings.flink.rest_url)
     job = rest.running(settings.job.name)
+    rest.await_all_running(job.id, timeout_s)
     began = time.monotonic()
     path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
     savepoints.record(settings, path)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +18,17 @@ from confluent_kafka import Message
 
 from deploy import kafka_clients, topics
 from deploy.apart import apart
-from deploy.flink_rest import FlinkRest
-from deploy.paths import RUN
+from deploy.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.paths import ROOT, RUN
 from deploy.stack.ports import LOOPBACK, free_ports
 from deploy.stack.stack import Stack
+from deploy.submission import with_settings
 from flink_jobs.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 KEPT_LOGS = RUN / "tests-logs"
 OWNER = "owner.lock"
+COMMAND_WITHIN_S = 240.0
+POLL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,31 @@ class LocalStack:
         settings = apart(self.settings, prefix, **job)
         topics.ensure(settings)
         return LocalStack(settings, Stack(settings), self.rest)
+
+    def sentinel(self, *arguments: str) -> str:
+        """Run the command line as a user does, with this stack's settings; what it printed."""
+        result = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *arguments],
+            env=with_settings(os.environ | {"COLUMNS": "200"}, self.settings),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_WITHIN_S,
+            check=False,
+        )
+        assert result.returncode == 0, f"sentinel {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    def job(self) -> Job:
+        """The job of this name that runs."""
+        return self.rest.running(self.settings.job.name)
+
+    def cancel_job(self) -> None:
+        """End the job, if it runs."""
+        try:
+            self.rest.cancel(self.job().id, timeout_s=60)
+        except JobNotFoundError:
+            return
 
     def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Send keys and values, and wait until the broker has all of them."""
@@ -67,6 +98,19 @@ class LocalStack:
             if len(found) >= count:
                 return found
         raise AssertionError(f"{topic} holds {len(found)} of {count} records after {within_s:.0f} s")
+
+    def await_checkpoints(self, more: int, within_s: float = 120.0) -> None:
+        """Wait until so many more checkpoints are completed: after two, all that was decided before is committed."""
+        wanted = self.rest.checkpoints(self.job().id).completed + more
+        await_true(lambda: self.rest.checkpoints(self.job().id).completed >= wanted, within_s, "checkpoints completed")
+
+
+def await_true(holds: Callable[[], bool], within_s: float, what: str) -> None:
+    """Wait until something holds; fails when the time is over."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not {what} after {within_s:.0f} s"
+        time.sleep(POLL_S)
 
 
 @contextmanager

@@ -1,0 +1,198 @@
+"""What may lie in the topics, through the running job: the good is decided, the bad is refused, nothing stops."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.local_stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+MIB = 1024 * 1024
+WITHIN_S = 120.0
+
+
+def record(name: str, **fields: Any) -> tuple[bytes, bytes]:
+    """A transaction of alice's, now, and its key."""
+    ordinary = {
+        "transaction_id": name,
+        "user_id": "alice",
+        "amount": 12.5,
+        "currency": "EUR",
+        "merchant_id": "bakery",
+        "timestamp": round(time.time() * 1000),
+    }
+    made = {key: value for key, value in (ordinary | fields).items() if value is not ...}
+    return str(made.get("user_id", "alice")).encode(), json.dumps(made).encode()
+
+
+REFUSED: dict[str, tuple[bytes | None, bytes | None]] = {
+    "empty": (b"alice", b""),
+    "oversized": (b"alice", b'{"transaction_id": "' + b"x" * (10 * MIB) + b'"}'),
+    "not_utf8": (b"alice", b'{"transaction_id": "\xff\xfe"}'),
+    "not_json": (b"alice", b"{transaction_id"),
+    "missing_field": record("bad", merchant_id=...),
+    "wrong_type": record("bad", amount="twelve"),
+    "not_finite": (b"alice", record("bad")[1].replace(b"12.5", b"NaN")),
+    "amount_negative": record("bad", amount=-1),
+    "amount_absurd": record("bad", amount=1e12),
+    "time_unreadable": record("bad", timestamp="yesterday"),
+    "time_out_of_range": record("bad", timestamp="0001-01-01T00:00:00Z"),
+    "time_in_future": record("bad", timestamp=round(time.time() * 1000) + 10 * 86_400_000),
+    "place_out_of_range": record("bad", location={"latitude": 91.0, "longitude": 0.0}),
+    "identifier_invalid": record("bad", merchant_id=""),
+    "key_mismatch": (b"bob", record("bad")[1]),
+}
+ALSO_REFUSED: list[tuple[bytes | None, bytes | None, str]] = [
+    (b"alice", None, "empty"),
+    (None, record("bad")[1], "key_mismatch"),
+    (b"alice", record("bad", timestamp="9999-12-31T23:59:59Z")[1], "time_out_of_range"),
+]
+
+
+@pytest.fixture(scope="module")
+def job(stack: LocalStack) -> Iterator[LocalStack]:
+    """The job, running on topics of its own."""
+    own = stack.with_own_topics("records", checkpoint_interval_ms=2_000)
+    own.sentinel("submit")
+    yield own
+    own.cancel_job()
+
+
+def decisions(job: LocalStack, count: int) -> list[dict[str, Any]]:
+    found = job.await_records(job.settings.kafka.topics.decisions, count, WITHIN_S)
+    return [json.loads(message.value() or b"") for message in found]
+
+
+def test_every_bad_record_is_refused_with_its_reason_byte_for_byte_and_good_ones_around_it_are_decided(
+    job: LocalStack,
+) -> None:
+    names = job.settings.kafka.topics
+    bad = [*REFUSED.values(), *((key, value) for key, value, _ in ALSO_REFUSED)]
+    good = [record(f"good-{number}") for number in range(len(bad))]
+
+    job.produce(names.transactions, [each for pair in zip(good, bad, strict=True) for each in pair])
+
+    letters = job.await_records(names.dead_letters, len(bad), WITHIN_S)
+    found = Counter(
+        (dict(letter.headers() or ())["reason"].decode(), letter.key(), letter.value()) for letter in letters
+    )
+    expected = [(reason, *pair) for reason, pair in REFUSED.items()]
+    expected += [(reason, key, value) for key, value, reason in ALSO_REFUSED]
+    assert Counter((reason, key, len(value or b"")) for reason, key, value in found) == Counter(
+        (reason, key, len(value or b"")) for reason, key, value in expected
+    )
+    assert found == Counter(expected)
+    sources = {dict(letter.headers() or ())["source.topic"].decode() for letter in letters}
+    assert sources == {names.transactions}
+    decided = [
+        each["transaction_id"] for each in decisions(job, len(good)) if each["transaction_id"].startswith("good-")
+    ]
+    assert Counter(decided) == Counter(f"good-{number}" for number in range(len(good)))
+
+
+def test_a_repeated_transaction_gets_no_second_decision_and_a_late_one_is_decided_and_flagged(job: LocalStack) -> None:
+    names = job.settings.kafka.topics
+    now = round(time.time() * 1000)
+    in_time = record("in-time", user_id="bob", timestamp=now)
+    late = record("late", user_id="bob", timestamp=now - 600_000)
+    last = record("last", user_id="bob", timestamp=now + 1)
+
+    job.produce(names.transactions, [in_time])
+    job.produce(names.transactions, [in_time, late, in_time, last])
+
+    def of_bob() -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for message in job.read(names.decisions):
+            decision = json.loads(message.value() or b"")
+            if decision["user_id"] == "bob":
+                found.setdefault(decision["transaction_id"], []).append(decision)
+        return found
+
+    deadline = time.monotonic() + WITHIN_S
+    while "last" not in of_bob() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    found = of_bob()
+    assert {name: len(each) for name, each in found.items()} == {"in-time": 1, "late": 1, "last": 1}
+    assert [found[name][0]["late"] for name in ("in-time", "late", "last")] == [False, True, False]
+
+
+def test_rules_sent_to_the_control_topic_decide_from_then_on_and_bad_ones_are_refused(job: LocalStack) -> None:
+    names = job.settings.kafka.topics
+    rules = {
+        "version": 2,
+        "rules": [{"id": "tiny", "when": "amount < 0.02", "reason": "RULE_TINY", "at_least": 0.95}],
+    }
+    job.produce(names.control, [(b"rules", json.dumps({"kind": "rules", "version": 2, "body": rules}).encode())])
+    bad = {"kind": "rules", "version": 3, "body": {"version": 3, "rules": [{"id": "x", "when": "no_such > 1"}]}}
+    job.produce(names.control, [(b"rules", json.dumps(bad).encode())])
+
+    deadline = time.monotonic() + WITHIN_S
+    reasons: list[list[str]] = []
+    number = 0
+    while not reasons and time.monotonic() < deadline:
+        number += 1
+        job.produce(names.transactions, [record(f"tiny-{number}", user_id="carol", amount=0.01)])
+        time.sleep(1)
+        alerts = [json.loads(message.value() or b"") for message in job.read(names.alerts)]
+        reasons = [alert["reasons"] for alert in alerts if alert["user_id"] == "carol"]
+    assert reasons
+    assert reasons[0][0] == "RULE_TINY"
+    refused = [dict(letter.headers() or ()) for letter in job.read(names.dead_letters)]
+    assert [each["source.topic"].decode() for each in refused if each["reason"] == b"control_invalid"] == [
+        names.control
+    ]
+
+
+def test_dead_letters_can_be_looked_at_and_sent_back(job: LocalStack) -> None:
+    names = job.settings.kafka.topics
+    job.produce(names.transactions, [record("sent-back", user_id="dave", timestamp="tomorrow")])
+    letters = 0
+    deadline = time.monotonic() + WITHIN_S
+    while letters < 1 and time.monotonic() < deadline:
+        shown = job.sentinel("dead-letters", "--reason", "time_unreadable", "--last", "5")
+        letters = shown.count("'tomorrow'")
+    assert letters
+    before = len(job.read(names.dead_letters))
+
+    said = job.sentinel("dead-letters", "replay", "--reason", "time_unreadable")
+
+    assert "2 dead letters sent back" in said
+    job.await_records(names.dead_letters, before + 2, WITHIN_S)
+
+
+def test_the_minutes_of_the_metrics_add_up(job: LocalStack) -> None:
+    names = job.settings.kafka.topics
+    begun = round(time.time() * 1000) - 3_600_000
+    # A quiet shard or partition holds event time back until it is idle; so every partition is given the later minutes.
+    users = [f"shopper-{number}" for number in range(40)]
+    sent = [
+        record(f"{user}-{minute}", user_id=user, merchant_id="market", amount=10.0, timestamp=begun + minute * 60_000)
+        for minute in range(5)
+        for user in users
+    ]
+    job.produce(names.transactions, sent)
+
+    def minutes() -> dict[str, float]:
+        rows = [json.loads(message.value() or b"") for message in job.read(names.metrics)]
+        return {row["window_start"]: row["amount"] for row in rows if row["merchant_id"] == "market"}
+
+    deadline = time.monotonic() + WITHIN_S
+    while sum(minutes().values()) < 10.0 * len(sent) and time.monotonic() < deadline:
+        # Time must go on for a minute to end.
+        job.produce(names.transactions, [record(f"{user}-{time.time()}", user_id=user) for user in users])
+        time.sleep(2)
+    assert sum(minutes().values()) == pytest.approx(10.0 * len(sent))
+
+
+def test_status_and_watch_show_what_is_there(job: LocalStack) -> None:
+    status = job.sentinel("status")
+    assert "RUNNING" in status
+    assert "taskmanager-2" in status
+    assert "RULE_TINY" in job.sentinel("watch", "--from-beginning", "--limit", "1")
