@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -122,13 +123,38 @@ def parse_condition(text: str, names: Collection[str]) -> Truth:
     """
     if len(text) > CHARACTERS:
         raise ConditionError(f"a condition has at most {CHARACTERS} characters, this one {len(text)}")
+    lines = _lines(text)
     try:
         # In brackets a condition may go over several lines.
         tree = ast.parse(f"({text}\n)", mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        raise _at(line, column - 1, getattr(error, "msg", None) or "cannot be read") from None
+    except SyntaxError as error:
+        line, column = error.lineno or 1, error.offset or 1
+        if line > len(lines):  # the bracket that was put there: something is missing at the end
+            raise ConditionError("something is missing at the end", len(lines), len(lines[-1]) + 1) from None
+        # Python would have a tuple there; here there is none.
+        raise _at(line, column - 1, error.msg.removesuffix(". Perhaps you forgot a comma?")) from None
+    except (ValueError, MemoryError, RecursionError):
+        raise ConditionError("cannot be read") from None
     return _Reader(names).truth(tree.body, 0)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines, as Python counts them, of a text in ASCII whose brackets are its own: it stands in another's."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    opened: list[tuple[int, int]] = []
+    for number, line in enumerate(lines, 1):
+        for column, character in enumerate(line.partition("#")[0], 1):
+            if not character.isascii():
+                raise ConditionError(f"{character!r} has no meaning here", number, column)
+            if character == "(":
+                opened.append((number, column))
+            elif character == ")":
+                if not opened:
+                    raise ConditionError("this bracket closes none that is open", number, column)
+                opened.pop()
+    if opened:
+        raise ConditionError("this bracket is never closed", *opened[-1])
+    return lines
 
 
 def _at(line: int, offset: int, message: str) -> ConditionError:
@@ -188,9 +214,12 @@ class _Reader:
 
     def _number(self, node: ast.expr, number: float) -> Number:
         try:
-            return Number(float(number))
+            value = float(number)
         except OverflowError:
-            raise self._fault(node, "the number is too large") from None
+            value = math.inf
+        if math.isinf(value):
+            raise self._fault(node, "the number is too large")
+        return Number(value)
 
     def _call(self, node: ast.Call, function: str, arguments: list[ast.expr], depth: int) -> Value:
         wanted = FUNCTIONS.get(function)

@@ -1,0 +1,98 @@
+"""A condition over a whole batch says of every row what it says of the row alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.oracles.conditions import holds, text_of
+from udfs.conditions import ConditionError, compile_condition
+from udfs.conditions.grammar import (
+    Arithmetic,
+    Call,
+    Comparison,
+    IsAbsent,
+    Junction,
+    Name,
+    Not,
+    Number,
+    Truth,
+    Value,
+    parse_condition,
+)
+
+NAMES = ("amount", "user_amount_zscore", "card_present")
+
+_numbers = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.25, 500.0, 1e300])
+_leaves: st.SearchStrategy[Value] = st.one_of(st.builds(Number, _numbers), st.builds(Name, st.sampled_from(NAMES)))
+
+
+def _calculations(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
+    return st.one_of(
+        st.builds(Arithmetic, st.sampled_from("+-*"), inner, inner),
+        # Of 0 and -0, which are equal, min may be either: nothing is divided by it.
+        st.builds(Arithmetic, st.just("/"), inner, _leaves),
+        st.builds(Call, st.just("abs"), st.tuples(inner)),
+        st.builds(Call, st.sampled_from(["min", "max"]), st.tuples(inner, inner)),
+    )
+
+
+_values = st.recursive(_leaves, _calculations, max_leaves=6)
+# The last digit of a logarithm depends on how it is computed: nothing is computed from it.
+_sides = st.one_of(_values, _values.map(lambda value: Call("log", (value,))))
+_comparisons: st.SearchStrategy[Truth] = st.one_of(
+    st.builds(Comparison, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _sides, _sides),
+    st.builds(IsAbsent, _values),
+)
+conditions = st.recursive(
+    _comparisons,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(Junction, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=4).map(tuple)),
+    ),
+    max_leaves=6,
+)
+_cells = st.sampled_from([math.nan, -math.inf, -500.0, -1.0, 0.0, 0.5, 1.0, 3.0, 7.25, 1e300, math.inf])
+batches = st.lists(st.tuples(*(_cells for _ in NAMES)), max_size=8)
+
+
+@given(conditions, batches)
+@pytest.mark.filterwarnings("error")
+def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[float, ...]]) -> None:
+    matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
+    told = compile_condition(text_of(condition), NAMES)(matrix)
+    assert told.dtype == np.bool_
+    assert told.tolist() == [holds(condition, dict(zip(NAMES, row, strict=True))) for row in rows]
+
+
+@given(conditions)
+def test_what_is_written_is_what_is_read(condition: Truth) -> None:
+    assert parse_condition(text_of(condition), NAMES) == condition
+
+
+_words = st.sampled_from(
+    [
+        *NAMES,
+        *"()+-*/<>=!#,.:[]{}'\"\\\n\r\t\0@%&|^~;",
+        *("and", "or", "not", "is", "in", "if", "else", "for", "lambda", "await", "yield", "None", "True", "print"),
+        *(" ", "==", "!=", ":=", "**", "//", "0", "1", "1e999", "1j", "0x", "1_", "abs", "is_absent", "é", "\ud800"),
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(_words, max_size=30).map("".join), st.lists(_words).map(" ".join)))
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+def test_any_text_is_a_condition_or_a_fault_that_lies_in_the_text(text: str) -> None:
+    try:
+        condition = compile_condition(text, NAMES)
+    except ConditionError as fault:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        assert 1 <= fault.line <= len(lines)
+        assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
+        assert fault.message
+    else:
+        assert condition(np.ones((2, len(NAMES)))).shape == (2,)

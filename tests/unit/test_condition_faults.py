@@ -1,0 +1,138 @@
+"""A condition that cannot be understood is refused with what is wrong and where; nothing of it is ever run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from udfs.conditions import ConditionError, compile_condition
+from udfs.conditions.grammar import CHARACTERS, DEPTH
+from udfs.features.catalogue import FEATURE_NAMES
+
+NAMES = ("amount", "user_amount_zscore", "user_merchant_new")
+
+
+def fault_of(text: str) -> ConditionError:
+    with pytest.raises(ConditionError) as caught:
+        compile_condition(text, NAMES)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("amuont > 500", 1, 1, "there is nothing called 'amuont' here; do you mean 'amount'?"),
+        ("amount > 500 and zzz > 1", 1, 18, "there is nothing called 'zzz' here"),
+        ("amount > 500\n  and amount <\n    amuont", 3, 5, "there is nothing called 'amuont' here"),
+        ("amount > 500\nand amount ** 2 > 1", 2, 5, "arithmetic is + - * /"),
+        ("amount > 500\r\nand amount in 2", 2, 5, "comparisons are < <= > >= == !="),
+        ("amount is 500", 1, 1, "comparisons are < <= > >= == !="),
+        ("amount", 1, 1, "a comparison is wanted here"),
+        ("amount > 500 and user_merchant_new", 1, 18, "a comparison is wanted here"),
+        ("", 1, 1, "a comparison is wanted here"),
+        ("# amount > 500", 1, 1, "a comparison is wanted here"),
+        ("user_merchant_new == True", 1, 22, "a flag is 1 or 0 here, not True or False"),
+        ("amount > '500'", 1, 10, "a number, a name or a calculation is wanted here"),
+        ("amount > None", 1, 10, "a number, a name or a calculation is wanted here"),
+        ("amount > 1j", 1, 10, "a number, a name or a calculation is wanted here"),
+        ("(amount > 1) > 0", 1, 2, "a number, a name or a calculation is wanted here"),
+        ("amount > 1e999", 1, 10, "the number is too large"),
+        ("amount > 1" + "0" * 400, 1, 10, "the number is too large"),
+        ("sqrt(amount) > 2", 1, 1, "'sqrt' is no function here; there are abs, is_absent, log, max, min"),
+        ("min(amount) > 2", 1, 1, "min takes 2 arguments, not 1"),
+        ("1 < abs(amount, 2)", 1, 5, "abs takes 1 argument, not 2"),
+        ("is_absent(amount) == 1", 1, 1, "'is_absent' is no function here"),
+        ("is_absent() or amount > 1", 1, 1, "a comparison is wanted here"),
+        ("amount >", 1, 9, "something is missing at the end"),
+        ("amount > 1\nand", 2, 4, "something is missing at the end"),
+        ("amount > 1) or (amount < 5", 1, 11, "this bracket closes none that is open"),
+        ("amount > 1 # )\n)", 2, 1, "this bracket closes none that is open"),
+        ("amount › 1", 1, 8, "'›' has no meaning here"),
+        ("amount > 1 and ａmount > 2", 1, 16, "'ａ' has no meaning here"),
+        ("amount = 5", 1, 1, ""),
+        ("amount > 5 amount < 2", 1, 1, "invalid syntax"),
+        ("amount > (5", 1, 10, "this bracket is never closed"),
+        ("(amount > 5\n  and (1 < 2)", 1, 1, "this bracket is never closed"),
+        ("amount > 5 & 1", 1, 10, "arithmetic is + - * /"),
+        ("amount; amount", 1, 7, ""),
+    ],
+)
+def test_a_fault_is_named_and_placed(text: str, line: int, column: int, message: str) -> None:
+    fault = fault_of(text)
+    assert message in fault.message
+    assert (fault.line, fault.column) == (line, column), fault
+    assert str(fault) == f"line {line}, column {column}: {fault.message}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "amount.real > 1",
+        "amount[0] > 1",
+        "amount.__class__.__mro__ > 1",
+        "().__class__ > 1",
+        "print(amount) > 1",
+        "eval('1') > 0",
+        "abs(*amount) > 1",
+        "abs(x=amount) > 1",
+        "min(amount, key=abs) > 1",
+        "is_absent(value=amount)",
+        "abs.__call__(amount) > 1",
+        "(lambda: 1)() > 0",
+        "(lambda: amount) > 1",
+        "[amount for amount in amount] > 1",
+        "{amount: 1} > 1",
+        "{amount} > 1",
+        "(amount := 5) > 1",
+        "amount > 1 if amount > 2 else amount > 3",
+        "f'{amount}' > 1",
+        "'%s' % amount > 1",
+        "b'x' > 1",
+        "... > 1",
+        "await amount > 1",
+        "(yield amount) > 1",
+        "amount > 1, amount > 2",
+        "amount @ amount > 1",
+        "amount // 1 > 1",
+        "amount ** 9 ** 9 ** 9 > 1",
+        "amount << 99999999 > 1",
+        "~amount > 1",
+        "+amount > 1",
+        "not amount",
+        "import os",
+        "amount > 1\0",
+        "amount > 1\nimport os",
+        "amount > 1)\nimport os\n(1",
+        "amount > 1 # \n) + (1",
+        "\ud800 > 1",
+    ],
+)
+def test_nothing_of_python_but_comparing_and_calculating_is_taken(text: str) -> None:
+    fault_of(text)
+
+
+def test_nothing_that_is_refused_was_run(tmp_path: Path) -> None:
+    trace = tmp_path / "was-here"
+    for text in (f"open({str(trace)!r}, 'w') > 0", f"__import__('pathlib').Path({str(trace)!r}).touch() == 0"):
+        fault_of(text)
+    assert not trace.exists()
+
+
+def test_there_is_an_end_to_length_and_depth() -> None:
+    compile_condition(" + ".join(["amount"] * DEPTH) + " > 1", NAMES)
+    assert f"nest at most {DEPTH} deep" in fault_of(" + ".join(["amount"] * (DEPTH + 1)) + " > 1").message
+    compile_condition("amount > 1".ljust(CHARACTERS), NAMES)
+    assert f"at most {CHARACTERS} characters" in fault_of("amount > 1".ljust(CHARACTERS + 1)).message
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 999, "(" * 999 + "amount" + ")" * 999, "-" * 1_990 + "1 > 0", "not " * 490 + "1>0"]
+)
+def test_what_is_nested_without_end_is_a_fault_like_any_other(text: str) -> None:
+    fault_of(text)
+
+
+def test_every_feature_can_be_named() -> None:
+    for name in FEATURE_NAMES:
+        compile_condition(f"{name} > 0 or is_absent({name})", FEATURE_NAMES)
