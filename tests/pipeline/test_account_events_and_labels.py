@@ -19,6 +19,11 @@ def test_a_password_reset_is_counted_in_the_payments_after_it_and_not_before() -
     assert feature(pipeline().process(records, NOW_MS)[1], EVENTS) == [0.0, 1.0]
 
 
+def test_an_event_that_is_read_after_a_payment_is_not_counted_in_it_even_when_it_was_before() -> None:
+    records = [paid("a", 10.0, 5), happened("password_reset", 1), paid("b", 10.0, 6)]
+    assert feature(pipeline().process(records, NOW_MS)[1], EVENTS) == [0.0, 1.0]
+
+
 def test_account_events_are_remembered_across_batches_and_a_restart() -> None:
     one = pipeline()
     one.process([happened("failed_login", 0), happened("failed_login", 1)], NOW_MS)

@@ -70,7 +70,7 @@ def test_the_same_payment_has_the_same_alert_id_wherever_it_is_decided() -> None
 
 
 def test_alerts_of_different_payments_and_of_different_users_have_different_ids() -> None:
-    payments = [paid("1", 30.0), paid("2", 30.0, 5), paid("1", 30.0, user="bob"), paid("11", 30.0, user="alic")]
+    payments = [paid("1", 30.0), paid("2", 30.0, 5), paid("1", 30.0, user="bob"), paid("e1", 30.0, user="alic")]
     assert len({told.alert_id for told in alert(restrained("block"), *payments)}) == 4
 
 

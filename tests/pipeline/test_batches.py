@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, decide, paid, pipeline, profiles
+from tests.pipeline.sent import NOW_MS, decide, feature, paid, pipeline, profiles
 from tests.pipeline.traffic import cut, cuts, traffic
 from udfs.pipeline import Pipeline
 from udfs.stages.verdict import Verdicts
 
 
-def processed(one: Pipeline, batches: list[list[bytes]]) -> Verdicts:
-    """All that is decided in a row of batches."""
+def processed(one: Pipeline, batches: list[list[bytes]]) -> tuple[Verdicts, list[list[float]]]:
+    """All that is decided in a row of batches, and the features of all payments (-1 where absent)."""
     whole = Verdicts()
+    features: list[list[float]] = []
     for batch in batches:
-        verdicts = one.process(batch, NOW_MS)[1].verdicts
+        output = one.process(batch, NOW_MS)[1]
+        verdicts = output.verdicts
+        features += np.nan_to_num(output.features, nan=-1.0).tolist()
         whole.decision_keys += verdicts.decision_keys
         whole.decisions += verdicts.decisions
         whole.alert_keys += verdicts.alert_keys
         whole.alerts += verdicts.alerts
-    return whole
+    return whole, features
 
 
 @settings(deadline=None)
@@ -53,6 +57,14 @@ def test_however_few_profiles_are_kept_decoded_nothing_changes(records: list[byt
     batches = cut(records, data.draw(cuts(len(records)), label="batches end after"))
     assert processed(tiny, batches) == processed(roomy, batches)
     assert (tiny.user_state, tiny.merchant_state) == (roomy.user_state, roomy.merchant_state)
+
+
+def test_a_profile_that_was_pushed_out_within_a_batch_keeps_what_the_batch_told_it() -> None:
+    users = ("alice", "bob", "carol", "alice")
+    sent = [paid(f"p{i}", 10.0, i, user=user, merchant=f"of-{user}") for i, user in enumerate(users)]
+    _, output = pipeline(cached_profiles=1).process(sent, NOW_MS)
+    assert feature(output, "user_transaction_count_1h") == [1.0, 1.0, 1.0, 2.0]
+    assert feature(output, "merchant_transaction_count_24h") == [1.0, 1.0, 1.0, 2.0]
 
 
 def test_an_empty_batch_changes_nothing() -> None:

@@ -70,10 +70,10 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
             cached_profiles=10,
         )
     )
-    sent = [paid("on the minute", 10.0, 1), paid("in between", 10.0, 2.5), paid("on it again", 10.0, 3)]
+    sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
     handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).handoffs]
     told = decisions(merchants.process(0, handoffs, MemoryState(), NOW_MS))
-    assert [one.features.get("amount") for one in told] == [10.0, None, 10.0]
+    assert [one.features.get("amount") for one in told] == [None, 10.0, None, 10.0]
 
 
 def test_when_a_payment_was_and_when_it_was_decided_are_told_apart() -> None:

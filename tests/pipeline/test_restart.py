@@ -51,6 +51,15 @@ def test_rules_from_control_are_in_force_after_a_restart() -> None:
     assert (decision.action, decision.rules, decision.versions.rules) == ("block", ["all"], 2)
 
 
+def test_rules_from_control_outlive_a_second_restart_as_well() -> None:
+    one = pipeline()
+    decide(one, control=(controlled("rules", 1, BLOCK_ALL),))
+    second = restarted(one)
+    decide(second, paid("a", 10.0))
+    (decision,) = decide(restarted(second), paid("b", 10.0))
+    assert decision.action == "block"
+
+
 def test_thresholds_from_control_are_in_force_after_a_restart() -> None:
     one = pipeline()
     strict = {"block": 0.0, "challenge": 0.0, "monitor": 0.0, "alert": 0.0}
