@@ -13,6 +13,7 @@ from udfs.decision import Bands
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleError, RuleSet, load_rules
+from udfs.rules.rule import LAST_VERSION
 
 Kind = Literal["rules", "thresholds"]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -20,7 +21,7 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 class _Record(msgspec.Struct, forbid_unknown_fields=True):
     kind: Kind
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Annotated[int, msgspec.Meta(ge=1, le=LAST_VERSION)]
     body: Any
 
 
@@ -67,13 +68,14 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
         return Refusal(Refused.CONTROL_INVALID, f"a control record of kind {record.kind!r} has that as its key")
     try:
         return Control(record.kind, record.version, _value(record, names))
-    except (RuleError, msgspec.ValidationError, ValueError) as error:
+    except (RuleError, ValueError, RecursionError) as error:
         return Refusal(Refused.CONTROL_INVALID, str(error))
 
 
 def _value(record: _Record, names: Sequence[str]) -> RuleSet | Bands:
     if record.kind == "rules":
-        text = record.body if isinstance(record.body, str) else json.dumps(record.body)
+        # YAML takes JSON, but for one thing: two escapes that make one character are two characters to it.
+        text = record.body if isinstance(record.body, str) else json.dumps(record.body, ensure_ascii=False)
         return load_rules(text, names)
     given = msgspec.convert(record.body, _Thresholds)
     if not given.monitor <= given.challenge <= given.block:

@@ -10,7 +10,8 @@ import msgspec
 import yaml
 
 from udfs.conditions import ConditionError, compile_condition
-from udfs.rules.rule import IDENTIFIER, REASON, Rule
+from udfs.rules.document import DocumentError, read_document
+from udfs.rules.rule import IDENTIFIER, LAST_VERSION, REASON, Rule
 from udfs.rules.rule_set import CompiledRule, RuleSet
 
 MAXIMUM_RULES = 5_000
@@ -39,27 +40,26 @@ def load_rules(text: str, names: Sequence[str]) -> RuleSet:
     if len(text) > MAXIMUM_BYTES:
         raise RuleError([f"rules take at most {MAXIMUM_BYTES} characters, these {len(text)}"])
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise RuleError([f"line {mark.line + 1 if mark else 1}: {error.problem or 'no YAML'}"]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise RuleError([f"no YAML: {error}"]) from None
+        root, document = read_document(text)
+    except DocumentError as error:
+        raise RuleError([str(error)]) from None
     version, entries = _outline(document)
     lines = _lines(root)
     faults: list[str] = []
     rules: list[CompiledRule] = []
+    seen: dict[str, int] = {}
     for entry, (line, condition_line) in zip(entries, lines, strict=True):
         rule = _rule(entry, line, faults)
         if rule is None:
             continue
+        if rule.id in seen:
+            faults.append(f"line {line}: rule {rule.id}: the id is taken by the rule in line {seen[rule.id]}")
+        seen[rule.id] = line
         try:
             rules.append(CompiledRule(rule, compile_condition(rule.when, names)))
         except ConditionError as error:
             place = f"line {condition_line + error.line - 1}, column {error.column} of the condition"
             faults.append(f"{place}: rule {rule.id}: {error.message}")
-    faults += _repeated(rules)
     if faults:
         raise RuleError(faults)
     return RuleSet(version, tuple(rules))
@@ -72,17 +72,18 @@ def _outline(document: Any) -> tuple[int, list[Any]]:  # noqa: ANN401 - any YAML
     if unknown:
         raise RuleError([f"line 1: {unknown[0]!r} is not known beside `version` and `rules`"])
     version = document.get("version")
-    if type(version) is not int or version < 1:
-        raise RuleError([f"line 1: `version` is a whole number from 1, not {version!r}"])
+    if type(version) is not int or not 1 <= version <= LAST_VERSION:
+        raise RuleError([f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"])
     entries: list[Any] = document["rules"]
     if len(entries) > MAXIMUM_RULES:
         raise RuleError([f"line 1: at most {MAXIMUM_RULES} rules, these are {len(entries)}"])
     return version, entries
 
 
-def _lines(root: yaml.MappingNode) -> list[tuple[int, int]]:
+def _lines(root: yaml.Node | None) -> list[tuple[int, int]]:
     """Of every rule: the line where it begins, and the line where its condition does."""
-    (rules,) = (value for key, value in root.value if key.value == "rules")
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    *_, rules = (value for key, value in pairs if key.value == "rules")  # the last, if others were merged in
     return [(node.start_mark.line + 1, _condition_line(node)) for node in rules.value]
 
 
@@ -97,24 +98,33 @@ def _condition_line(node: yaml.Node) -> int:
 
 def _rule(entry: Any, line: int, faults: list[str]) -> Rule | None:  # noqa: ANN401 - any YAML
     """The entry as a rule, or None and its faults."""
-    name = entry.get("id", "without id") if isinstance(entry, dict) else "that is no mapping"
+    begin = f"line {line}: rule {_name(entry)}"
     try:
         rule = msgspec.convert(entry, Rule)
     except msgspec.ValidationError as error:
-        faults.append(f"line {line}: rule {name}: {error}")
+        faults.append(f"{begin}: {error}")
         return None
     found = list(_faults_of(rule))
-    faults += [f"line {line}: rule {rule.id}: {fault}" for fault in found]
+    faults += [f"{begin}: {fault}" for fault in found]
     return None if found else rule
 
 
+def _name(entry: Any) -> str:  # noqa: ANN401 - any YAML
+    if not isinstance(entry, dict):
+        return "that is no mapping"
+    given = entry.get("id")
+    if not isinstance(given, str):
+        return "without id"
+    return given if re.fullmatch(IDENTIFIER, given) else repr(given[:64])
+
+
 def _faults_of(rule: Rule) -> Iterator[str]:
-    if not re.match(IDENTIFIER, rule.id):
+    if not re.fullmatch(IDENTIFIER, rule.id):
         yield "an id is lower case letters, digits and underscores, at most 64"
-    if not re.match(REASON, rule.reason):
-        yield f"a reason is a CODE_LIKE_THIS, not {rule.reason!r}"
-    if rule.version < 1:
-        yield "a version is a whole number from 1"
+    if not re.fullmatch(REASON, rule.reason):
+        yield f"a reason is a CODE_LIKE_THIS, not {rule.reason[:64]!r}"
+    if not 1 <= rule.version <= LAST_VERSION:
+        yield f"a version is a whole number from 1 to {LAST_VERSION}"
     given = [effect for effect in _EFFECTS if getattr(rule, effect) is not None]
     if len(given) != 1:
         yield f"exactly one of {', '.join(_EFFECTS)} says what follows, found {', '.join(given) or 'none'}"
@@ -122,11 +132,3 @@ def _faults_of(rule: Rule) -> Iterator[str]:
         share = getattr(rule, effect)
         if share is not None and not 0 < share <= 1:
             yield f"{effect} is above 0 and at most 1, not {share:g}"
-
-
-def _repeated(rules: Sequence[CompiledRule]) -> Iterator[str]:
-    seen: set[str] = set()
-    for compiled in rules:
-        if compiled.rule.id in seen:
-            yield f"rule {compiled.rule.id}: the id is there twice"
-        seen.add(compiled.rule.id)

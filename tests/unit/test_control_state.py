@@ -1,0 +1,146 @@
+"""What control has put in force stays in force: against older versions, repetitions and restarts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udfs.control import Control, decode_control
+from udfs.decision import Bands
+from udfs.names import Kind, Refused
+from udfs.records.refusal import Refusal
+from udfs.rules import load_rules
+from udfs.rules.rule import LAST_VERSION
+from udfs.stages.control_state import ControlLostError, ShardControl
+from udfs.stages.envelope import Envelope
+
+NAMES = ("amount",)
+NO_RULES = load_rules("version: 1\nrules: []", NAMES)
+
+
+def shard() -> ShardControl:
+    """A shard to which control has said nothing yet."""
+    return ShardControl(NO_RULES, Bands())
+
+
+def restarted(control: ShardControl) -> ShardControl:
+    """What another process makes of the shard's state."""
+    other = shard()
+    other.restore(control.pack(), NAMES)
+    return other
+
+
+def rules(version: int) -> dict[str, Any]:
+    """A set of that version with one rule."""
+    return {"version": version, "rules": [{"id": "r", "reason": "R", "when": f"amount > {version}", "add": 0.5}]}
+
+
+def thresholds(block: float) -> dict[str, float]:
+    """Bands, of which one is given."""
+    return {"block": block, "challenge": 0.5, "monitor": 0.4, "alert": 0.6}
+
+
+def send(control: ShardControl, kind: str, version: int, body: object) -> Refusal | None:
+    """Show the shard a control record that can be read."""
+    value = json.dumps({"kind": kind, "version": version, "body": body}).encode()
+    change = decode_control(value, kind.encode(), NAMES)
+    assert isinstance(change, Control), change
+    return control.take(change, Envelope(Kind.CONTROL, 0, 0, kind.encode(), value))
+
+
+def test_until_control_says_something_the_settings_are_in_force() -> None:
+    control = shard()
+    assert (control.rules, control.bands) == (NO_RULES, Bands())
+    assert (restarted(control).rules, restarted(control).bands) == (NO_RULES, Bands())
+
+
+def test_a_change_is_in_force_at_once() -> None:
+    control = shard()
+    assert send(control, "rules", 1, rules(2)) is None
+    assert send(control, "thresholds", 1, thresholds(0.8)) is None
+    assert (control.rules.version, control.bands.block) == (2, 0.8)
+
+
+def test_an_older_version_is_refused_and_changes_nothing() -> None:
+    control = shard()
+    send(control, "rules", 5, rules(50))
+    before = control.pack()
+    refusal = send(control, "rules", 4, rules(40))
+    assert refusal == Refusal(Refused.CONTROL_STALE, "rules version 4 comes after version 5: send a higher one")
+    assert (control.rules.version, control.pack()) == (50, before)
+
+
+def test_the_same_version_with_another_content_is_refused() -> None:
+    control = shard()
+    send(control, "rules", 5, rules(50))
+    refusal = send(control, "rules", 5, rules(51))
+    assert refusal is not None
+    assert refusal.reason is Refused.CONTROL_STALE
+    assert control.rules.version == 50
+
+
+def test_the_topic_read_again_says_nothing_new() -> None:
+    """After a restart Flink may read the compacted topic from the beginning."""
+    control = shard()
+    send(control, "rules", 5, rules(50))
+    assert send(control, "rules", 5, rules(50)) is None
+    assert send(restarted(control), "rules", 5, rules(50)) is None
+
+
+def test_rules_and_thresholds_count_their_versions_apart() -> None:
+    control = shard()
+    assert send(control, "rules", 9, rules(2)) is None
+    assert send(control, "thresholds", 1, thresholds(0.8)) is None
+
+
+def test_the_largest_version_can_be_kept() -> None:
+    control = shard()
+    assert send(control, "rules", LAST_VERSION, rules(2)) is None
+    assert restarted(control).rules.version == 2
+
+
+_changes = st.lists(
+    st.one_of(
+        st.tuples(st.just("rules"), st.integers(1, 6), st.integers(1, 3).map(rules)),
+        st.tuples(st.just("thresholds"), st.integers(1, 6), st.sampled_from([0.7, 0.8, 0.9]).map(thresholds)),
+    ),
+    max_size=12,
+)
+
+
+@given(_changes, st.integers(0, 12))
+def test_a_restart_at_any_moment_changes_nothing(changes: list[tuple[str, int, Any]], moment: int) -> None:
+    steady, other = shard(), shard()
+    for number, change in enumerate(changes):
+        if number == moment:
+            other = restarted(other)
+        assert send(steady, *change) == send(other, *change)
+    assert steady.pack() == other.pack()
+    assert (steady.rules.all, steady.bands) == (other.rules.all, other.bands)
+
+
+@given(_changes)
+def test_the_newest_version_of_each_kind_is_in_force_whatever_the_order(changes: list[tuple[str, int, Any]]) -> None:
+    control = shard()
+    for change in changes:
+        send(control, *change)
+    versions = {kind: max((v for k, v, _ in changes if k == kind), default=0) for kind in ("rules", "thresholds")}
+    # The first that came with the newest version: another with the same version is refused.
+    newest = {kind: body for kind, version, body in reversed(changes) if version == versions[kind]}
+    assert control.rules.version == newest.get("rules", {"version": 1})["version"]
+    assert control.bands.block == newest.get("thresholds", {"block": 0.9})["block"]
+
+
+# A version of the program that understands less
+
+
+def test_a_rule_in_force_whose_feature_is_gone_stops_the_start() -> None:
+    """Deciding on with other rules than those in force, and saying nothing, would be worse."""
+    control = shard()
+    send(control, "rules", 5, rules(50))
+    with pytest.raises(ControlLostError, match=r"control 'rules' is in force and cannot be read: .*'amount'"):
+        shard().restore(control.pack(), ("total",))

@@ -1,0 +1,113 @@
+"""The ready rules speak of the payments they are meant for, and of no others."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.rules import ready_rules
+
+RULES = ready_rules(FEATURE_NAMES)
+
+
+def spoken(**features: float) -> set[str]:
+    """The rules that speak of a payment with these features, all others absent."""
+    row = np.full((1, len(FEATURE_NAMES)), math.nan)
+    for name, value in features.items():
+        row[0, FEATURE_NAMES.index(name)] = value
+    return {rule.id for rule in RULES.evaluate(row).of_row(0)}
+
+
+def test_a_payment_that_nothing_is_known_of_is_left_alone() -> None:
+    assert spoken() == set()
+
+
+def test_an_ordinary_payment_is_left_alone() -> None:
+    ordinary = {
+        "amount": 35.2,
+        "amount_round_100": 0,
+        "user_amount_zscore": 0.3,
+        "user_hour_share": 0.1,
+        "user_merchant_new": 0,
+        "user_transaction_count_5m": 1,
+        "user_transaction_count_1h": 1,
+        "user_transaction_count_30d": 60,
+        "user_transaction_very_rapid": 0,
+        "time_late_night": 0,
+    }
+    assert spoken(**ordinary) == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "at_the_limit", "over_it"),
+    [
+        ("many_in_5_minutes", {"user_transaction_count_5m": 5}, {"user_transaction_count_5m": 6}),
+        ("many_in_1_hour", {"user_transaction_count_1h": 5}, {"user_transaction_count_1h": 6}),
+        (
+            "unusual_amount",
+            {"user_amount_zscore": 5, "user_transaction_count_30d": 11},
+            {"user_amount_zscore": 5.01, "user_transaction_count_30d": 11},
+        ),
+        (
+            "unusual_amount",
+            {"user_amount_zscore": 50, "user_transaction_count_30d": 10},
+            {"user_amount_zscore": 50, "user_transaction_count_30d": 11},
+        ),
+        (
+            "unusual_hour",
+            {"user_hour_share": 0.01, "user_transaction_count_30d": 31},
+            {"user_hour_share": 0, "user_transaction_count_30d": 31},
+        ),
+        (
+            "unusual_hour",
+            {"user_hour_share": 0, "user_transaction_count_30d": 30},
+            {"user_hour_share": 0, "user_transaction_count_30d": 31},
+        ),
+        ("round_amount", {"amount": 400, "amount_round_100": 1}, {"amount": 500, "amount_round_100": 1}),
+        ("round_amount", {"amount": 550, "amount_round_100": 0}, {"amount": 600, "amount_round_100": 1}),
+        ("very_round_amount", {"amount": 900, "amount_round_100": 1}, {"amount": 1_000, "amount_round_100": 1}),
+        ("very_high_amount", {"amount": 10_000}, {"amount": 10_000.01}),
+        ("very_rapid", {"user_transaction_very_rapid": 0}, {"user_transaction_very_rapid": 1}),
+        (
+            "new_merchant_high_amount",
+            {"user_merchant_new": 1, "amount": 500},
+            {"user_merchant_new": 1, "amount": 500.01},
+        ),
+        (
+            "new_merchant_high_amount",
+            {"user_merchant_new": 0, "amount": 501},
+            {"user_merchant_new": 1, "amount": 501},
+        ),
+        ("late_night", {"time_late_night": 0}, {"time_late_night": 1}),
+    ],
+)
+def test_a_rule_is_silent_up_to_its_limit_and_speaks_over_it(
+    rule: str, at_the_limit: dict[str, float], over_it: dict[str, float]
+) -> None:
+    assert rule not in spoken(**at_the_limit)
+    assert rule in spoken(**over_it)
+
+
+def test_a_first_payment_is_not_called_new_at_the_merchant() -> None:
+    """Everything is new to somebody who has never paid."""
+    assert spoken(amount=900.0, user_merchant_new=math.nan) == set()
+
+
+def test_what_each_rule_does_is_what_the_product_promises() -> None:
+    effects = {rule.id: (rule.add, rule.at_least) for rule in RULES.rules}
+    promised = {
+        "many_in_1_hour": (0.25, None),
+        "very_high_amount": (None, 0.8),
+        "very_rapid": (0.3, None),
+        "new_merchant_high_amount": (0.4, None),
+        "late_night": (0.2, None),
+        "very_round_amount": (0.1, None),
+    }
+    assert {rule: effects[rule] for rule in promised} == promised
+
+
+def test_one_odd_thing_alone_does_not_alert_unless_it_is_ten_thousand() -> None:
+    assert {rule.id for rule in RULES.rules if (rule.add or rule.at_least or 1) >= 0.7} == {"very_high_amount"}

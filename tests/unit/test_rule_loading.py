@@ -1,0 +1,285 @@
+"""Rules are read as a whole or not at all, and whoever wrote them is told every fault and its line."""
+
+from __future__ import annotations
+
+import json
+from textwrap import dedent
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udfs.rules import Rule, RuleError, RuleSet, load_rules
+from udfs.rules.loading import MAXIMUM_BYTES, MAXIMUM_RULES
+from udfs.rules.rule import LAST_VERSION
+
+NAMES = ("amount", "user_merchant_new")
+
+
+def loaded(text: str) -> RuleSet:
+    return load_rules(dedent(text), NAMES)
+
+
+def faults_of(text: str) -> tuple[str, ...]:
+    with pytest.raises(RuleError) as caught:
+        loaded(text)
+    assert str(caught.value) == "\n".join(caught.value.faults)
+    return caught.value.faults
+
+
+def rule(**fields: object) -> str:
+    """A set of one rule, in one line; ``None`` leaves a field out."""
+    ordinary = {"id": "high", "reason": "HIGH", "when": "amount > 500", "add": 0.4}
+    entry = {name: value for name, value in {**ordinary, **fields}.items() if value is not None}
+    return f"version: 1\nrules:\n- {json.dumps(entry)}\n"
+
+
+# What is understood
+
+
+def test_a_set_of_rules_is_a_version_and_a_list() -> None:
+    rules = loaded("""\
+        version: 7
+        rules:
+          - id: high
+            reason: RULE_HIGH
+            when: amount > 500
+            add: 0.4
+          - id: new_and_high
+            reason: RULE_NEW_AND_HIGH
+            note: |
+              asked for by the fraud team
+            version: 3
+            when: >
+              user_merchant_new == 1
+              and amount > 1000
+            action: challenge
+            enabled: false
+        """)
+    assert rules.version == 7
+    assert rules.all == (
+        Rule(id="high", when="amount > 500", reason="RULE_HIGH", add=0.4),
+        Rule(
+            id="new_and_high",
+            when="user_merchant_new == 1 and amount > 1000\n",
+            reason="RULE_NEW_AND_HIGH",
+            version=3,
+            action="challenge",
+            enabled=False,
+            note="asked for by the fraud team\n",
+        ),
+    )
+
+
+def test_no_rules_at_all_are_a_set_too() -> None:
+    assert loaded("version: 1\nrules: []").all == ()
+
+
+def test_json_is_read_like_yaml() -> None:
+    body = {"version": 2, "rules": [{"id": "a", "reason": "A", "when": "amount > 1", "at_least": 1}]}
+    assert loaded(json.dumps(body)).all == (Rule(id="a", when="amount > 1", reason="A", at_least=1.0),)
+
+
+def test_rules_may_share_what_they_have_in_common() -> None:
+    rules = loaded("""\
+        version: 1
+        rules:
+          - &high {id: high, reason: HIGH, when: amount > 500, add: 0.4}
+          - {<<: *high, id: higher, when: amount > 5000}
+        """)
+    assert [(one.id, one.when, one.add) for one in rules.all] == [
+        ("high", "amount > 500", 0.4),
+        ("higher", "amount > 5000", 0.4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("effect", "weight"), [({"add": 0.4}, 0.4), ({"at_least": 0.8}, 0.8), ({"action": "block"}, 1.0)]
+)
+def test_an_action_speaks_as_strongly_as_can_be(effect: dict[str, object], weight: float) -> None:
+    (one,) = loaded(rule(**{"add": None, **effect})).all
+    assert one.weight == weight
+
+
+# What is not
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "line 1: a mapping with `version` and a list of `rules` is wanted"),
+        ("rules", "line 1: a mapping with `version` and a list of `rules` is wanted"),
+        ("version: 1\nrules: {}", "line 1: a mapping with `version` and a list of `rules` is wanted"),
+        ("version: 1", "line 1: a mapping with `version` and a list of `rules` is wanted"),
+        ("rules: []", f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"),
+        ("version: 0\nrules: []", f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"),
+        ("version: yes\nrules: []", f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"),
+        ("version: 1.5\nrules: []", f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"),
+        (f"version: {LAST_VERSION + 1}\nrules: []", f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"),
+        ("version: 1\nrules: []\nauthor: eve", "line 1: 'author' is not known beside `version` and `rules`"),
+        ("version: 1\nrules: []\nrules: []", "line 3: 'rules' is there twice"),
+        ("version: 1\nrules: [}", "line 2: "),
+        ("version: 1\nrules:\n\t- {}", "line 3: "),
+        ("version: 1\n---\nversion: 2", "line 2: "),
+        ("version: 1\nrules: [\x07]", "line 2: the character U+0007 cannot be in YAML"),
+        ("version: 1\nrules: [!!bool perhaps]", "line 2: this cannot be read as bool"),
+        ("version: 1\nrules: [!!timestamp soon]", "line 2: this cannot be read as timestamp"),
+        ("version: 1\nrules: [{note: 2026-02-30}]", "line 2: this cannot be read as timestamp"),
+        ("version: 1\nrules: [!!int '']", "line 2: this cannot be read as int"),
+        ("version: 1\nrules: [!!python/name:os.system x]", "line 2: could not determine a constructor"),
+        ("version: 1\nrules: [*nowhere]", "line 2: found undefined alias"),
+        ("version: 1\nrules: " + "[" * 5_000, "no YAML: nested too deeply"),
+        ("version: 1\nrules:\n- 5", "line 3: rule that is no mapping: "),
+        ("version: 1\nrules:\n- {1: 2}", "line 3: rule without id: "),
+    ],
+)
+def test_a_document_that_holds_no_rules_is_refused_with_its_line(text: str, fault: str) -> None:
+    (found,) = faults_of(text)
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (rule(when=None), "line 3: rule high: Object missing required field `when`"),
+        (rule(when=5), "line 3: rule high: Expected `str`, got `int` - at `$.when`"),
+        (rule(add="0.5"), "line 3: rule high: Expected `float | null`, got `str` - at `$.add`"),
+        (rule(severity="high"), "line 3: rule high: Object contains unknown field `severity`"),
+        (rule(action="refund", add=None), "line 3: rule high: Invalid enum value 'refund' - at `$.action`"),
+        (rule(id="High"), "line 3: rule 'High': an id is lower case letters, digits and underscores, at most 64"),
+        (rule(id="high\n"), "line 3: rule 'high\\n': an id is lower case letters, digits and underscores, at most 64"),
+        (rule(id=""), "line 3: rule '': an id is lower case letters, digits and underscores, at most 64"),
+        (rule(id=7), "line 3: rule without id: Expected `str`, got `int` - at `$.id`"),
+        (rule(reason="because"), "line 3: rule high: a reason is a CODE_LIKE_THIS, not 'because'"),
+        (rule(reason="HIGH\n"), "line 3: rule high: a reason is a CODE_LIKE_THIS, not 'HIGH\\n'"),
+        (rule(version=0), f"line 3: rule high: a version is a whole number from 1 to {LAST_VERSION}"),
+        (rule(version=10**30), f"line 3: rule high: a version is a whole number from 1 to {LAST_VERSION}"),
+        (rule(add=0), "line 3: rule high: add is above 0 and at most 1, not 0"),
+        (rule(add=1.5), "line 3: rule high: add is above 0 and at most 1, not 1.5"),
+        (rule(add=-0.5), "line 3: rule high: add is above 0 and at most 1, not -0.5"),
+        (rule(add=None, at_least=2), "line 3: rule high: at_least is above 0 and at most 1, not 2"),
+        (rule().replace("0.4", ".nan"), "line 3: rule high: add is above 0 and at most 1, not nan"),
+        (rule(add=None), "line 3: rule high: exactly one of add, at_least, action says what follows, found none"),
+        (
+            rule(action="block"),
+            "line 3: rule high: exactly one of add, at_least, action says what follows, found add, action",
+        ),
+        (
+            rule(when="user_device_risk > 1"),
+            "line 3, column 1 of the condition: rule high: there is nothing called 'user_device_risk' here",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_refused_with_its_line(text: str, fault: str) -> None:
+    assert faults_of(text) == (fault,)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    assert faults_of("""\
+        version: 1
+        rules:
+          - {id: a, reason: A, when: amuont > 500, add: 0.4}
+          - {id: b, reason: b, when: amount > 500, add: 4}
+
+          - {id: c, reason: C, when: amount > 500, add: 0.4}
+          - {id: c, reason: C, when: amount >, add: 0.4}
+        """) == (
+        "line 3, column 1 of the condition: rule a: there is nothing called 'amuont' here; do you mean 'amount'?",
+        "line 4: rule b: a reason is a CODE_LIKE_THIS, not 'b'",
+        "line 4: rule b: add is above 0 and at most 1, not 4",
+        "line 7: rule c: the id is taken by the rule in line 6",
+        "line 7, column 9 of the condition: rule c: something is missing at the end",
+    )
+
+
+def test_a_fault_in_a_condition_of_several_lines_is_found_in_its_own() -> None:
+    (fault,) = faults_of("""\
+        version: 1
+        rules:
+          - id: a
+            reason: A
+            when: |
+              amount > 500
+              and amuont < 1000
+            add: 0.4
+        """)
+    assert fault.startswith("line 7, column 5 of the condition: rule a: there is nothing called 'amuont'")
+
+
+def test_one_id_twice_is_a_fault_also_when_all_is_in_one_line() -> None:
+    entry = {"id": "a", "reason": "A", "when": "amount > 1", "add": 0.5}
+    (fault,) = faults_of(json.dumps({"version": 1, "rules": [entry, entry]}))
+    assert fault == "line 1: rule a: the id is taken by the rule in line 1"
+
+
+def test_a_key_that_is_written_twice_is_a_fault() -> None:
+    (fault,) = faults_of("version: 1\nrules:\n- id: a\n  reason: A\n  when: amount > 1\n  add: 0.1\n  add: 0.9\n")
+    assert fault == "line 7: 'add' is there twice"
+
+
+def test_there_is_an_end_to_the_size_of_a_set() -> None:
+    assert faults_of("#" * (MAXIMUM_BYTES + 1)) == (
+        f"rules take at most {MAXIMUM_BYTES} characters, these {MAXIMUM_BYTES + 1}",
+    )
+    many = "version: 1\nrules: [" + "{}," * (MAXIMUM_RULES + 1) + "]"
+    assert faults_of(many) == (f"line 1: at most {MAXIMUM_RULES} rules, these are {MAXIMUM_RULES + 1}",)
+
+
+def test_what_is_repeated_without_end_is_not_repeated_in_the_fault() -> None:
+    """Ten aliases of ten aliases and so on: small in memory, endless when written out."""
+    levels = "".join(f"  l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]\n" for i in range(1, 12))
+    bomb = f"version: &l0 [1]\nrules:\n- note: x\n{levels}  id: *l11\n"
+    (fault,) = faults_of(bomb)
+    assert len(fault) < 300
+    (fault,) = faults_of(bomb.replace("version: &l0 [1]", "x: &l0 [1]") + "version: *l11\n")
+    assert len(fault) < 300
+
+
+_yaml = st.one_of(
+    st.text(max_size=80),
+    st.lists(
+        st.sampled_from(
+            [
+                *(
+                    "version: 1\n",
+                    "rules:\n",
+                    "rules: ",
+                    "- id: a\n",
+                    "  reason: A\n",
+                    "  when: amount > 1\n",
+                    "  add: 0.5\n",
+                ),
+                *("[", "]", "{", "}", "&a ", "*a ", "<<: ", "!!int ", "!!set ", "!!omap ", "!!binary ", "!!map ", "? "),
+                *(
+                    "=",
+                    "~",
+                    "\n",
+                    "  ",
+                    "- ",
+                    "|\n",
+                    ">\n",
+                    "'",
+                    '"',
+                    "---\n",
+                    "2026-01-01",
+                    "0o7",
+                    "1:30",
+                    ".inf",
+                    "yes",
+                    "#",
+                ),
+            ]
+        ),
+        max_size=30,
+    ).map("".join),
+)
+
+
+@given(_yaml)
+def test_any_text_is_a_set_of_rules_or_a_list_of_faults(text: str) -> None:
+    try:
+        rules = load_rules(text, NAMES)
+    except RuleError as error:
+        assert all(error.faults)
+    else:
+        assert rules.version >= 1
