@@ -1,0 +1,106 @@
+"""Names that outlive a process. To add one is free; to change one is a migration, and fails here until it is written.
+
+A savepoint finds its state by uid and state name, consumers sort by topic and reason code, stored state by its entries.
+"""
+
+from __future__ import annotations
+
+import inspect
+from enum import StrEnum
+
+import pytest
+
+from udfs import names
+
+PROMISED: dict[str, dict[str, str]] = {
+    "Topic": {
+        "TRANSACTIONS": "transactions",
+        "ACCOUNT_EVENTS": "account-events",
+        "LABELS": "labels",
+        "CONTROL": "control",
+        "DECISIONS": "decisions",
+        "ALERTS": "alerts",
+        "DEAD_LETTERS": "dead-letters",
+        "METRICS": "metrics",
+    },
+    "Refused": {
+        "EMPTY": "empty",
+        "OVERSIZED": "oversized",
+        "NOT_UTF8": "not_utf8",
+        "NOT_JSON": "not_json",
+        "MISSING_FIELD": "missing_field",
+        "WRONG_TYPE": "wrong_type",
+        "NOT_FINITE": "not_finite",
+        "AMOUNT_NEGATIVE": "amount_negative",
+        "AMOUNT_ABSURD": "amount_absurd",
+        "TIME_UNREADABLE": "time_unreadable",
+        "TIME_OUT_OF_RANGE": "time_out_of_range",
+        "TIME_IN_FUTURE": "time_in_future",
+        "PLACE_OUT_OF_RANGE": "place_out_of_range",
+        "IDENTIFIER_INVALID": "identifier_invalid",
+        "KEY_MISMATCH": "key_mismatch",
+        "UNKNOWN_KIND": "unknown_kind",
+        "CONTROL_INVALID": "control_invalid",
+        "CONTROL_STALE": "control_stale",
+    },
+    "Uid": {
+        "EVENTS": "events",
+        "CONTROL": "control",
+        "GATHER_BY_USER": "gather-by-user",
+        "USER_STAGE": "user-stage",
+        "GATHER_BY_MERCHANT": "gather-by-merchant",
+        "MERCHANT_STAGE": "merchant-stage",
+        "METRICS_WINDOW": "metrics-window",
+        "DECISIONS": "decisions",
+        "ALERTS": "alerts",
+        "DEAD_LETTERS": "dead-letters",
+        "METRICS": "metrics",
+    },
+    "StateName": {
+        "USER_PROFILES": "user-profiles",
+        "MERCHANT_PROFILES": "merchant-profiles",
+    },
+    "ShardEntry": {
+        "CLOCK": "\0clock",
+        "CONTROL": "\0control",
+    },
+    "Kind": {
+        "TRANSACTION": "t",
+        "ACCOUNT_EVENT": "e",
+        "LABEL": "l",
+        "CONTROL": "c",
+    },
+}
+
+DEFINED: dict[str, type[StrEnum]] = {
+    name: kind
+    for name, kind in inspect.getmembers(names, inspect.isclass)
+    if issubclass(kind, StrEnum) and kind is not StrEnum
+}
+
+each_group = pytest.mark.parametrize("group", DEFINED.values(), ids=DEFINED)
+
+
+@pytest.mark.parametrize("group", PROMISED)
+def test_every_name_that_was_promised_is_still_what_it_was(group: str) -> None:
+    now = {member.name: member.value for member in DEFINED[group]}
+    assert {name: now.get(name) for name in PROMISED[group]} == PROMISED[group]
+
+
+@each_group
+def test_no_two_names_of_a_group_are_one(group: type[StrEnum]) -> None:
+    assert len({member.value for member in group}) == len(group.__members__)
+
+
+def test_nothing_a_shard_keeps_beside_its_profiles_can_be_taken_for_one() -> None:
+    assert all(not entry.value.isprintable() for entry in names.ShardEntry)
+
+
+def test_a_record_inside_the_job_is_told_by_one_letter() -> None:
+    assert all(len(kind.value) == 1 for kind in names.Kind)
+
+
+@pytest.mark.parametrize("group", [names.Topic, names.Uid, names.StateName, names.Refused])
+def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: type[StrEnum]) -> None:
+    assert all(member.value.replace("-", "").replace("_", "").isalnum() for member in group)
+    assert all(member.value == member.value.lower() for member in group)
