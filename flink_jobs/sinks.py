@@ -7,8 +7,13 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 
-_LETTER = "record_key, record_value, reason, detail, source_topic, source_partition, source_offset"
-_HEADERS = ("reason", "detail", "source.topic", "source.partition", "source.offset")
+_HEADERS = {
+    "reason": "reasons",
+    "detail": "details",
+    "source.topic": "source_topics",
+    "source.partition": "source_partitions",
+    "source.offset": "source_offsets",
+}
 
 
 def write_decisions(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
@@ -30,12 +35,17 @@ def write_dead_letters(
     """What was refused, byte for byte, with the reason and where it stood in headers."""
     columns = "record_key BYTES, record_value BYTES, headers MAP<STRING, BYTES> METADATA"
     create_sink(tables, settings, "dead_letters", settings.kafka.topics.dead_letters, columns)
-    values = ("reason", "detail", "source_topic", "CAST(source_partition AS STRING)", "CAST(source_offset AS STRING)")
-    headers = ", ".join(f"'{name}', CAST({value} AS BYTES)" for name, value in zip(_HEADERS, values, strict=True))
-    letters = " UNION ALL ".join(
-        f"SELECT letter.* FROM {view} CROSS JOIN UNNEST(refused) AS letter ({_LETTER})" for view in views
+    headers = ", ".join(
+        f"'{name}', CAST(CAST({column}[position_] AS STRING) AS BYTES)" for name, column in _HEADERS.items()
     )
-    writes.add_insert_sql(f"INSERT INTO dead_letters SELECT record_key, record_value, MAP[{headers}] FROM ({letters})")
+    letters = " UNION ALL ".join(
+        f"""
+        SELECT refused_keys[position_], refused_values[position_], MAP[{headers}]
+        FROM {view} CROSS JOIN UNNEST(reasons) WITH ORDINALITY AS unfolded (reason_, position_)
+        """
+        for view in views
+    )
+    writes.add_insert_sql(f"INSERT INTO dead_letters {letters}")
 
 
 def _unfold(sink: str, view: str, keys: str, values: str) -> str:

@@ -66,9 +66,10 @@ def read_control(tables: StreamTableEnvironment, settings: Settings, shards: Sha
 
 
 def _record(kind: str) -> str:
+    # CONCAT and not ||, which puts replacement characters where a value is not UTF-8.
     return (
-        f"CAST({kind} || ' ' || CAST(kafka_partition AS STRING) || ' ' || CAST(kafka_offset AS STRING)"
-        f" || ' ' || COALESCE(TO_BASE64(record_key), '-') || COALESCE('\n' || record_value, '') AS BYTES)"
+        f"CAST(CONCAT({kind}, ' ', CAST(kafka_partition AS STRING), ' ', CAST(kafka_offset AS STRING), ' ',"
+        f" COALESCE(TO_BASE64(record_key), '-'), COALESCE(CONCAT('\n', record_value), '')) AS BYTES)"
     )
 
 

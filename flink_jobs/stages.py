@@ -6,9 +6,10 @@ A stage emits one row of arrays for each batch, and Java unfolds it: one crossin
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from pyflink.common import Row, Time, Types
+from pyflink.common import Row, Time, TypeInformation, Types
 from pyflink.datastream import DataStream, KeyedProcessFunction, KeyedStream, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, StateTtlConfig
 
@@ -22,37 +23,46 @@ from udfs.stages.tally import TALLY_COLUMNS
 
 _MANY_BYTES = Types.OBJECT_ARRAY(BYTES)
 _MANY_LONGS = Types.OBJECT_ARRAY(Types.LONG())
-_REFUSED = Types.OBJECT_ARRAY(
-    Types.ROW_NAMED(
-        ["record_key", "record_value", "reason", "detail", "source_topic", "source_partition", "source_offset"],
-        [BYTES, BYTES, Types.STRING(), Types.STRING(), Types.STRING(), Types.INT(), Types.LONG()],
-    )
-)
-_HANDED_OVER = Types.ROW_NAMED(["shards", "handoffs", "refused"], [_MANY_LONGS, _MANY_BYTES, _REFUSED])
-_DECIDED = Types.ROW_NAMED(
-    [
-        *("decision_keys", "decision_values", "alert_keys", "alert_values", "refused"),
-        *("event_clock", "minutes", "merchants"),
-        *TALLY_COLUMNS,
-    ],
-    [
-        *(_MANY_BYTES, _MANY_BYTES, _MANY_BYTES, _MANY_BYTES, _REFUSED),
-        *(Types.LONG(), _MANY_LONGS, Types.OBJECT_ARRAY(Types.STRING())),
-        *(Types.OBJECT_ARRAY(Types.DOUBLE()) for _ in TALLY_COLUMNS),
-    ],
-)
+_MANY_STRINGS = Types.OBJECT_ARRAY(Types.STRING())
+# A column each and not an array of rows: in thread mode PyFlink makes one Row for all elements of an array, so that
+# each of them is the last.
+_REFUSED = {
+    "refused_keys": _MANY_BYTES,
+    "refused_values": _MANY_BYTES,
+    "reasons": _MANY_STRINGS,
+    "details": _MANY_STRINGS,
+    "source_topics": _MANY_STRINGS,
+    "source_partitions": _MANY_LONGS,
+    "source_offsets": _MANY_LONGS,
+}
+_HANDED_OVER = {"shards": _MANY_LONGS, "handoffs": _MANY_BYTES, **_REFUSED}
+_DECIDED = {
+    "decision_keys": _MANY_BYTES,
+    "decision_values": _MANY_BYTES,
+    "alert_keys": _MANY_BYTES,
+    "alert_values": _MANY_BYTES,
+    "event_clock": Types.LONG(),
+    "minutes": _MANY_LONGS,
+    "merchants": _MANY_STRINGS,
+    **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in TALLY_COLUMNS},
+    **_REFUSED,
+}
 
 
 def user_stage(batches: KeyedStream, settings: Settings, users: Shards, merchants: Shards) -> DataStream:
-    """Rows of ``(shards, handoffs, refused)``; ``shards`` are SQL keys of merchant shards."""
-    stage = batches.process(_UserStage(settings, users, merchants), _HANDED_OVER)
+    """Rows of what is handed over, and of what was refused; ``shards`` are SQL keys of merchant shards."""
+    stage = batches.process(_UserStage(settings, users, merchants), _row_type(_HANDED_OVER))
     return stage.name("user stage").uid(Uid.USER_STAGE)
 
 
 def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) -> DataStream:
     """Rows of decisions, alerts, refused control records, and what the metrics windows add up."""
-    stage = batches.process(_MerchantStage(settings, merchants), _DECIDED)
+    stage = batches.process(_MerchantStage(settings, merchants), _row_type(_DECIDED))
     return stage.name("merchant stage").uid(Uid.MERCHANT_STAGE)
+
+
+def _row_type(columns: Mapping[str, TypeInformation]) -> TypeInformation:
+    return Types.ROW_NAMED(list(columns), list(columns.values()))
 
 
 class _Stage(KeyedProcessFunction):
@@ -80,11 +90,8 @@ class _Stage(KeyedProcessFunction):
     def _shard(self, context: KeyedProcessFunction.Context) -> int:
         return self._number[context.get_current_key()]
 
-    def _refused_rows(self, letters: Sequence[DeadLetter]) -> list[Row]:
-        return [self._refused_row(letter) for letter in letters]
-
-    def _refused_row(self, letter: DeadLetter) -> Row:
-        envelope, refusal = letter
+    def _refused_columns(self, letters: Sequence[DeadLetter]) -> tuple[list[Any], ...]:
+        """The columns of ``_REFUSED``."""
         names = self._settings.kafka.topics
         topics = {
             Kind.TRANSACTION: names.transactions,
@@ -92,9 +99,15 @@ class _Stage(KeyedProcessFunction):
             Kind.LABEL: names.labels,
             Kind.CONTROL: names.control,
         }
-        source = topics[Kind(envelope.kind)]
-        reason = refusal.reason.value
-        return Row(envelope.key, envelope.value, reason, refusal.detail, source, envelope.partition, envelope.offset)
+        return (
+            [envelope.key for envelope, _ in letters],
+            [envelope.value for envelope, _ in letters],
+            [refusal.reason.value for _, refusal in letters],
+            [refusal.detail for _, refusal in letters],
+            [topics[Kind(envelope.kind)] for envelope, _ in letters],
+            [envelope.partition for envelope, _ in letters],
+            [envelope.offset for envelope, _ in letters],
+        )
 
 
 class _UserStage(_Stage):
@@ -122,7 +135,7 @@ class _UserStage(_Stage):
             yield Row(
                 [self._merchants.sql[shard] for shard, _ in output.handoffs],
                 [handoff for _, handoff in output.handoffs],
-                self._refused_rows(output.dead_letters),
+                *self._refused_columns(output.dead_letters),
             )
 
 
@@ -145,11 +158,11 @@ class _MerchantStage(_Stage):
                 verdicts.decisions,
                 verdicts.alert_keys,
                 verdicts.alerts,
-                self._refused_rows(output.dead_letters),
                 output.watermark,
                 tally.minutes(),
                 tally.merchants(),
                 *(tally.column(name) for name in TALLY_COLUMNS),
+                *self._refused_columns(output.dead_letters),
             )
 
 
