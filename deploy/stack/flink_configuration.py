@@ -80,12 +80,14 @@ def link_jars(flink_home: Path, lib: Path) -> None:
     """
     shutil.rmtree(lib)
     lib.mkdir()
-    for jar in (
+    wanted = (
         *java.jars(flink_home / "lib"),
         *(flink_home / "opt").glob("flink-python*.jar"),
         *java.jars(FLINK_JARS),
-    ):
-        (lib / jar.name).symlink_to(jar)
+    )
+    # By name: a Flink of one's own may have the last two in its lib folder already.
+    for name, jar in {jar.name: jar for jar in wanted}.items():
+        (lib / name).symlink_to(jar)
 
 
 def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
