@@ -44,7 +44,7 @@ class Category(NamedTuple):
 
     Attributes:
         name: merchant category.
-        share: of all merchants.
+        share: of all payments, about.
         typical: amount as a multiple of what the user usually pays.
         online: share of merchants that sell online only.
     """
@@ -62,7 +62,7 @@ CATEGORIES = (
     Category("clothing", 0.12, 1.6, 0.4),
     Category("electronics", 0.08, 4.0, 0.6),
     Category("travel", 0.06, 5.0, 0.8),
-    Category("digital", 0.12, 0.4, 1.0),
+    Category("digital", 0.12, 0.36, 1.0),
     Category("health", 0.06, 1.0, 0.1),
     Category("gifts", 0.04, 1.2, 0.7),
 )
@@ -76,6 +76,10 @@ HABIT_SHARES = np.array([0.68, 0.28, 0.04])
 
 FAVOURITES = 8
 """Merchants a user goes to most of the time."""
+
+OPTIONAL_PARTS = ("location", "card", "device", "account")
+"""Parts of a payment's record that some merchants leave out."""
+_LEFT_OUT, _ALL_LEFT_OUT = 0.04, 0.03
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Population:
         online: whether a merchant sells online only.
         city: of each merchant, index into ``HOME_CITIES``.
         popularity: cumulated, to draw merchants from.
+        leaves_out: (merchants, len(OPTIONAL_PARTS)) what a merchant does not send.
     """
 
     home: NDArray[np.int64]
@@ -107,6 +112,7 @@ class Population:
     online: NDArray[np.bool_]
     city: NDArray[np.int64]
     popularity: NDArray[np.float64]
+    leaves_out: NDArray[np.bool_]
 
     @property
     def users(self) -> int:
@@ -126,14 +132,14 @@ def draw_population(rng: np.random.Generator, users: int, merchants: int, now_ms
         merchants: how many.
         now_ms: epoch milliseconds; accounts are older.
     """
-    shares = np.array([category.share for category in CATEGORIES])
-    category = rng.choice(len(CATEGORIES), merchants, p=shares / shares.sum())
-    online = rng.random(merchants) < np.array([each.online for each in CATEGORIES])[category]
     popularity = rng.pareto(1.5, merchants) + 0.2  # few shops are large
+    category = _categories(popularity)
+    online = rng.random(merchants) < np.array([each.online for each in CATEGORIES])[category]
     habit = rng.choice(len(HABITS), users, p=HABIT_SHARES)
     activity = rng.lognormal(0.0, 0.7, users)
     log_amount = rng.normal(3.75, 0.45, users)  # usually about 43
-    drawn = np.cumsum(popularity) / popularity.sum()
+    drawn = np.cumsum(popularity)
+    drawn /= drawn[-1]
     return Population(
         home=rng.integers(0, len(HOME_CITIES), users),
         habit=habit,
@@ -146,7 +152,27 @@ def draw_population(rng: np.random.Generator, users: int, merchants: int, now_ms
         online=online,
         city=rng.integers(0, len(HOME_CITIES), merchants),
         popularity=drawn,
+        leaves_out=(rng.random((merchants, len(OPTIONAL_PARTS))) < _LEFT_OUT)
+        | (rng.random((merchants, 1)) < _ALL_LEFT_OUT),
     )
+
+
+def _categories(popularity: NDArray[np.float64]) -> NDArray[np.int64]:
+    """What each merchant sells: from the largest down, the kind of shop that is furthest behind its share.
+
+    By chance, what the few large shops sell would decide how high amounts are, and each population would have rates
+    of fraud among small amounts of its own.
+    """
+    shares = np.array([category.share for category in CATEGORIES])
+    shares /= shares.sum()
+    category = np.empty(len(popularity), np.int64)
+    taken, total = np.zeros(len(CATEGORIES)), 0.0
+    for merchant in np.argsort(-popularity):
+        total += popularity[merchant]
+        kind = int(np.argmax(shares * total - taken))
+        taken[kind] += popularity[merchant]
+        category[merchant] = kind
+    return category
 
 
 def _weighted(

@@ -23,9 +23,9 @@ PAYMENTS_A_DAY = 2.6
 """What a user usually makes."""
 FRAUD_RATE = 0.0271
 """Share of payments that are fraud, as published for e-commerce."""
-BEGUN_AT_8 = 0.078
+BEGUN_AT_8 = 0.0785
 """Share of fraud that begins in the hour from 08:00, the worst. Some of it falls into the next hour: in records
-between 08:00 and 09:00 the share is 6.16 %, as published (``tests/unit/test_simulator.py`` holds it to that)."""
+between 08:00 and 09:00 the share is 6.16 %, as published (``tests/unit/test_simulated_rates.py`` holds it to that)."""
 _LABELLED_LEGITIMATE = 0.01
 _BLOCK = 2_000
 
@@ -74,6 +74,7 @@ class Simulator:
         self._owed = 0.0
         weights = np.array([scenario.weight for scenario in SCENARIOS])
         self._weights = weights / weights.sum()
+        self._ordinary_rate = options.rate * (1 - options.fraud_rate)
 
     @property
     def time(self) -> int:
@@ -91,23 +92,29 @@ class Simulator:
         self._attack(times)
         for payment in ordinary_payments(self._rng, self.people, times):
             self._expect(payment.time, payment)
-        self._time = int(times[-1])
         return self._written()
 
     def _times(self, payments: int) -> NDArray[np.int64]:
-        hour = self._time // HOUR_MS % 24
-        rate = self.options.rate * (busyness(hour) if self.options.by_the_hour else 1.0)
-        gaps = self._rng.exponential(1000 / rate, payments)
-        times = self._time + np.cumsum(gaps)
-        # A block ends with its hour, since the next has other habits.
-        end = (self._time // HOUR_MS + 1) * HOUR_MS
-        within = times[times < end] if self.options.by_the_hour else times
-        return within.astype(np.int64) if len(within) else np.array([end], np.int64)
+        """When the next ordinary payments are made, at least one; event time goes on to the last of them.
+
+        By the hour a block ends with its hour, since the next one has other habits, and event time with it.
+        """
+        while True:
+            hour = self._time // HOUR_MS
+            rate = self._ordinary_rate * (busyness(hour % 24) if self.options.by_the_hour else 1.0)
+            times = (self._time + np.cumsum(self._rng.exponential(1000 / rate, payments))).astype(np.int64)
+            end = (hour + 1) * HOUR_MS
+            if not self.options.by_the_hour or times[-1] < end:
+                self._time = int(times[-1])
+                return times
+            self._time = end
+            times = times[times < end]
+            if len(times):
+                return times
 
     def _attack(self, times: NDArray[np.int64]) -> None:
         """Begin as many attacks as the fraud rate asks for beside the ordinary payments."""
-        share = self._fraud_share(int(times[0]) // HOUR_MS % 24)
-        self._owed += len(times) * share / (1 - share)
+        self._owed += len(times) * self._fraud_odds(int(times[0]) // HOUR_MS % 24)
         while self._owed > 0:
             scenario = SCENARIOS[int(self._rng.choice(len(SCENARIOS), p=self._weights))]
             self._attacks += 1
@@ -122,14 +129,14 @@ class Simulator:
                 self._expect(part.time, part)
                 self._owed -= isinstance(part, Payment) and part.fraud is not None
 
-    def _fraud_share(self, hour: int) -> float:
+    def _fraud_odds(self, hour: int) -> float:
+        """Fraud payments beside an ordinary one, begun in an hour of the day."""
+        overall = _odds(self.options.fraud_rate)
         if not self.options.by_the_hour:
-            return self.options.fraud_rate
-        worst = BEGUN_AT_8 / FRAUD_RATE
-        if hour == 8:
-            return self.options.fraud_rate * worst
+            return overall
+        worst = _odds(BEGUN_AT_8) / _odds(FRAUD_RATE)
         at_8 = busyness(8) / 24
-        return self.options.fraud_rate * (1 - worst * at_8) / (1 - at_8)
+        return overall * (worst if hour == 8 else (1 - worst * at_8) / (1 - at_8))
 
     def _expect(self, time: int, what: Payment | Happening | SimulatedRecord) -> None:
         heapq.heappush(self._pending, (time, next(self._order), what))
@@ -156,3 +163,7 @@ class Simulator:
         low, high = self.options.label_delay_ms
         time = payment.time + int(self._rng.integers(low, high + 1))
         self._expect(time, self._writer.label(transaction_id, payment, time))
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)

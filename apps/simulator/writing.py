@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from apps.simulator.drafts import Happening, Payment
 from apps.simulator.population import CATEGORIES, HOME_CITIES, City, Population
 from udfs.names import Topic
@@ -32,7 +34,7 @@ class SimulatedRecord(NamedTuple):
 def _place(city: City) -> str:
     return (
         f'"location":{{"latitude":{city.latitude},"longitude":{city.longitude},'
-        f'"country":"{city.country}","city":"{city.name}"}}'
+        f'"country":"{city.country}","city":"{city.name}"}},'
     )
 
 
@@ -50,11 +52,13 @@ class Writer:
         self._count = 0
         self._users = [f"user-{number}" for number in range(people.users)]
         self._accounts = [
-            f'"account":{{"created_at":{created},"credit_limit":{limit:.0f}}}'
+            f'"account":{{"created_at":{created},"credit_limit":{limit:.0f}}},'
             for created, limit in zip(people.created_at.tolist(), people.credit_limit.tolist(), strict=True)
         ]
         self._categories = [CATEGORIES[category].name for category in people.category.tolist()]
         self._places = [_place(city) for city in HOME_CITIES]
+        silent = np.flatnonzero(people.leaves_out.any(axis=1)).tolist()
+        self._leaves_out = {merchant: people.leaves_out[merchant].tolist() for merchant in silent}
 
     def transaction(self, payment: Payment) -> tuple[str, SimulatedRecord]:
         """The record of a payment, and its transaction id."""
@@ -63,22 +67,26 @@ class Writer:
         transaction_id = f"{self._run}-{self._count:09d}"
         user = payment.identity or self._users[number]
         online = bool(people.online[merchant]) if payment.online is None else payment.online
-        channel, present = ("web", "false") if online else ("pos", "true")
+        card = f'"card_present":{"false" if online else "true"},"channel":"{"web" if online else "pos"}",'
         if payment.city is not None:
             place = _place(payment.city)
         else:
             place = self._places[people.home[number] if online else people.city[merchant]]
         account = self._accounts[number]
         if payment.identity is not None:
-            account = f'"account":{{"created_at":{payment.time - DAY_MS},"credit_limit":2000}}'
-        device = payment.device or f"dev-{number}"
+            account = f'"account":{{"created_at":{payment.time - DAY_MS},"credit_limit":2000}},'
+        device = (
+            f'"device":{{"id":"{payment.device or f"dev-{number}"}",'
+            f'"ip":"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}},'
+        )
+        if merchant in self._leaves_out:
+            parts = zip((place, card, device, account), self._leaves_out[merchant], strict=True)
+            place, card, device, account = ("" if left_out else part for part, left_out in parts)
         declined = '{"declined":true}' if payment.declined else "{}"
         value = (
             f'{{"transaction_id":"{transaction_id}","user_id":"{user}","amount":{payment.amount:.2f},"currency":"EUR",'
             f'"merchant_id":"merchant-{merchant}","merchant_category":"{self._categories[merchant]}",'
-            f'"timestamp":{payment.time},{place},"payment_method":"card","card_present":{present},'
-            f'"channel":"{channel}","device":{{"id":"{device}","ip":"10.{number >> 16 & 255}.{number >> 8 & 255}.'
-            f'{number & 255}"}},{account},"metadata":{declined}}}'
+            f'"timestamp":{payment.time},{place}"payment_method":"card",{card}{device}{account}"metadata":{declined}}}'
         )
         record = SimulatedRecord(Topic.TRANSACTIONS, user.encode(), value.encode(), payment.time, payment.fraud)
         return transaction_id, record

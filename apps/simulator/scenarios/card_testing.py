@@ -25,4 +25,4 @@ def play(scene: Scene) -> Iterator[Payment]:
         yield Payment(time, scene.victim, scene.merchant(online=True), amount, KIND, device=device, online=True)
 
 
-SCENARIO = Scenario(KIND, 0.22, play)
+SCENARIO = Scenario(KIND, 0.18, play)

@@ -60,7 +60,7 @@ class Scenario:
     Attributes:
         kind: its name, as in the labels.
         weight: how often it is tried beside the others.
-        play: tells one attack, in any order of time; payments that are part of it carry its kind.
+        play: tells one attack in order of time; payments that are part of it carry its kind.
     """
 
     kind: str

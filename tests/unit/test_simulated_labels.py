@@ -1,0 +1,84 @@
+"""The truth about simulated payments comes later, and is true."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from apps.simulator.simulator import HOUR_MS, Options, Simulator
+from apps.simulator.writing import SimulatedRecord
+from udfs.names import Topic
+
+OPTIONS = Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 3 * HOUR_MS))
+
+
+@pytest.fixture(scope="module")
+def records() -> list[SimulatedRecord]:
+    return list(islice(Simulator(OPTIONS).records(), 40_000))
+
+
+@pytest.fixture(scope="module")
+def payments(records: list[SimulatedRecord]) -> dict[str, tuple[SimulatedRecord, dict[str, Any]]]:
+    """Payments by their id, with what was read of them."""
+    read = [(record, json.loads(record.value)) for record in records if record.topic == Topic.TRANSACTIONS]
+    return {payment["transaction_id"]: (record, payment) for record, payment in read}
+
+
+@pytest.fixture(scope="module")
+def labels(records: list[SimulatedRecord]) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records if record.topic == Topic.LABELS]
+
+
+def test_a_label_is_about_a_payment_that_was_made_and_says_what_it_was(
+    payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]], labels: list[dict[str, Any]]
+) -> None:
+    for label in labels:
+        record, payment = payments[label["transaction_id"]]
+        assert label["label"] == ("legitimate" if record.fraud is None else "fraud")
+        assert (label["user_id"], label["merchant_id"]) == (payment["user_id"], payment["merchant_id"])
+        assert label["event_time"] == record.time
+
+
+def test_it_comes_within_the_time_it_takes_to_know(labels: list[dict[str, Any]]) -> None:
+    delays = [label["timestamp"] - label["event_time"] for label in labels]
+    assert min(delays) >= HOUR_MS
+    assert max(delays) <= 3 * HOUR_MS
+
+
+def test_every_fraud_that_was_long_enough_ago_is_labelled_once(
+    records: list[SimulatedRecord],
+    payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]],
+    labels: list[dict[str, Any]],
+) -> None:
+    known_by = records[-1].time - 3 * HOUR_MS
+    frauds = sorted(name for name, (record, _) in payments.items() if record.fraud and record.time < known_by)
+    labelled = [label["transaction_id"] for label in labels]
+    assert frauds
+    assert [name for name in frauds if labelled.count(name) != 1] == []
+
+
+def test_a_few_good_payments_are_labelled_as_well(
+    payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]], labels: list[dict[str, Any]]
+) -> None:
+    good = sum(label["label"] == "legitimate" for label in labels)
+    assert 0 < good < 0.02 * len(payments)
+
+
+def test_chargebacks_are_fraud_and_analysts_clear_payments(labels: list[dict[str, Any]]) -> None:
+    assert {(label["label"], label["source"]) for label in labels} == {
+        ("fraud", "chargeback"),
+        ("legitimate", "analyst"),
+    }
+
+
+def test_the_delay_may_be_nothing() -> None:
+    simulator = Simulator(Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(0, 0)))
+    records = list(islice(simulator.records(), 5_000))
+    frauds = [record for record in records[:4_000] if record.fraud]
+    at_once = {
+        json.loads(record.value)["transaction_id"]: record.time for record in records if record.topic == Topic.LABELS
+    }
+    assert [at_once[json.loads(fraud.value)["transaction_id"]] for fraud in frauds] == [fraud.time for fraud in frauds]
