@@ -34,7 +34,7 @@ def build_table(
 
     Args:
         options: of the simulation.
-        transactions: rows of the table, about.
+        transactions: rows of the table, at least.
         skipped: transactions before the first row: with no history in the profiles they are not what the job sees.
         file: to write.
         tell: is told how many transactions are done.
@@ -43,9 +43,9 @@ def build_table(
     done = 0
     features: list[NDArray[np.float64]] = []
     truth: list[tuple[bool, int, str]] = []
-    while done < skipped + transactions:
+    while len(truth) < transactions:
         records = simulator.block(_BATCH)
-        _, output = pipeline.process([_sealed(record) for record in records], now_ms=records[-1].time)
+        _, output = pipeline.process([sealed(record) for record in records], now_ms=records[-1].time)
         fraud = _fraud(records)
         if done >= skipped:
             features.append(output.features)
@@ -58,7 +58,8 @@ def build_table(
     return len(truth)
 
 
-def _sealed(record: SimulatedRecord) -> bytes:
+def sealed(record: SimulatedRecord) -> bytes:
+    """As the stages read it."""
     return seal_envelope(Envelope(_KINDS[record.topic], 0, 0, record.key, record.value))
 
 
