@@ -56,6 +56,16 @@ def test_features_share_the_models_score_by_what_they_contributed() -> None:
     ]
 
 
+def test_a_model_that_hardly_believes_in_fraud_stands_behind_the_rules() -> None:
+    contributions = np.array([3.0, 0.0, 1.0, 0.0])  # of 0.3: 0.225 and 0.075
+    assert reasons([HIGH, NIGHT], [], 0.3, contributions, NAMES) == [
+        "RULE_HIGH",
+        "MODEL_AMOUNT",
+        "RULE_NIGHT",
+        "MODEL_TIME_HOUR",
+    ]
+
+
 def test_no_more_than_three_features_are_named() -> None:
     assert MODEL_REASONS == 3
     assert reasons([], [], 0.9, np.array([1.0, 4.0, 3.0, 2.0]), NAMES) == [
