@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -11,24 +10,39 @@ from rich.text import Text
 STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
+class _Shown(msgspec.Struct):
+    """What a line tells of an alert; ``event_time`` in epoch milliseconds."""
+
+    event_time: int | None = None
+    severity: str = "?"
+    score: float = 0.0
+    recommended_action: str = "?"
+    user_id: str = "?"
+    merchant_id: str = "?"
+    reasons: tuple[str, ...] = ()
+    transaction_id: str = "?"
+
+
 def line(value: bytes) -> Text:
-    """One alert as a line; a record that is no JSON object is shown as it is."""
+    """One alert as a line; a record that is no alert is shown as it is."""
     try:
-        alert: dict[str, Any] = msgspec.json.decode(value, type=dict[str, Any])
+        alert = msgspec.json.decode(value, type=_Shown)
     except msgspec.DecodeError:
         return Text(f"unreadable alert: {value[:200]!r}", style="red")
-    severity = str(alert.get("severity", "?"))
     text = Text()
-    text.append(_clock(alert.get("event_time")), style="dim")
-    text.append(f" {severity.upper():8} ", style=STYLES.get(severity, ""))
-    text.append(f" {alert.get('score', 0.0):.2f} {alert.get('recommended_action', '?'):9}", style="bold")
-    text.append(f" {alert.get('user_id')} at {alert.get('merchant_id')}")
-    text.append(f"  {', '.join(alert.get('reasons', ()))}", style="italic")
-    text.append(f"  {alert.get('transaction_id')}", style="dim")
+    text.append(_clock(alert.event_time), style="dim")
+    text.append(f" {alert.severity.upper():8} ", style=STYLES.get(alert.severity, ""))
+    text.append(f" {alert.score:.2f} {alert.recommended_action:9}", style="bold")
+    text.append(f" {alert.user_id} at {alert.merchant_id}")
+    text.append(f"  {', '.join(alert.reasons)}", style="italic")
+    text.append(f"  {alert.transaction_id}", style="dim")
     return text
 
 
-def _clock(event_time: object) -> str:
-    if isinstance(event_time, int | float):
+def _clock(event_time: int | None) -> str:
+    if event_time is None:
+        return "?"
+    try:
         return datetime.fromtimestamp(event_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return str(event_time)
+    except (OverflowError, ValueError, OSError):
+        return str(event_time)

@@ -134,6 +134,8 @@ def with_settings(environment: Mapping[str, str], settings: Settings) -> dict[st
     others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
     sections = settings.model_dump(mode="json")
     texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in sections.items()}
+    # No file: what it says beside these, such as properties of Kafka's clients, would be added to them.
+    texts["settings"] = os.devnull
     return others | {f"{SETTINGS_PREFIX}{name.upper()}": text for name, text in texts.items()}
 
 

@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
 from udfs.names import Topic
 
@@ -180,12 +182,39 @@ def load_settings() -> Settings:
         SettingsError: naming every bad value at once, so that one run shows all that has to be mended.
     """
     file = settings_file()
-    if file is not None and not file.exists():
-        raise SettingsError(f"SENTINEL_SETTINGS names {file}, which does not exist")
+    if file is not None:
+        _check_file(file)
+    faults = [f"  {name}: there is no such setting" for name in _unknown_variables()]
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        lines = [
+        faults += [
             f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
         ]
-        raise SettingsError("settings are wrong:\n" + "\n".join(lines)) from None
+    except UnreadableVariableError as error:
+        faults.append(f"  the environment holds what is no JSON: {error}")
+    if faults:
+        raise SettingsError("settings are wrong:\n" + "\n".join(faults))
+    return settings
+
+
+def _check_file(file: Path) -> None:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"SENTINEL_SETTINGS names {file}, which does not exist") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"the settings in {file} cannot be read: {error}") from None
+    if content is not None and not isinstance(content, dict):
+        raise SettingsError(f"the settings in {file} are no mapping of sections")
+
+
+def _unknown_variables() -> list[str]:
+    """Variables that name a section there is not; pydantic takes no notice of them.
+
+    Without ``__`` a variable may be somebody else's: Kubernetes makes such for a service called sentinel.
+    """
+    prefix = str(Settings.model_config["env_prefix"])
+    sections = {prefix + name.upper() for name in Settings.model_fields}
+    ours = [name for name in os.environ if name.upper().startswith(prefix) and "__" in name]
+    return sorted(name for name in ours if name.upper().partition("__")[0] not in sections)

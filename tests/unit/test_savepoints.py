@@ -1,0 +1,60 @@
+"""Savepoints are found again without their path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy import savepoints
+from deploy.errors import OperationError
+from flink_jobs.settings import Settings
+
+
+def settings(folder: Path, job: str = "fraud") -> Settings:
+    return Settings.model_validate({"stack": {"folder": folder}, "job": {"name": job}})
+
+
+def taken(folder: Path, name: str) -> str:
+    """A savepoint that is there."""
+    path = folder / name
+    path.mkdir()
+    return f"file:{path}"
+
+
+def test_the_last_savepoint_taken_is_found(tmp_path: Path) -> None:
+    first, second = taken(tmp_path, "first"), taken(tmp_path, "second")
+    savepoints.record(settings(tmp_path), first)
+    savepoints.record(settings(tmp_path), second)
+    found = savepoints.latest(settings(tmp_path))
+    assert (found.path, found.job) == (second, "fraud")
+
+
+def test_one_that_was_deleted_since_is_passed_over(tmp_path: Path) -> None:
+    first, second = taken(tmp_path, "first"), taken(tmp_path, "second")
+    savepoints.record(settings(tmp_path), first)
+    savepoints.record(settings(tmp_path), second)
+    (tmp_path / "second").rmdir()
+    assert savepoints.latest(settings(tmp_path)).path == first
+
+
+def test_the_savepoint_of_another_job_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    savepoints.record(settings(tmp_path), taken(tmp_path, "mine"))
+    savepoints.record(settings(tmp_path, "nightly"), taken(tmp_path, "theirs"))
+    assert savepoints.latest(settings(tmp_path)).path == f"file:{tmp_path}/mine"
+
+
+def test_one_on_another_machine_is_believed_to_be_there(tmp_path: Path) -> None:
+    savepoints.record(settings(tmp_path), "s3://bucket/savepoint-1")
+    assert savepoints.latest(settings(tmp_path)).path == "s3://bucket/savepoint-1"
+
+
+def test_a_plain_path_is_looked_at_as_well(tmp_path: Path) -> None:
+    savepoints.record(settings(tmp_path), str(tmp_path / "nowhere"))
+    with pytest.raises(OperationError):
+        savepoints.latest(settings(tmp_path))
+
+
+def test_where_none_was_taken_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(OperationError, match="no savepoint of fraud is on record: give its path, or start with"):
+        savepoints.latest(settings(tmp_path))
