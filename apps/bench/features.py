@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from state.merchant_profile import MerchantProfile
@@ -87,7 +88,7 @@ def measure(kind: type[Profile], source: Iterator[Any], observe: Observe, size: 
     in_order = _best(observe, lambda: _batch(profiles, source))
     packing = min(_pack(profiles, source, observe) for _ in range(ROUNDS))
     packed = [profile.pack() for profile in profiles]
-    unpacking = min(_seconds(lambda data=data: kind.unpack(data)) for data in packed for _ in range(ROUNDS // 10))
+    unpacking = min(_seconds(partial(kind.unpack, data)) for data in packed for _ in range(ROUNDS // 10))
     disordered = _best(observe, lambda: _batch(profiles, source, DISORDER))
     largest = max(map(len, packed))
     return (
