@@ -24,8 +24,13 @@ def client_properties(settings: Settings) -> dict[str, Any]:
         "bootstrap.servers": settings.kafka.bootstrap_servers,
         # librdkafka writes each refused connection to stderr; what matters comes as an exception.
         "log_level": 0,
-        **settings.kafka.properties,
+        **_own_properties(settings),
     }
+
+
+def _own_properties(settings: Settings) -> dict[str, str]:
+    kafka = settings.kafka
+    return kafka.properties if kafka.librdkafka_properties is None else kafka.librdkafka_properties
 
 
 def admin(settings: Settings) -> AdminClient:

@@ -109,7 +109,7 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
         "--python",
         str(job_file),
     ]
-    environment = flink.environment(settings, folder) if local else dict(os.environ)
+    environment = flink.environment(settings, folder) if local else _environment_of_client(settings, folder)
     environment = with_settings(environment, settings)
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
@@ -127,6 +127,14 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
     if submitted is None:
         raise OperationError(f"Flink's client did not submit the job: {_why(result.stdout + result.stderr)}")
     return submitted.group(1)
+
+
+def _environment_of_client(settings: Settings, folder: Path) -> dict[str, str]:
+    """What Flink's client needs to lay out a job for another cluster: the connector beside Flink's own jars."""
+    lib = folder / "client-lib"
+    lib.mkdir(parents=True, exist_ok=True)
+    flink_configuration.link_jars(flink_configuration.home(settings), lib)
+    return os.environ | {"FLINK_LIB_DIR": str(lib)}
 
 
 def with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -58,7 +58,10 @@ class KafkaSettings(_Section):
     retention_ms: int = Field(default=7 * 86_400_000, ge=-1, description="milliseconds; -1 keeps for ever")
     compression: Literal["lz4", "zstd", "snappy", "gzip", "none"] = "lz4"
     max_record_bytes: Positive = Field(default=16 * 1024 * 1024, description="largest record any topic accepts, bytes")
-    properties: dict[str, str] = Field(default={}, description="passed to every Kafka client as they are (TLS, SASL)")
+    properties: dict[str, str] = Field(default={}, description="passed to the job's Kafka clients as they are")
+    librdkafka_properties: dict[str, str] | None = Field(
+        default=None, description="the same for the command line's clients, by librdkafka's names; empty: as the job's"
+    )
 
 
 class EventTimeSettings(_Section):
