@@ -51,7 +51,7 @@ def _in_event_time(tables: StreamTableEnvironment, decided: str) -> None:
     """Declare ``tallied``: a row for each minute and merchant of a batch, with the stage's own watermark."""
     numbers = ", ".join(f"{name}[position_] AS {name}" for name in TALLY_COLUMNS)
     rows = tables.sql_query(f"""
-        SELECT minute_, event_clock, merchants[position_] AS merchant_id, {numbers}
+        SELECT minute_, event_clocks[position_] AS event_clock, merchants[position_] AS merchant_id, {numbers}
         FROM {decided} CROSS JOIN UNNEST(minutes) WITH ORDINALITY AS unfolded (minute_, position_)
     """)
     kind = Types.ROW_NAMED(

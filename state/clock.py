@@ -33,6 +33,11 @@ class EventTimeClock:
         self._heard: dict[int, int] = {}
         self._watermark = BEGINNING
 
+    @property
+    def watermark(self) -> int:
+        """What ``advance`` said last, epoch milliseconds."""
+        return self._watermark
+
     def observe(self, source: int, event_time: int) -> bool:
         """Take an event in; True if it is late: further behind the newest of its source than is allowed.
 

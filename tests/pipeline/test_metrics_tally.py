@@ -47,7 +47,30 @@ def test_nothing_is_counted_in_a_minute_that_is_over(records: list[bytes], data:
         assert output.watermark >= watermark
         assert all(minute % MINUTE_MS == 0 for minute in output.tally.minutes())
         assert all(minute + MINUTE_MS > watermark for minute in output.tally.minutes())
+        clocks = output.tally.clocks(output.watermark)
+        assert clocks == sorted(clocks)
+        assert len(clocks) == len(output.tally.minutes())
+        assert clocks[-1:] in ([], [output.watermark])
+        assert all(clock in (0, watermark) for clock in clocks[:-1])
         watermark = output.watermark
+
+
+def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:
+    one = pipeline()
+    one.process([paid("before", 10.0, 0)], NOW_MS)
+    _, output = one.process([paid(f"p{minute}", 10.0, minute) for minute in range(10)], NOW_MS)
+    assert output.tally.minutes() == [at(minute) for minute in range(10)]
+    *others, last = output.tally.clocks(output.watermark)
+    assert set(others) == {at(0) - 5_000}, "no window is closed before the last of the batch is counted"
+    assert last == output.watermark == at(9) - 5_000
+
+
+def test_a_batch_of_one_row_moves_event_time_and_one_of_none_has_no_row_to_do_it() -> None:
+    one = pipeline()
+    _, output = one.process([paid("a", 10.0, 0)], NOW_MS)
+    assert output.tally.clocks(output.watermark) == [at(0) - 5_000]
+    _, output = one.process([], NOW_MS)
+    assert output.tally.clocks(output.watermark) == []
 
 
 def test_payments_of_a_minute_and_merchant_make_one_row() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from state.clock import EventTimeClock
+from state.clock import BEGINNING, EventTimeClock
 from state.merchant_profile import MerchantProfile
 from state.store import Backing, ProfileStore
 from udfs.control import Control, decode_control
@@ -83,6 +83,7 @@ class MerchantStage:
         self._controls: dict[int, ShardControl] = {}
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
+        self._watermark = BEGINNING
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
@@ -102,8 +103,9 @@ class MerchantStage:
             else:
                 handoffs.append(open_handoff(record))
         clock = self._clock(shard, backing)
-        watermark = self._advance(shard, clock, handoffs, now_ms)
-        tally = Tally(watermark)
+        before = self._watermark
+        self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
+        tally = Tally(before)
         for handoff in handoffs:
             for label in handoff.labels:
                 observe_label(self._profiles.open(label.merchant_id, backing), label)
@@ -112,7 +114,7 @@ class MerchantStage:
         policy = Policy(control.rules, control.bands, self._options.model)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack(), ShardEntry.CONTROL.value: control.pack()})
-        return MerchantOutput(payments, features, verdicts, tally, watermark, dead_letters)
+        return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 
     def _features(
         self, payments: Sequence[Payment], handoffs: Sequence[Handoff], backing: Backing
@@ -150,6 +152,8 @@ class MerchantStage:
         if clock is None:
             clock = EventTimeClock.of(backing.get(ShardEntry.CLOCK.value), 0, self._options.idle_ms)
             self._clocks[shard] = clock
+            # After a restart the windows that were closed before it stay closed.
+            self._watermark = max(self._watermark, clock.watermark)
         return clock
 
     def _control(self, shard: int, backing: Backing) -> ShardControl:

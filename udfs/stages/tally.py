@@ -20,8 +20,8 @@ class Tally:
     """Totals of one batch.
 
     Args:
-        watermark: event time, epoch milliseconds, before which windows are closed. A transaction that is behind it
-            counts in the minute of the watermark: what is late is counted late, and not lost.
+        watermark: event time before the batch, epoch milliseconds: windows before it are closed. A transaction that is
+            behind it counts in the minute of the watermark: what is late is counted late, and not lost.
     """
 
     __slots__ = ("_totals", "_watermark")
@@ -47,6 +47,15 @@ class Tally:
     def minutes(self) -> list[int]:
         """Starts of the minutes, epoch milliseconds, one for each row."""
         return [minute for minute, _ in self._totals]
+
+    def clocks(self, watermark: int) -> list[int]:
+        """Event time as each row is counted: as before the batch, and at ``watermark`` with the last one.
+
+        Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in
+        the last minute.
+        """
+        rows = len(self._totals)
+        return [max(self._watermark, 0)] * (rows - 1) + [watermark] * min(rows, 1)
 
     def merchants(self) -> list[str]:
         """The merchant of each row."""
