@@ -15,7 +15,7 @@ from apps.training.table import build_table
 def main(
     file: Annotated[Path, typer.Argument(help="Parquet file to write.")],
     transactions: Annotated[int, typer.Option(min=1_000, help="Rows of the table.")] = 400_000,
-    skipped: Annotated[int, typer.Option(min=0, help="Transactions before the first row, to fill profiles.")] = 200_000,
+    skipped: Annotated[int, typer.Option(min=0, help="Transactions before the first row, to fill profiles.")] = 0,
     rate: Annotated[float, typer.Option(min=0.01, help="Transactions a second of event time.")] = 0.3,
     users: Annotated[int, typer.Option(min=100, help="Users.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 7,

@@ -35,7 +35,8 @@ def build_table(
     Args:
         options: of the simulation.
         transactions: rows of the table, at least.
-        skipped: transactions before the first row: with no history in the profiles they are not what the job sees.
+        skipped: transactions before the first row. Where all users have a history, a model takes its absence for fraud:
+            of first payments to a job that was just started, 8 % of the good ones were alerts, and .02 % with 0 here.
         file: to write.
         tell: is told how many transactions are done.
     """

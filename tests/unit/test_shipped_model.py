@@ -1,0 +1,65 @@
+"""The model that comes with the product belongs to the features that are computed, and judges as a person would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import models
+from apps.simulator.simulator import Options, Simulator
+from apps.training.table import sealed
+from models.artefact import Artefact, load
+from models.scorer import Scorer
+from tests.pipeline.sent import at, decide, decisions, paid, pipeline
+from udfs.features.catalogue import FEATURE_NAMES, feature_hash
+
+ACCOUNT = {"created_at": at(-1_000_000), "credit_limit": 3_000}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Artefact:
+    return load(Path(models.__file__).parent / "shipped", FEATURE_NAMES, feature_hash())
+
+
+def score(shipped: Artefact, *records: bytes) -> float:
+    """What the model says of the last of one user's payments."""
+    answered = decide(pipeline(model=Scorer(shipped)), *records)[-1].model.score
+    assert answered is not None
+    return answered
+
+
+def test_it_is_good_at_what_it_was_measured_on(shipped: Artefact) -> None:
+    assert shipped.metadata.metrics.average_precision > 0.8
+    assert shipped.metadata.metrics.brier_after_calibration < 0.01
+
+
+def test_a_first_lunch_is_no_fraud(shipped: Artefact) -> None:
+    lunch = paid("lunch", 14.5, card_present=True, account=ACCOUNT, device={"id": "phone"})
+    assert score(shipped, lunch) < 0.5
+
+
+def test_a_payment_of_which_only_the_needful_is_known_is_no_fraud_for_that(shipped: Artefact) -> None:
+    assert score(shipped, paid("lunch", 14.5)) < 0.5
+
+
+def test_a_job_that_was_just_started_and_knows_nobody_does_not_suspect_everybody(shipped: Artefact) -> None:
+    simulator, one = Simulator(Options(seed=1234, rate=0.3)), pipeline(model=Scorer(shipped))
+    good = suspected = 0
+    for _ in range(5):
+        records = simulator.block(1_000)
+        fraud = {record.value for record in records if record.fraud}
+        _, output = one.process([sealed(record) for record in records], records[-1].time)
+        for payment, decision in zip(output.payments, decisions(output), strict=True):
+            good += payment.value not in fraud
+            suspected += payment.value not in fraud and (decision.model.score or 0.0) >= 0.7
+    assert suspected < 0.01 * good
+
+
+def test_the_large_payment_after_card_testing_is_fraud(shipped: Artefact) -> None:
+    usual = [paid(f"day{d}", 30.0, -1440 * d, account=ACCOUNT, device={"id": "phone"}) for d in range(20, 0, -1)]
+    attack = [
+        paid(f"p{i}", amount, 2 * i, merchant=f"shop-{i}", card_present=False, account=ACCOUNT, device={"id": "other"})
+        for i, amount in enumerate((1.0, 0.8, 1.2, 0.5, 1.0, 480.0))
+    ]
+    assert score(shipped, *usual, *attack) > 0.7
