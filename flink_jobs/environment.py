@@ -32,6 +32,9 @@ def _options(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
         "execution.checkpointing.min-pause": f"{job.checkpoint_interval_ms // 2} ms",
         "execution.checkpointing.timeout": "10 min",
+        # A checkpoint flushes what was written since the last one, and the stages stand still for it.
+        "state.backend.rocksdb.thread.num": "4",
+        "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
         "execution.buffer-timeout.interval": "5 ms",
         "table.exec.resource.default-parallelism": str(job.parallelism),
         "table.exec.source.idle-timeout": f"{int(settings.event_time.idle_partition_s * 1000)} ms",
