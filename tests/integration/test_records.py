@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.local_stack import LocalStack
+from tests.integration.local_stack import LocalStack, await_true
 
 pytestmark = pytest.mark.integration
 
@@ -197,8 +197,19 @@ def test_the_minutes_of_the_metrics_add_up(job: LocalStack) -> None:
 
 
 def test_status_and_watch_show_what_is_there(job: LocalStack) -> None:
+    names = job.settings.kafka.topics
+    now = round(time.time() * 1000)
+    tests = [record(f"test-{number}", user_id="erin", amount=1.0, timestamp=now + number) for number in range(3)]
+    job.produce(names.transactions, [*tests, record("harvest", user_id="erin", amount=900.0, timestamp=now + 10)])
+
+    def alerted() -> list[str]:
+        return [json.loads(message.value() or b"")["transaction_id"] for message in job.read(names.alerts)]
+
+    await_true(lambda: "harvest" in alerted(), WITHIN_S, "alerted")
+
+    shown = job.sentinel("watch", "--from-beginning", "--limit", str(len(alerted())))
     status = job.sentinel("status")
+    assert "PATTERN_CARD_TESTING" in shown
+    assert "harvest" in shown
     assert "RUNNING" in status
     assert "taskmanager-2" in status
-    alerts = len(job.read(job.settings.kafka.topics.alerts))
-    assert "RULE_TINY" in job.sentinel("watch", "--from-beginning", "--limit", str(alerts))
