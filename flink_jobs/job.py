@@ -1,7 +1,8 @@
 """The job. Read from top to bottom it is the picture in the README.
 
-events -> gather by user -> user stage -> gather by merchant -> merchant stage -> decisions, alerts,
-dead letters, metrics; control goes to every shard of both stages.
+events -> gather by user -> user stage -> gather by device -> device stage -> gather by merchant -> merchant stage ->
+decisions, alerts, dead letters, metrics. What names no device goes from the user stage to the merchants at once, and
+control to every merchant shard.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     """Lay the job out; nothing runs before the environment is executed."""
     environment, tables = create_environment(settings)
     job = settings.job
-    users, merchants = find_shards(job.shards), find_shards(job.merchant_shards)
+    users, devices = find_shards(job.shards), find_shards(job.device_shards)
+    merchants = find_shards(job.merchant_shards)
 
     events = sources.read_events(tables, settings, users)
     control = sources.read_control(tables, settings, merchants)
 
     by_user = gather(tables, events, users, job.gather_ms)
-    handed_over = stages.user_stage(by_user, settings, users, merchants)
+    handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
     tables.create_temporary_view("handed_over", handed_over)
 
-    unfolded = _to_merchants(tables, "handed_over", control)
+    by_device = gather(tables, _to_devices(tables, "handed_over"), devices, job.regather_ms)
+    passed_on = stages.device_stage(by_device, settings, devices, merchants)
+    tables.create_temporary_view("passed_on", passed_on)
+
+    unfolded = _to_merchants(tables, ["handed_over", "passed_on"], control)
     by_merchant = gather(tables, unfolded, merchants, job.regather_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
     tables.create_temporary_view("decided", decided)
@@ -50,15 +56,25 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     return environment
 
 
-def _to_merchants(tables: StreamTableEnvironment, handed_over: str, control: str) -> str:
+def _to_devices(tables: StreamTableEnvironment, handed_over: str) -> str:
+    tables.execute_sql(f"CREATE TEMPORARY VIEW to_devices AS {_unfolded(handed_over, 'device')}")
+    return "to_devices"
+
+
+def _to_merchants(tables: StreamTableEnvironment, views: list[str], control: str) -> str:
+    handoffs = " UNION ALL ".join(_unfolded(view, "merchant") for view in views)
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW to_merchants AS
-        SELECT shards[position_] AS shard, handoff AS record, PROCTIME() AS arrived
-        FROM {handed_over} CROSS JOIN UNNEST(handoffs) WITH ORDINALITY AS unfolded (handoff, position_)
-        UNION ALL
-        SELECT shard, record, arrived FROM {control}
+        {handoffs} UNION ALL SELECT shard, record, arrived FROM {control}
     """)
     return "to_merchants"
+
+
+def _unfolded(view: str, entity: str) -> str:
+    return f"""
+        SELECT {entity}_shards[position_] AS shard, handoff AS record, PROCTIME() AS arrived
+        FROM {view} CROSS JOIN UNNEST({entity}_handoffs) WITH ORDINALITY AS unfolded (handoff, position_)
+    """
 
 
 def main() -> None:

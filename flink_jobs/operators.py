@@ -16,7 +16,7 @@ from pyflink.datastream import StreamExecutionEnvironment
 from udfs.names import Uid
 
 # Ends of branches: everything upstream of one, up to the end of another, works for it.
-_STAGES = {"user stage": Uid.USER_STAGE, "merchant stage": Uid.MERCHANT_STAGE}
+_STAGES = {"user stage": Uid.USER_STAGE, "device stage": Uid.DEVICE_STAGE, "merchant stage": Uid.MERCHANT_STAGE}
 _SINKS = {
     "decisions": Uid.DECISIONS,
     "alerts": Uid.ALERTS,
@@ -26,6 +26,7 @@ _SINKS = {
 _SOURCES = {"events": Uid.EVENTS, "control": Uid.CONTROL}
 _STATEFUL = {
     ("user stage", "gather"): Uid.GATHER_BY_USER,
+    ("device stage", "gather"): Uid.GATHER_BY_DEVICE,
     ("merchant stage", "gather"): Uid.GATHER_BY_MERCHANT,
     ("metrics", "sum minutes"): Uid.METRICS_WINDOW,
 }
@@ -39,6 +40,7 @@ _ROLES = {
     "LocalWindowAggregate": "sum in front",
     "GlobalWindowAggregate": "sum minutes",
     "handed_over": "to table",
+    "passed_on": "to table",
     "decided": "to table",
     "tallied": "to table",
 }

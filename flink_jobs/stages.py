@@ -1,4 +1,4 @@
-"""The two stages as Flink operators: load state, call the stage, save, emit. What they compute is in ``udfs.stages``.
+"""The stages as Flink operators: load state, call the stage, save, emit. What they compute is in ``udfs.stages``.
 
 A stage emits one row of arrays for each batch, and Java unfolds it: one crossing for a batch, not one for a decision.
 """
@@ -35,7 +35,8 @@ _REFUSED = {
     "source_partitions": _MANY_LONGS,
     "source_offsets": _MANY_LONGS,
 }
-_HANDED_OVER = {"shards": _MANY_LONGS, "handoffs": _MANY_BYTES, **_REFUSED}
+_TO_MERCHANTS = {"merchant_shards": _MANY_LONGS, "merchant_handoffs": _MANY_BYTES}
+_HANDED_OVER = {"device_shards": _MANY_LONGS, "device_handoffs": _MANY_BYTES, **_TO_MERCHANTS, **_REFUSED}
 _DECIDED = {
     "decision_keys": _MANY_BYTES,
     "decision_values": _MANY_BYTES,
@@ -49,10 +50,18 @@ _DECIDED = {
 }
 
 
-def user_stage(batches: KeyedStream, settings: Settings, users: Shards, merchants: Shards) -> DataStream:
-    """Rows of what is handed over, and of what was refused; ``shards`` are SQL keys of merchant shards."""
-    stage = batches.process(_UserStage(settings, users, merchants), _row_type(_HANDED_OVER))
+def user_stage(
+    batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
+) -> DataStream:
+    """Rows of what is handed over, by SQL keys of the shards, and of what was refused."""
+    stage = batches.process(_UserStage(settings, users, devices, merchants), _row_type(_HANDED_OVER))
     return stage.name("user stage").uid(Uid.USER_STAGE)
+
+
+def device_stage(batches: KeyedStream, settings: Settings, devices: Shards, merchants: Shards) -> DataStream:
+    """Rows of what is handed over, by SQL keys of the merchant shards."""
+    stage = batches.process(_DeviceStage(settings, devices, merchants), _row_type(_TO_MERCHANTS))
+    return stage.name("device stage").uid(Uid.DEVICE_STAGE)
 
 
 def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) -> DataStream:
@@ -111,13 +120,13 @@ class _Stage(KeyedProcessFunction):
 
 
 class _UserStage(_Stage):
-    def __init__(self, settings: Settings, users: Shards, merchants: Shards) -> None:
+    def __init__(self, settings: Settings, users: Shards, devices: Shards, merchants: Shards) -> None:
         super().__init__(settings, users)
-        self._merchants = merchants
+        self._devices, self._merchants = devices, merchants
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.USER_PROFILES)
-        self._stage = wiring.user_stage(self._settings, len(self._merchants))
+        self._stage = wiring.user_stage(self._settings)
         metrics = runtime_context.get_metrics_group()
         self._duplicates, self._late = metrics.counter("duplicates"), metrics.counter("late")
         self._refused = metrics.counter("refused")
@@ -131,12 +140,27 @@ class _UserStage(_Stage):
         ):
             if count:
                 counter.inc(count)
-        if output.handoffs or output.dead_letters:
+        if output.to_devices or output.to_merchants or output.dead_letters:
             yield Row(
-                [self._merchants.sql[shard] for shard, _ in output.handoffs],
-                [handoff for _, handoff in output.handoffs],
+                *_addressed(output.to_devices, self._devices),
+                *_addressed(output.to_merchants, self._merchants),
                 *self._refused_columns(output.dead_letters),
             )
+
+
+class _DeviceStage(_Stage):
+    def __init__(self, settings: Settings, devices: Shards, merchants: Shards) -> None:
+        super().__init__(settings, devices)
+        self._merchants = merchants
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._profiles = self._open_state(runtime_context, StateName.DEVICE_PROFILES)
+        self._stage = wiring.device_stage(self._settings)
+
+    def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
+        if handoffs:
+            yield Row(*_addressed(handoffs, self._merchants))
 
 
 class _MerchantStage(_Stage):
@@ -164,6 +188,11 @@ class _MerchantStage(_Stage):
                 *(tally.column(name) for name in TALLY_COLUMNS),
                 *self._refused_columns(output.dead_letters),
             )
+
+
+def _addressed(handoffs: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:
+    """Columns of SQL keys and of handoffs."""
+    return [shards.sql[shard] for shard, _ in handoffs], [handoff for _, handoff in handoffs]
 
 
 def _now_ms() -> int:

@@ -13,6 +13,7 @@ from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.records.limits import Limits
 from udfs.rules import ready_rules
+from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserStage, UserStageOptions
 
@@ -37,16 +38,29 @@ def check_model(settings: Settings) -> None:
         raise ModelRefusedError(str(error)) from None
 
 
-def user_stage(settings: Settings, merchant_shards: int) -> UserStage:
+def user_stage(settings: Settings) -> UserStage:
     """The user stage as the settings want it."""
     event_time = settings.event_time
     limits = Limits(record_bytes=settings.job.max_record_bytes, ahead_ms=int(event_time.maximum_ahead_s * 1000))
     return UserStage(
         UserStageOptions(
             limits=limits,
-            merchant_shards=merchant_shards,
+            device_shards=settings.job.device_shards,
+            merchant_shards=settings.job.merchant_shards,
             out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
             idle_ms=int(event_time.idle_partition_s * 1000),
+            cached_profiles=settings.job.cached_profiles,
+        )
+    )
+
+
+def device_stage(settings: Settings) -> DeviceStage:
+    """The device stage as the settings want it; its shards hand over beside the user stage's."""
+    return DeviceStage(
+        DeviceStageOptions(
+            first_source=settings.job.shards,
+            merchant_shards=settings.job.merchant_shards,
+            idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
     )

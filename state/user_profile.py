@@ -13,9 +13,12 @@ import xxhash
 from state.history import History
 from state.keys import put_last
 from state.packing import Upgrade, open_sealed, seal, unpack_array
+from state.surroundings import Surroundings
 from state.times import DAY_MS, HOUR_MS
 
-RETENTION_MS = 30 * DAY_MS + HOUR_MS
+LATENESS_MS = HOUR_MS
+"""What comes at most so late is told, and corrects, exactly."""
+RETENTION_MS = 30 * DAY_MS + LATENESS_MS
 """The longest window, and the lateness that is corrected within it."""
 PAYMENTS_KEPT = 512
 """Payments kept one by one: windows over more are bounded forms (``state.older``)."""
@@ -23,8 +26,8 @@ MERCHANTS_KNOWN = 128
 DEVICES_KNOWN = 32
 ACCOUNT_EVENTS_KEPT = 128
 
-VERSION = 1
-UPGRADES: Mapping[int, Upgrade] = {}
+VERSION = 2
+UPGRADES: Mapping[int, Upgrade] = {1: lambda sections: [*sections, b""]}  # nothing was known of places and channels
 
 _HOURS = 24
 _KEY_BYTES = 8
@@ -40,6 +43,7 @@ class UserProfile:
         devices: first use of each known device by ``key_of``, the one used last at the end.
         paid: last time of each amount, for those paid in the last day and some that were before.
         account_events: times of account events of the last day, ascending.
+        surroundings: where and through which channels.
     """
 
     __slots__ = (
@@ -52,6 +56,7 @@ class UserProfile:
         "hours",
         "merchants",
         "paid",
+        "surroundings",
     )
 
     def __init__(self) -> None:
@@ -61,6 +66,7 @@ class UserProfile:
         self.devices: dict[int, int] = {}
         self.paid: dict[int, int] = {}
         self.account_events = array("q")
+        self.surroundings = Surroundings(LATENESS_MS)
         self._ids = bytearray()
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
@@ -136,6 +142,7 @@ class UserProfile:
                 array("q", self.devices.values()).tobytes(),
                 self.account_events.tobytes(),
                 self._packed_progress,
+                self.surroundings.pack(),
             ),
         )
 
@@ -148,7 +155,7 @@ class UserProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls()
-        *history, ids, hours, merchants, visits, devices, first_uses, events, progress = open_sealed(
+        *history, ids, hours, merchants, visits, devices, first_uses, events, progress, places = open_sealed(
             data, "user", VERSION, UPGRADES
         )
         profile.history.unpack(history)
@@ -158,6 +165,7 @@ class UserProfile:
         profile.devices = dict(zip(unpack_array("Q", devices), unpack_array("q", first_uses), strict=True))
         profile.account_events = unpack_array("q", events)
         profile._packed_progress = progress
+        profile.surroundings = Surroundings.unpack(LATENESS_MS, places)
         profile._restore_paid()
         return profile
 

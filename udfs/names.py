@@ -52,6 +52,8 @@ class Uid(StrEnum):
     CONTROL = "control"
     GATHER_BY_USER = "gather-by-user"
     USER_STAGE = "user-stage"
+    GATHER_BY_DEVICE = "gather-by-device"
+    DEVICE_STAGE = "device-stage"
     GATHER_BY_MERCHANT = "gather-by-merchant"
     MERCHANT_STAGE = "merchant-stage"
     METRICS_WINDOW = "metrics-window"
@@ -65,6 +67,7 @@ class StateName(StrEnum):
     """Keyed state of the stages: packed profiles by entity id, for each shard."""
 
     USER_PROFILES = "user-profiles"
+    DEVICE_PROFILES = "device-profiles"
     MERCHANT_PROFILES = "merchant-profiles"
 
 

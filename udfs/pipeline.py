@@ -1,4 +1,4 @@
-"""Both stages in one process, over records in memory: for training tables, backtests and tests.
+"""All stages in one process, over records in memory: for training tables, backtests and tests.
 
 It is the job without Flink: the same stages, the same state in a dict, one shard of each.
 """
@@ -11,6 +11,7 @@ from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits
 from udfs.rules import RuleSet, ready_rules
+from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
 from udfs.stages.verdict import Scores
@@ -27,7 +28,7 @@ class MemoryState(dict[str, bytes]):
 
 
 class Pipeline:
-    """A user stage and a merchant stage in a row.
+    """A user stage, a device stage and a merchant stage in a row.
 
     Args:
         model: to be asked; None lets rules decide alone.
@@ -49,15 +50,19 @@ class Pipeline:
         cached_profiles: int = 50_000,
     ) -> None:
         idle_ms = 30_000
-        self.user_state, self.merchant_state = MemoryState(), MemoryState()
+        self.user_state, self.device_state, self.merchant_state = MemoryState(), MemoryState(), MemoryState()
         self._users = UserStage(
             UserStageOptions(
                 limits=limits,
+                device_shards=1,
                 merchant_shards=1,
                 out_of_orderness_ms=out_of_orderness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
             )
+        )
+        self._devices = DeviceStage(
+            DeviceStageOptions(first_source=1, merchant_shards=1, idle_ms=idle_ms, cached_profiles=cached_profiles)
         )
         self._merchants = MerchantStage(
             MerchantStageOptions(
@@ -82,5 +87,7 @@ class Pipeline:
             control: sealed envelopes of control records, which are in force for the batch.
         """
         taken = self._users.process(_SHARD, records, self.user_state, now_ms)
-        handed_over = [*control, *(handoff for _, handoff in taken.handoffs)]
+        to_devices = [handoff for _, handoff in taken.to_devices]
+        passed_on = self._devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
+        handed_over = [*control, *(handoff for _, handoff in (*taken.to_merchants, *passed_on))]
         return taken, self._merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)

@@ -20,6 +20,7 @@ USER_WINDOWS = {
     "7d": 7 * DAY_MS,
     "30d": 30 * DAY_MS,
 }
+RISK_WINDOWS = {"24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
 MERCHANT_WINDOWS = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS}
 
 
@@ -46,12 +47,19 @@ def user_features(arrived: list[Payment], payment: Payment, account_events: list
     return features
 
 
-def merchant_features(arrived: list[Payment], payment: Payment) -> dict[str, float]:
-    """Every feature of the merchant block, by name."""
+def merchant_features(arrived: list[Payment], payment: Payment, frauds: list[int]) -> dict[str, float]:
+    """Every feature of the merchant block, by name; ``frauds``: event times of what was labelled fraud so far."""
     before = [other for other in arrived if other.time <= payment.time]
     features = _over_windows("merchant", before, payment, MERCHANT_WINDOWS)
     wanted = ("transaction_count", "amount_sum", "user_distinct", "declined_share")
-    return {name: value for name, value in features.items() if any(word in name for word in wanted)}
+    features = {name: value for name, value in features.items() if any(word in name for word in wanted)}
+    end = payment.time - 7 * DAY_MS
+    for name, length in RISK_WINDOWS.items():
+        settled = sum(end - length < other.time <= end for other in arrived)
+        fraud = sum(end - length < time <= end for time in frauds)
+        features[f"merchant_settled_count_{name}"] = settled
+        features[f"merchant_fraud_share_{name}"] = fraud / settled if settled else math.nan
+    return features
 
 
 def _over_windows(entity: str, before: list[Payment], payment: Payment, windows: dict[str, int]) -> dict[str, float]:

@@ -6,21 +6,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from state.merchant_profile import MerchantProfile
+from state.shared_profile import DeviceProfile, MerchantProfile
 from state.user_profile import UserProfile
 from tests.payments import payment
-from udfs.features import merchant, user
+from udfs.features import user
 from udfs.features.catalogue import (
     CATALOGUE,
+    DEVICE_WIDTH,
     FEATURE_NAMES,
     MERCHANT_WIDTH,
     USER_FEATURES,
     USER_WIDTH,
     feature_hash,
 )
+from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Feature, Velocity, window_name
 from udfs.features.formulas import FORMULAS
-from udfs.features.merchant import MerchantPayment
+from udfs.features.merchant import MERCHANT_BLOCK
+from udfs.features.shared import SharedPayment
 from udfs.features.singles import USER_SINGLES
 
 
@@ -43,7 +46,7 @@ def test_a_velocity_is_one_line_and_names_its_columns_by_rule() -> None:
 
 
 def test_no_two_columns_have_one_name() -> None:
-    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == USER_WIDTH + MERCHANT_WIDTH
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == USER_WIDTH + DEVICE_WIDTH + MERCHANT_WIDTH
 
 
 def test_every_single_feature_has_a_formula_and_no_formula_is_idle() -> None:
@@ -65,13 +68,13 @@ def test_a_first_payment_lacks_just_what_the_catalogue_says_may_be_absent() -> N
 
 
 def test_values_stay_within_the_declared_range() -> None:
-    user_profile, merchant_profile = UserProfile(), MerchantProfile()
+    user_profile, device_profile, merchant_profile = UserProfile(), DeviceProfile(), MerchantProfile()
     payments = [payment(f"p-{i}", (i % 7) * 50.0, i * 37.0, card_present=bool(i % 2)) for i in range(200)]
     users = user.observe_transactions([(user_profile, one) for one in payments])
-    merchants = merchant.observe_transactions(
-        [(merchant_profile, MerchantPayment(one.event_time, one.amount, "alice", one.declined)) for one in payments]
-    )
-    outside = [feature.name for feature, column in zip(CATALOGUE, np.hstack((users, merchants)).T, strict=True)
+    shared = [SharedPayment(one.event_time, one.amount, "alice", one.declined) for one in payments]
+    devices = DEVICE_BLOCK.observe([(device_profile, one) for one in shared])
+    merchants = MERCHANT_BLOCK.observe([(merchant_profile, one) for one in shared])
+    outside = [feature.name for feature, column in zip(CATALOGUE, np.hstack((users, devices, merchants)).T, strict=True)
                if _outside(feature, column)]  # fmt: skip
     assert outside == []
 

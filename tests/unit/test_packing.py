@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.merchant_profile import MerchantProfile
 from state.packing import (
     ProfileDamagedError,
     ProfileVersionError,
@@ -17,6 +16,7 @@ from state.packing import (
     split_sections,
     unpack_column,
 )
+from state.shared_profile import DeviceProfile, MerchantProfile
 from state.user_profile import UserProfile
 from tests.payments import payment
 from udfs.features import user
@@ -46,8 +46,8 @@ def test_an_unknown_version_is_refused_with_what_to_do() -> None:
         open_sealed(seal(9, []), "user", 1, {})
 
 
-@pytest.mark.parametrize("kind", [UserProfile, MerchantProfile])
-def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantProfile]) -> None:
+@pytest.mark.parametrize("kind", [UserProfile, MerchantProfile, DeviceProfile])
+def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantProfile | DeviceProfile]) -> None:
     with pytest.raises(ProfileVersionError):
         kind.unpack(bytes((255,)) + kind().pack()[1:])
 

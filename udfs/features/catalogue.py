@@ -1,4 +1,4 @@
-"""The catalogue: every feature in column order, the user block first and then the merchant block.
+"""The catalogue: every feature in column order: the user block, the device block, the merchant block.
 
 Velocity features are lines of data below; the rest are single features. Names follow from the declarations, never from
 a hand. The order is part of what a model was trained on: ``feature_hash`` changes with it.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Velocity
+from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Risk, Velocity
 from udfs.features.singles import USER_SINGLES
 
-COMPUTATION_VERSION = 1  # raise it whenever a feature keeps its name and changes its value
+COMPUTATION_VERSION = 2  # raise it whenever a feature keeps its name and changes its value
 
 USER_WINDOWS = (5 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
-MERCHANT_WINDOWS = (5 * MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS)
+SHARED_WINDOWS = (5 * MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS)
+RISK_WINDOWS = (DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
+LABEL_DELAY = 7 * DAY_MS
 
 USER_VELOCITY = (
     Velocity("user", "transaction", "count", USER_WINDOWS),
@@ -27,18 +30,32 @@ USER_VELOCITY = (
     Velocity("user", "merchant", "distinct", USER_WINDOWS),
     Velocity("user", "amount", "rate", USER_WINDOWS),
 )
-MERCHANT_VELOCITY = (
-    Velocity("merchant", "transaction", "count", MERCHANT_WINDOWS),
-    Velocity("merchant", "amount", "sum", MERCHANT_WINDOWS),
-    Velocity("merchant", "user", "distinct", MERCHANT_WINDOWS),
-    Velocity("merchant", "declined", "share", MERCHANT_WINDOWS),
+DEVICE_VELOCITY = (
+    Velocity("device", "transaction", "count", SHARED_WINDOWS),
+    Velocity("device", "amount", "sum", SHARED_WINDOWS),
+    Velocity("device", "user", "distinct", SHARED_WINDOWS),
+    Velocity("device", "declined", "share", SHARED_WINDOWS),
 )
+DEVICE_RISK = Risk("device", RISK_WINDOWS, LABEL_DELAY)
+MERCHANT_VELOCITY = (
+    Velocity("merchant", "transaction", "count", SHARED_WINDOWS),
+    Velocity("merchant", "amount", "sum", SHARED_WINDOWS),
+    Velocity("merchant", "user", "distinct", SHARED_WINDOWS),
+    Velocity("merchant", "declined", "share", SHARED_WINDOWS),
+)
+MERCHANT_RISK = Risk("merchant", RISK_WINDOWS, LABEL_DELAY)
 
 USER_FEATURES = (*(f for velocity in USER_VELOCITY for f in velocity.features()), *USER_SINGLES)
-MERCHANT_FEATURES = tuple(f for velocity in MERCHANT_VELOCITY for f in velocity.features())
-CATALOGUE = (*USER_FEATURES, *MERCHANT_FEATURES)
+DEVICE_FEATURES = tuple(
+    replace(f, absent="device.id not given" + (f", or {f.absent}" if f.absent else ""))
+    for declared in (*DEVICE_VELOCITY, DEVICE_RISK)
+    for f in declared.features()
+)
+MERCHANT_FEATURES = tuple(f for declared in (*MERCHANT_VELOCITY, MERCHANT_RISK) for f in declared.features())
+CATALOGUE = (*USER_FEATURES, *DEVICE_FEATURES, *MERCHANT_FEATURES)
 
 USER_WIDTH = len(USER_FEATURES)
+DEVICE_WIDTH = len(DEVICE_FEATURES)
 MERCHANT_WIDTH = len(MERCHANT_FEATURES)
 FEATURE_NAMES = tuple(feature.name for feature in CATALOGUE)
 

@@ -96,6 +96,55 @@ class Velocity:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """One line of the declaration: how much fraud there was at a merchant or device, as far as labels are due.
+
+    The windows end ``delay_ms`` ago, since a label comes late: what is newer says nothing yet. Source: the Fraud
+    Detection Handbook, chapter 3, "terminal risk".
+
+    Attributes:
+        entity: whose payments are looked at.
+        windows_ms: lengths of the windows, milliseconds.
+        delay_ms: how long ago they end, milliseconds.
+    """
+
+    entity: str
+    windows_ms: tuple[int, ...]
+    delay_ms: int
+
+    def features(self) -> tuple[Feature, ...]:
+        """Two columns a window: first how many payments are due, then how many of them were fraud."""
+        return tuple(
+            feature for window in self.windows_ms for feature in (self._settled(window), self._fraud_share(window))
+        )
+
+    def _settled(self, window: int) -> Feature:
+        return Feature(
+            entity=self.entity,
+            what="settled",
+            aggregate="count",
+            window_ms=window,
+            meaning=f"Number of the {self.entity}'s transactions {self._span(window)}.",
+            unit="transactions",
+        )
+
+    def _fraud_share(self, window: int) -> Feature:
+        return Feature(
+            entity=self.entity,
+            what="fraud",
+            aggregate="share",
+            window_ms=window,
+            meaning=f"Share of fraud, as labelled so far, among the {self.entity}'s transactions {self._span(window)}.",
+            unit="share",
+            high=1.0,
+            absent="no transaction in the window",
+        )
+
+    def _span(self, window: int) -> str:
+        return f"in the {window_name(window)} that ended {window_name(self.delay_ms)} ago"
+
+
 _WORDS: dict[Aggregate, tuple[str, str, float, str]] = {
     "count": ("Number", "transactions", math.inf, ""),
     "sum": ("Sum of the {what}s", "currency units", math.inf, ""),

@@ -14,6 +14,7 @@ from udfs.features.singles import (
     BUSINESS_HOURS,
     HIGH_AMOUNT,
     LATE_NIGHT_HOURS,
+    NIGHT_HOURS,
     RAPID_S,
     SMALL_AMOUNT,
     USER_SINGLES,
@@ -25,6 +26,8 @@ Flags = npt.NDArray[np.bool_]
 
 _FIRST_DAY = 3  # 1 January 1970 was a Thursday; Monday is 0
 _SATURDAY = 5
+EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
+_HOUR_S = 3_600
 
 
 class Beside(NamedTuple):
@@ -43,6 +46,16 @@ class Beside(NamedTuple):
         created: when the account was opened, epoch ms.
         limit: credit limit of the account, currency units.
         account_events: of the last day.
+        category_risk: of the merchant's category.
+        latitude, longitude: of the payment, degrees.
+        last_time, last_latitude, last_longitude: of the last payment with a place: epoch ms, degrees.
+        usual_latitude, usual_longitude: where the user pays most, degrees.
+        country_count: earlier payments in this country.
+        located: earlier payments with a country.
+        foreign: 1 if the country is not the one of most earlier payments, else 0.
+        high_risk: 1 if the country is one of high risk, else 0.
+        channel_count: earlier payments through this channel.
+        channelled: earlier payments with a channel.
         card_present: 1 or 0.
         device_new: 1 if none of the earlier ones was made with this device, else 0.
     """
@@ -61,6 +74,20 @@ class Beside(NamedTuple):
     created: Floats
     limit: Floats
     account_events: Floats
+    category_risk: Floats
+    latitude: Floats
+    longitude: Floats
+    last_time: Floats
+    last_latitude: Floats
+    last_longitude: Floats
+    usual_latitude: Floats
+    usual_longitude: Floats
+    country_count: Floats
+    located: Floats
+    foreign: Floats
+    high_risk: Floats
+    channel_count: Floats
+    channelled: Floats
     card_present: Floats
     device_new: Floats
 
@@ -79,10 +106,24 @@ class Beside(NamedTuple):
         """Seconds since the payment before."""
         return (self.time - self.last) / 1_000
 
+    @property
+    def moved(self) -> Floats:
+        """Kilometres since the last payment with a place."""
+        return kilometres(self.latitude, self.longitude, self.last_latitude, self.last_longitude)
+
 
 def _over(part: Floats, whole: Floats) -> Floats:
     """The ratio, absent unless the whole is above zero."""
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def kilometres(latitude: Floats, longitude: Floats, other_latitude: Floats, other_longitude: Floats) -> Floats:
+    """Distance along the surface of a round Earth, by the haversine formula; degrees in, off by 0.6 % at most."""
+    north, north_other = np.radians(latitude), np.radians(other_latitude)
+    half_north, half_east = (north_other - north) / 2, np.radians(other_longitude - longitude) / 2
+    chord = np.sin(half_north) ** 2 + np.cos(north) * np.cos(north_other) * np.sin(half_east) ** 2
+    distance: Floats = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(chord, 1.0)))
+    return distance
 
 
 def _if_known(flag: Flags, known: Flags) -> Floats:
@@ -113,15 +154,24 @@ FORMULAS: dict[str, Callable[[Beside], Floats | Flags]] = {
     "time_weekend": lambda b: b.weekday >= _SATURDAY,
     "time_business_hours": lambda b: (b.weekday < _SATURDAY) & _in_hours(b.hour, BUSINESS_HOURS),
     "time_late_night": lambda b: _in_hours(b.hour, LATE_NIGHT_HOURS),
+    "time_night": lambda b: _in_hours(b.hour, NIGHT_HOURS),
     "user_transaction_gap": lambda b: b.gap,
     "user_transaction_rapid": lambda b: _if_known(b.gap < RAPID_S, b.last > -np.inf),
     "user_transaction_very_rapid": lambda b: _if_known(b.gap < VERY_RAPID_S, b.last > -np.inf),
     "user_hour_share": lambda b: _over(b.same_hour, b.count),
     "user_merchant_new": lambda b: _if_known(b.visits == 0, b.count > 0),
     "user_merchant_share": lambda b: _over(b.visits, b.count),
+    "merchant_category_risk": lambda b: b.category_risk,
+    "user_place_distance_last": lambda b: b.moved,
+    "user_place_distance_usual": lambda b: kilometres(b.latitude, b.longitude, b.usual_latitude, b.usual_longitude),
+    "user_place_speed": lambda b: b.moved * _HOUR_S / np.maximum((b.time - b.last_time) / 1_000, 1.0),
+    "user_country_new": lambda b: _if_known(b.country_count == 0, b.located > 0),
+    "user_country_foreign": lambda b: b.foreign,
+    "country_high_risk": lambda b: b.high_risk,
     "account_age": lambda b: (b.time - b.created) / DAY_MS,
     "account_limit_share": lambda b: _over(b.amount, b.limit),
     "user_account_event_count_24h": lambda b: b.account_events,
+    "user_channel_share": lambda b: _over(b.channel_count, b.channelled),
     "card_present": lambda b: b.card_present,
     "user_device_new": lambda b: b.device_new,
 }

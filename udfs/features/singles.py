@@ -1,4 +1,4 @@
-"""The features of a user and a transaction that are not velocities: amount, time, merchant, account, device.
+"""The features of a user and a transaction that are not velocities: amount, time, merchant, place, account, device.
 
 What is compared with history is compared with what came BEFORE the transaction, in event time.
 """
@@ -15,6 +15,7 @@ RAPID_S = 60.0
 VERY_RAPID_S = 10.0
 BUSINESS_HOURS = range(9, 17)  # UTC, Monday to Friday
 LATE_NIGHT_HOURS = range(5)  # UTC
+NIGHT_HOURS = range(7)  # UTC; the Fraud Detection Handbook's night
 
 _FIRST = "the first transaction of this user"
 _FLAT = "fewer than two earlier transactions, or all of them of one amount"
@@ -83,6 +84,7 @@ TIME = (
     _flag("time", "Saturday or Sunday, UTC.", aggregate="weekend"),
     _flag("time", "Monday to Friday from 09:00 to before 17:00, UTC.", aggregate="business_hours"),
     _flag("time", "From 00:00 to before 05:00, UTC.", aggregate="late_night"),
+    _flag("time", "From 00:00 to before 07:00, UTC.", aggregate="night"),
     Feature(
         entity="user",
         what="transaction",
@@ -127,6 +129,59 @@ MERCHANT = (
         high=1.0,
         absent=_FIRST,
     ),
+    Feature(
+        what="merchant_category",
+        aggregate="risk",
+        meaning="How much fraud the merchant's category usually attracts, from 0 to 1.",
+        unit="share",
+        high=1.0,
+        absent="merchant_category not given, or not known",
+    ),
+)
+
+_NO_PLACE = "location.latitude or location.longitude not given"
+_NO_COUNTRY = "location.country not given"
+
+PLACE = (
+    Feature(
+        entity="user",
+        what="place",
+        aggregate="distance_last",
+        meaning="Distance from where the user paid last, along the Earth's surface.",
+        unit="km",
+        absent=f"{_NO_PLACE}, or no earlier place known",
+    ),
+    Feature(
+        entity="user",
+        what="place",
+        aggregate="distance_usual",
+        meaning="Distance from the centre of the one-degree cell in which the user pays most.",
+        unit="km",
+        absent=f"{_NO_PLACE}, or no earlier place known",
+    ),
+    Feature(
+        entity="user",
+        what="place",
+        aggregate="speed",
+        meaning="Speed at which one would have had to travel from where the user paid last; a second at least.",
+        unit="km/h",
+        absent=f"{_NO_PLACE}, or no earlier place known",
+    ),
+    _flag(
+        "country",
+        "The user has not paid in this country before.",
+        entity="user",
+        aggregate="new",
+        absent=f"{_NO_COUNTRY}, or no earlier country known",
+    ),
+    _flag(
+        "country",
+        "The country is another than the one in which the user pays most.",
+        entity="user",
+        aggregate="foreign",
+        absent=f"{_NO_COUNTRY}, or no earlier country known",
+    ),
+    _flag("country", "The country is one of high risk.", aggregate="high_risk", absent=_NO_COUNTRY),
 )
 
 ACCOUNT = (
@@ -156,6 +211,15 @@ ACCOUNT = (
 )
 
 DEVICE = (
+    Feature(
+        entity="user",
+        what="channel",
+        aggregate="share",
+        meaning="Share of the user's earlier transactions that came through this channel; 0 is a channel never used.",
+        unit="share",
+        high=1.0,
+        absent="channel not given, or no earlier channel known",
+    ),
     _flag("card_present", "The card was present.", absent="card_present not given"),
     _flag(
         "device",
@@ -166,4 +230,4 @@ DEVICE = (
     ),
 )
 
-USER_SINGLES = (*AMOUNT, *TIME, *MERCHANT, *ACCOUNT, *DEVICE)
+USER_SINGLES = (*AMOUNT, *TIME, *MERCHANT, *PLACE, *ACCOUNT, *DEVICE)

@@ -16,18 +16,24 @@ import numpy.typing as npt
 
 from state.keys import key_of
 from state.moments import spread, to_units
+from state.surroundings import Place, Surroundings
 from state.times import NEVER
 from state.user_profile import UserProfile
 from udfs.features.catalogue import USER_VELOCITY, USER_WIDTH
 from udfs.features.feature import DAY_MS, HOUR_MS
 from udfs.features.formulas import fill_singles
+from udfs.features.risk import CATEGORY_RISK, HIGH_RISK_COUNTRIES
 from udfs.features.velocity import VelocityBlock
 
 if TYPE_CHECKING:
     from udfs.records.account_event import AccountEvent
-    from udfs.records.transaction import Transaction
+    from udfs.records.transaction import Location, Transaction
 
+MILLION = 1_000_000
+NOWHERE = Place(None, None, None)
 _NAN = math.nan
+_UNKNOWN = (_NAN, _NAN, _NAN)
+_NO_SURROUNDINGS = (_NAN,) * 13
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 
 
@@ -81,10 +87,12 @@ def _observe(profile: UserProfile, transaction: Transaction, told: list[int], ro
     if account is not None:
         created, limit = account.created_at, account.credit_limit
     device, device_new = None, _NAN
-    if transaction.device is not None and transaction.device.id is not None:
-        device = key_of(transaction.device.id)
+    device_id = transaction.device_id
+    if device_id is not None:
+        device = key_of(device_id)
         device_new = _is_device_new(profile, device, time)
     card_present = transaction.card_present
+    place, channel = _place(transaction.location), transaction.channel
     rows += (
         time,
         amount,
@@ -100,14 +108,51 @@ def _observe(profile: UserProfile, transaction: Transaction, told: list[int], ro
         _NAN if created is None else created,
         _NAN if limit is None else limit,
         profile.account_events_between(time - DAY_MS, time) if profile.account_events else 0,
+        _NAN if transaction.merchant_category is None else CATEGORY_RISK.get(transaction.merchant_category, _NAN),
+        *_surroundings(profile.surroundings, time, place, channel),
         _NAN if card_present is None else card_present,
         device_new,
     )
     if in_order or not history.has_forgotten(time):
         profile.learn(time, hour, merchant, units, device)
+        if place is not NOWHERE or channel is not None:
+            profile.surroundings.learn(time, place, channel)
     profile.see(transaction.transaction_id)
     if history.observe(at, time, units, merchant, transaction.declined, windows=_VELOCITY.windows, told=told):
         profile.forget_old()
+
+
+def _place(location: Location | None) -> Place:
+    if location is None:
+        return NOWHERE
+    latitude, longitude = location.latitude, location.longitude
+    if latitude is None or longitude is None:
+        return NOWHERE if location.country is None else Place(None, None, location.country)
+    return Place(round(latitude * MILLION), round(longitude * MILLION), location.country)
+
+
+def _surroundings(known: Surroundings, time: int, place: Place, channel: str | None) -> tuple[float, ...]:
+    """The fields of ``formulas.Beside`` from ``latitude`` to ``channelled``."""
+    if place is NOWHERE and channel is None:
+        return _NO_SURROUNDINGS
+    latitude, longitude, country = place
+    before = known.before(time, country, channel)
+    last, usual, home = before.last or _UNKNOWN, before.usual or _UNKNOWN, before.home
+    return (
+        _NAN if latitude is None else latitude / MILLION,
+        _NAN if longitude is None else longitude / MILLION,
+        last[0],
+        last[1] / MILLION,
+        last[2] / MILLION,
+        usual[0] / MILLION,
+        usual[1] / MILLION,
+        _NAN if country is None else before.country_count,
+        _NAN if country is None else before.located,
+        _NAN if country is None or home is None else country != home,
+        _NAN if country is None else country in HIGH_RISK_COUNTRIES,
+        _NAN if channel is None else before.channel_count,
+        _NAN if channel is None else before.channelled,
+    )
 
 
 def _is_device_new(profile: UserProfile, device: int, time: int) -> float:

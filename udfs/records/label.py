@@ -21,6 +21,7 @@ class Label(msgspec.Struct, Generic[Time]):
         labelled_at: when the truth became known (``timestamp`` in JSON), epoch milliseconds.
         verdict: ``label`` in JSON.
         source: who says so.
+        device_id: what the payment was made with, where known: the device's risk learns from it.
     """
 
     transaction_id: str
@@ -30,6 +31,7 @@ class Label(msgspec.Struct, Generic[Time]):
     labelled_at: Time = field(name="timestamp")
     verdict: Literal["fraud", "legitimate"] = field(name="label")
     source: Literal["chargeback", "analyst"] = "chargeback"
+    device_id: str | None = None
 
     @property
     def fraud(self) -> bool:
@@ -53,6 +55,7 @@ def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Li
         check_identifier("transaction_id", label.transaction_id)
         or check_identifier("user_id", label.user_id)
         or check_identifier("merchant_id", label.merchant_id)
+        or (None if label.device_id is None else check_identifier("device_id", label.device_id))
         or check_key(key, label.user_id)
         or check_event_time("event_time", label.event_time, now_ms, limits)
         or check_event_time("timestamp", label.labelled_at, now_ms, limits)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import field
 
 from udfs.names import Refused
-from udfs.records.limits import Limits
+from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
 from udfs.records.reader import check_identifier, check_key, read, unreadable_time
 from udfs.records.refusal import Refusal
 from udfs.records.times import (
@@ -65,6 +65,12 @@ class Transaction(msgspec.Struct, Generic[Time]):
     device: Device | None = None
     account: Account[Time] | None = None
     metadata: dict[str, Any] | None = None
+
+    @property
+    def device_id(self) -> str | None:
+        """The device's id, if there is one that can be an id."""
+        name = None if self.device is None else self.device.id
+        return name if name and len(name) <= IDENTIFIER_CHARACTERS and name.isprintable() else None
 
     @property
     def declined(self) -> bool:

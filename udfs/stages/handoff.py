@@ -1,4 +1,4 @@
-"""What the user stage hands to the merchant stage: one block of bytes for each merchant shard and batch.
+"""What a stage hands to the next: one block of bytes for each shard there and batch.
 
 Features travel as one run of float64 and not as numbers one by one, which would cost more than computing them.
 """
@@ -6,6 +6,8 @@ Features travel as one run of float64 and not as numbers one by one, which would
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -16,7 +18,7 @@ from udfs.records.label import Label
 
 
 class Payment(msgspec.Struct, array_like=True, frozen=True):
-    """A transaction, as far as the merchant stage needs it.
+    """A transaction, as far as the stages after the user's need it.
 
     ``event_time`` is in epoch milliseconds, ``value`` the record as it came: an alert carries it along.
     """
@@ -24,6 +26,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True):
     transaction_id: str
     user_id: str
     merchant_id: str
+    device_id: str | None
     amount: float
     event_time: int
     declined: bool
@@ -33,14 +36,14 @@ class Payment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Handoff(msgspec.Struct, array_like=True, frozen=True):
-    """What one batch of a user shard holds for one merchant shard.
+    """What one batch of a shard holds for one shard of the next stage.
 
     Attributes:
-        source: number of the user shard.
-        watermark: event time up to which the user shard is complete, epoch milliseconds.
+        source: tells the shard it comes from among all that hand over to the same stage.
+        watermark: event time up to which that shard is complete, epoch milliseconds.
         payments: in the order in which they were taken in.
-        features: the user block of their features, float64, row after row.
-        labels: of transactions with merchants of the shard.
+        features: the blocks of their features so far, float64, row after row.
+        labels: of transactions with merchants, or devices, of the shard.
     """
 
     source: int
@@ -49,7 +52,7 @@ class Handoff(msgspec.Struct, array_like=True, frozen=True):
     features: bytes
     labels: list[Label]
 
-    def user_features(self, width: int) -> NDArray[np.float64]:
+    def matrix(self, width: int) -> NDArray[np.float64]:
         """The features as (n, width)."""
         return np.frombuffer(self.features, np.float64).reshape(len(self.payments), width)
 
@@ -68,6 +71,64 @@ def open_handoff(data: bytes) -> Handoff:
     return _decoder.decode(data)
 
 
-def merchant_shard(merchant_id: str, shards: int) -> int:
-    """Number of the shard that keeps a merchant; the same in every process, which ``hash`` is not."""
-    return zlib.crc32(merchant_id.encode()) % shards
+def shard_of(entity_id: str, shards: int) -> int:
+    """Number of the shard that keeps a merchant or a device; the same in every process, which ``hash`` is not."""
+    return zlib.crc32(entity_id.encode()) % shards
+
+
+def in_event_time(handoffs: Sequence[Handoff], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
+    """The payments of several handoffs in order of event time, and their features, (n, width).
+
+    Each handoff is in order by itself, or nearly; together they are not, and a payment that comes after a newer one
+    costs a history three times as much, and is not seen by that one.
+    """
+    payments = [payment for handoff in handoffs for payment in handoff.payments]
+    if not payments:
+        return payments, np.empty((0, width))
+    features = np.concatenate([handoff.matrix(width) for handoff in handoffs])
+    order = np.argsort([payment.event_time for payment in payments], kind="stable")
+    return [payments[row] for row in order.tolist()], features[order]
+
+
+def hand_over(
+    payments: Sequence[Payment],
+    features: NDArray[np.float64],
+    labels: Sequence[Label],
+    targets: tuple[Sequence[int], Sequence[int]],
+    source: int,
+    watermark: int,
+) -> list[tuple[int, bytes]]:
+    """Regroup a batch by the shards of the next stage.
+
+    Args:
+        payments: n of them.
+        features: (n, F).
+        labels: m of them.
+        targets: shard of each payment, (n,), and of each label, (m,).
+        source: of the handoffs.
+        watermark: of the handoffs, epoch milliseconds.
+
+    Returns:
+        Number of each shard that gets something, and a sealed handoff for it.
+    """
+    rows: defaultdict[int, list[int]] = defaultdict(list)
+    for row, target in enumerate(targets[0]):
+        rows[target].append(row)
+    labelled: defaultdict[int, list[Label]] = defaultdict(list)
+    for label, target in zip(labels, targets[1], strict=True):
+        labelled[target].append(label)
+    return [
+        (
+            target,
+            seal_handoff(
+                Handoff(
+                    source=source,
+                    watermark=watermark,
+                    payments=[payments[row] for row in rows[target]],
+                    features=features[rows[target]].tobytes(),
+                    labels=labelled[target],
+                )
+            ),
+        )
+        for target in sorted(rows.keys() | labelled.keys())
+    ]

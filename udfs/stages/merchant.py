@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.clock import BEGINNING, EventTimeClock
-from state.merchant_profile import MerchantProfile
+from state.shared_profile import MerchantProfile
 from state.store import Backing, ProfileStore
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.features.catalogue import MERCHANT_WIDTH, USER_WIDTH
-from udfs.features.merchant import MerchantPayment, observe_label, observe_transactions
+from udfs.features.catalogue import DEVICE_WIDTH, MERCHANT_WIDTH, USER_WIDTH
+from udfs.features.merchant import MERCHANT_BLOCK
+from udfs.features.shared import SharedPayment, observe_label
 from udfs.names import ShardEntry
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
+from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
-from udfs.stages.handoff import Handoff, Payment, open_handoff
+from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff
 from udfs.stages.tally import Tally
 from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
 
@@ -79,7 +81,7 @@ class MerchantStage:
         self._options = options
         self._profiles = ProfileStore(MerchantProfile, MerchantProfile.unpack, options.cached_profiles)
         self._sampling = Sampling(options.names, options.sample_every)
-        self._clocks: dict[int, EventTimeClock] = {}
+        self._clocks = ShardClocks(0, options.idle_ms)
         self._controls: dict[int, ShardControl] = {}
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
@@ -102,35 +104,36 @@ class MerchantStage:
                 dead_letters += self._change(shard, record, control)
             else:
                 handoffs.append(open_handoff(record))
-        clock = self._clock(shard, backing)
+        clock = self._clocks.of(shard, backing)
+        # After a restart the windows that were closed before it stay closed.
+        self._watermark = max(self._watermark, clock.watermark)
         before = self._watermark
         self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
         tally = Tally(before)
         for handoff in handoffs:
             for label in handoff.labels:
                 observe_label(self._profiles.open(label.merchant_id, backing), label)
-        payments = [payment for handoff in handoffs for payment in handoff.payments]
-        features = self._features(payments, handoffs, backing)
+        payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
+        features = self._features(payments, handed_over, backing)
         policy = Policy(control.rules, control.bands, self._options.model)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack(), ShardEntry.CONTROL.value: control.pack()})
         return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 
     def _features(
-        self, payments: Sequence[Payment], handoffs: Sequence[Handoff], backing: Backing
+        self, payments: Sequence[Payment], handed_over: NDArray[np.float64], backing: Backing
     ) -> NDArray[np.float64]:
-        """(n, USER_WIDTH + MERCHANT_WIDTH), in the order of the catalogue."""
+        """(n, F), in the order of the catalogue; ``handed_over`` are the blocks of the stages before."""
         if not payments:
-            return np.empty((0, USER_WIDTH + MERCHANT_WIDTH))
+            return np.empty((0, USER_WIDTH + DEVICE_WIDTH + MERCHANT_WIDTH))
         pairs = [
             (
                 self._profiles.open(payment.merchant_id, backing),
-                MerchantPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
+                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
             )
             for payment in payments
         ]
-        of_users = [handoff.user_features(USER_WIDTH) for handoff in handoffs]
-        return np.hstack((np.concatenate(of_users), observe_transactions(pairs)))
+        return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs)))
 
     def _change(self, shard: int, record: bytes, control: ShardControl) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""
@@ -141,20 +144,9 @@ class MerchantStage:
         return [DeadLetter(envelope, change)] if change is not None and shard == 0 else []
 
     def _advance(self, shard: int, clock: EventTimeClock, handoffs: Sequence[Handoff], now_ms: int) -> int:
-        for handoff in handoffs:
-            clock.observe(handoff.source, handoff.watermark)
-        reached = clock.advance(now_ms, {handoff.source for handoff in handoffs})
+        reached = advance(clock, handoffs, now_ms)
         self._subtask_clock.observe(shard, reached)
         return self._subtask_clock.advance(now_ms, {shard})
-
-    def _clock(self, shard: int, backing: Backing) -> EventTimeClock:
-        clock = self._clocks.get(shard)
-        if clock is None:
-            clock = EventTimeClock.of(backing.get(ShardEntry.CLOCK.value), 0, self._options.idle_ms)
-            self._clocks[shard] = clock
-            # After a restart the windows that were closed before it stay closed.
-            self._watermark = max(self._watermark, clock.watermark)
-        return clock
 
     def _control(self, shard: int, backing: Backing) -> ShardControl:
         control = self._controls.get(shard)

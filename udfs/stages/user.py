@@ -5,7 +5,6 @@ It knows no engine: it is given a batch of one shard and the state of that shard
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from state.clock import EventTimeClock
 from state.store import Backing, ProfileStore
 from state.user_profile import UserProfile
-from udfs.features.catalogue import USER_WIDTH
+from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user import observe_account_event, observe_transactions
 from udfs.names import Kind, ShardEntry
 from udfs.patterns import PATTERNS, Entity, Match, observe
@@ -24,8 +23,9 @@ from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
+from udfs.stages.clocks import ShardClocks
 from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
-from udfs.stages.handoff import Handoff, Payment, merchant_shard, seal_handoff
+from udfs.stages.handoff import Payment, hand_over, shard_of
 
 _USER_PATTERNS = tuple(pattern for pattern in PATTERNS if pattern.entity is Entity.USER)
 
@@ -36,13 +36,15 @@ class UserStageOptions:
 
     Attributes:
         limits: of the records.
-        merchant_shards: number of shards of the merchant stage.
+        device_shards: number of shards of the device stage.
+        merchant_shards: likewise of the merchant stage.
         out_of_orderness_ms: disorder that is not called late.
         idle_ms: wall-clock time after which a silent partition no longer holds event time back.
         cached_profiles: decoded profiles kept.
     """
 
     limits: Limits
+    device_shards: int
     merchant_shards: int
     out_of_orderness_ms: int
     idle_ms: int
@@ -54,14 +56,16 @@ class UserOutput:
     """What a batch came to.
 
     Attributes:
-        handoffs: number of the merchant shard, and a sealed ``Handoff`` for it.
+        to_devices: number of the device shard, and a sealed ``Handoff`` for it.
+        to_merchants: likewise of merchant shards: payments without a device, and labels.
         dead_letters: what was refused.
         transactions: how many are in the handoffs.
         duplicates: transactions that had been taken in before, and were dropped.
         late: how many of the transactions were late.
     """
 
-    handoffs: list[tuple[int, bytes]] = field(default_factory=list)
+    to_devices: list[tuple[int, bytes]] = field(default_factory=list)
+    to_merchants: list[tuple[int, bytes]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     transactions: int = 0
     duplicates: int = 0
@@ -95,7 +99,7 @@ class UserStage:
     def __init__(self, options: UserStageOptions) -> None:
         self._options = options
         self._profiles = ProfileStore(UserProfile, UserProfile.unpack, options.cached_profiles)
-        self._clocks: dict[int, EventTimeClock] = {}
+        self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -106,7 +110,7 @@ class UserStage:
             backing: the state of this shard.
             now_ms: the wall clock, epoch milliseconds.
         """
-        clock = self._clock(shard, backing)
+        clock = self._clocks.of(shard, backing)
         batch, output = _Batch(), UserOutput()
         for record in records:
             envelope = open_envelope(record)
@@ -115,7 +119,7 @@ class UserStage:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
         batch.compute()
         watermark = clock.advance(now_ms, batch.partitions)
-        output.handoffs = self._hand_over(shard, watermark, batch)
+        self._hand_over(shard, watermark, batch, output)
         output.transactions, output.late = len(batch.opened), sum(batch.lates)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
         return output
@@ -170,39 +174,42 @@ class UserStage:
         batch.compute()
         observe_account_event(self._profiles.open(event.user_id, backing), event)
 
-    def _hand_over(self, shard: int, watermark: int, batch: _Batch) -> list[tuple[int, bytes]]:
-        """Regroup by merchant shard."""
-        shards = self._options.merchant_shards
-        rows: defaultdict[int, list[int]] = defaultdict(list)
-        for row, (_, transaction) in enumerate(batch.opened):
-            rows[merchant_shard(transaction.merchant_id, shards)].append(row)
-        labels: defaultdict[int, list[Label]] = defaultdict(list)
-        for label in batch.labels:
-            labels[merchant_shard(label.merchant_id, shards)].append(label)
+    def _hand_over(self, shard: int, watermark: int, batch: _Batch, output: UserOutput) -> None:
+        """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
+        payments = [_payment(batch, row) for row in range(len(batch.opened))]
         features = np.concatenate(batch.features) if batch.features else np.empty((0, USER_WIDTH))
-        return [
+        with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
+        named = _chosen(payments, with_device)
+        output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)
+        direct = features[~with_device]
+        no_device = np.full((len(direct), DEVICE_WIDTH), np.nan)
+        others, shards = _chosen(payments, ~with_device), self._options.merchant_shards
+        output.to_merchants = hand_over(
+            others,
+            np.hstack((direct, no_device)),
+            batch.labels,
             (
-                target,
-                seal_handoff(
-                    Handoff(
-                        source=shard,
-                        watermark=watermark,
-                        payments=[_payment(batch, row) for row in rows[target]],
-                        features=features[rows[target]].tobytes(),
-                        labels=labels[target],
-                    )
-                ),
-            )
-            for target in sorted(rows.keys() | labels.keys())
-        ]
+                [shard_of(payment.merchant_id, shards) for payment in others],
+                [shard_of(label.merchant_id, shards) for label in batch.labels],
+            ),
+            shard,
+            watermark,
+        )
 
-    def _clock(self, shard: int, backing: Backing) -> EventTimeClock:
-        clock = self._clocks.get(shard)
-        if clock is None:
-            packed = backing.get(ShardEntry.CLOCK.value)
-            clock = EventTimeClock.of(packed, self._options.out_of_orderness_ms, self._options.idle_ms)
-            self._clocks[shard] = clock
-        return clock
+    def _to_devices(
+        self, shard: int, watermark: int, payments: list[Payment], features: NDArray[np.float64], batch: _Batch
+    ) -> list[tuple[int, bytes]]:
+        shards = self._options.device_shards
+        labels = [label for label in batch.labels if label.device_id is not None]
+        targets = (
+            [shard_of(payment.device_id or "", shards) for payment in payments],
+            [shard_of(label.device_id or "", shards) for label in labels],
+        )
+        return hand_over(payments, features, labels, targets, shard, watermark)
+
+
+def _chosen(payments: Sequence[Payment], rows: NDArray[np.bool_]) -> list[Payment]:
+    return [payment for payment, wanted in zip(payments, rows.tolist(), strict=True) if wanted]
 
 
 def _payment(batch: _Batch, row: int) -> Payment:
@@ -211,6 +218,7 @@ def _payment(batch: _Batch, row: int) -> Payment:
         transaction.transaction_id,
         transaction.user_id,
         transaction.merchant_id,
+        transaction.device_id,
         transaction.amount,
         transaction.event_time,
         transaction.declined,

@@ -1,0 +1,110 @@
+"""What is remembered of something that many users share: a merchant, a device."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right, insort
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from state.history import History
+from state.packing import Upgrade, open_sealed, seal, unpack_array
+from state.times import DAY_MS, HOUR_MS
+
+LABEL_DELAY_MS = 7 * DAY_MS
+"""Labels come so late: what is newer says nothing of fraud yet."""
+RETENTION_MS = LABEL_DELAY_MS + 30 * DAY_MS + HOUR_MS
+"""The longest window, which ends a label's delay ago, and the lateness that is corrected within it."""
+FRAUDS_KEPT = 256
+
+VERSION = 2
+# Version 1 kept 8 days; what it holds is a history of less, and reads as one.
+UPGRADES: Mapping[int, Upgrade] = {1: lambda sections: sections}
+
+
+class SharedProfile:
+    """Payments of many users, and which of them turned out to be fraud.
+
+    Attributes:
+        KIND: of what, for messages.
+        PAYMENTS_KEPT: one by one; windows over more are bounded forms (``state.older``).
+        history: the payments; the other party is the user. Their amounts are counted in sums only.
+    """
+
+    KIND: ClassVar[str]
+    PAYMENTS_KEPT: ClassVar[int]
+
+    __slots__ = ("_fraud_times", "_frauds", "history")
+
+    def __init__(self) -> None:
+        self.history = History(RETENTION_MS, self.PAYMENTS_KEPT, in_full=False)
+        self._frauds: dict[int, int] = {}
+        self._fraud_times: list[int] = []
+
+    @property
+    def fraud_times(self) -> list[int]:
+        """Event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``."""
+        return self._fraud_times
+
+    def frauds_between(self, start: int, end: int) -> int:
+        """Payments after ``start``, up to and including ``end`` (ms), that were found to be fraud so far."""
+        times = self._fraud_times
+        return bisect_right(times, end) - bisect_right(times, start) if times else 0
+
+    def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
+        """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
+
+        Args:
+            transaction_key: ``key_of`` its id.
+            time: event time of the payment, ms.
+            fraud: the finding.
+        """
+        before = self._frauds.pop(transaction_key, None)
+        if before is not None:
+            self._fraud_times.remove(before)
+        if not fraud:
+            return
+        self._frauds[transaction_key] = time
+        insort(self._fraud_times, time)
+        if len(self._frauds) > FRAUDS_KEPT:
+            del self._frauds[min(self._frauds, key=lambda key: (self._frauds[key], key))]
+            del self._fraud_times[0]
+
+    def pack(self) -> bytes:
+        """28 bytes a payment, 16 a fraud."""
+        frauds = self._frauds
+        return seal(
+            VERSION,
+            (*self.history.pack(), array("Q", frauds).tobytes(), array("q", frauds.values()).tobytes()),
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """What ``pack`` packed.
+
+        Raises:
+            ProfileVersionError: if a version wrote it that this one does not know.
+            ProfileDamagedError: if the bytes are cut short or run over.
+        """
+        profile = cls()
+        *history, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        profile.history.unpack(history)
+        profile._frauds = dict(zip(unpack_array("Q", frauds), unpack_array("q", times), strict=True))
+        profile._fraud_times = sorted(profile._frauds.values())
+        return profile
+
+
+class MerchantProfile(SharedProfile):
+    """One merchant; at most 16 KB."""
+
+    KIND = "merchant"
+    PAYMENTS_KEPT = 256
+    __slots__ = ()
+
+
+class DeviceProfile(SharedProfile):
+    """One device; most have one user, and few payments."""
+
+    KIND = "device"
+    PAYMENTS_KEPT = 128
+    __slots__ = ()

@@ -1,0 +1,87 @@
+"""The device stage: device features of the payments that name a device; what does not, never comes here.
+
+It knows no engine: it is given a batch of one shard and the state of that shard, and returns what is to be handed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from state.shared_profile import DeviceProfile
+from state.store import Backing, ProfileStore
+from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
+from udfs.features.device import DEVICE_BLOCK
+from udfs.features.shared import SharedPayment, observe_label
+from udfs.names import ShardEntry
+from udfs.stages.clocks import ShardClocks, advance
+from udfs.stages.handoff import Payment, hand_over, in_event_time, open_handoff, shard_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceStageOptions:
+    """What the stage is told when it starts.
+
+    Attributes:
+        first_source: number of the first device shard among all that hand over to the merchant stage.
+        merchant_shards: number of shards of the merchant stage.
+        idle_ms: wall-clock time after which a silent shard no longer holds event time back.
+        cached_profiles: decoded profiles kept.
+    """
+
+    first_source: int
+    merchant_shards: int
+    idle_ms: int
+    cached_profiles: int
+
+
+class DeviceStage:
+    """One instance serves all the shards of a subtask."""
+
+    def __init__(self, options: DeviceStageOptions) -> None:
+        self._options = options
+        self._profiles = ProfileStore(DeviceProfile, DeviceProfile.unpack, options.cached_profiles)
+        self._clocks = ShardClocks(0, options.idle_ms)
+
+    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
+        """Take in a batch of one shard.
+
+        Args:
+            shard: its number.
+            records: handoffs of the user stage, in the order in which they came.
+            backing: the state of this shard.
+            now_ms: the wall clock, epoch milliseconds.
+
+        Returns:
+            Number of the merchant shard, and a sealed handoff for it.
+        """
+        clock = self._clocks.of(shard, backing)
+        handoffs = [open_handoff(record) for record in records]
+        for handoff in handoffs:
+            for label in handoff.labels:
+                if label.device_id is not None:
+                    observe_label(self._profiles.open(label.device_id, backing), label)
+        payments, of_users = in_event_time(handoffs, USER_WIDTH)
+        features = self._features(payments, of_users, backing)
+        watermark = advance(clock, handoffs, now_ms)
+        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
+        targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
+        return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
+
+    def _features(
+        self, payments: Sequence[Payment], of_users: NDArray[np.float64], backing: Backing
+    ) -> NDArray[np.float64]:
+        """(n, USER_WIDTH + DEVICE_WIDTH)."""
+        if not payments:
+            return np.empty((0, USER_WIDTH + DEVICE_WIDTH))
+        pairs = [
+            (
+                self._profiles.open(payment.device_id or "", backing),
+                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
+            )
+            for payment in payments
+        ]
+        return np.hstack((of_users, DEVICE_BLOCK.observe(pairs)))
