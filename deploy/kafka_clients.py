@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Partition
@@ -14,6 +15,7 @@ from apps.sender import Sender
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
+T = TypeVar("T")
 TIMEOUT_S = 10.0
 POLL_S = 0.5
 
@@ -48,6 +50,21 @@ def admin(settings: Settings) -> AdminClient:
             "start the local stack with `sentinel up`, or correct kafka.bootstrap_servers"
         ) from None
     return client
+
+
+def answer(future: Future[T], within_s: float = TIMEOUT_S) -> T:
+    """What the broker says to an admin request.
+
+    Raises:
+        OperationError: it says nothing in time.
+        KafkaException: it refuses.
+    """
+    try:
+        return future.result(timeout=within_s)
+    except TimeoutError:
+        raise OperationError(
+            f"Kafka did not answer an admin request within {within_s:.0f} s: is the broker well?"
+        ) from None
 
 
 def sender(settings: Settings) -> Sender:

@@ -9,6 +9,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from deploy import kafka_clients
 from flink_jobs.settings import Settings
 
+COORDINATOR_WITHIN_S = 60.0  # a new broker makes its topic of offsets when the first group is asked for
+
 
 def lag(settings: Settings) -> dict[str, int | None]:
     """Records of each input topic that no checkpoint has covered; None when the job has committed nothing there.
@@ -27,14 +29,16 @@ def skip_backlog(settings: Settings) -> int:
     """
     client = kafka_clients.admin(settings)
     group = settings.kafka.consumer_group
-    committed = _committed(client, group)
     ends: list[Partition] = []
     for topic in _inputs(settings):
         partitions = [Partition(topic, number) for number in kafka_clients.partitions(settings, topic)]
         found = client.list_offsets({each: OffsetSpec.latest() for each in partitions})
         ends += [Partition(each.topic, each.partition, future.result().offset) for each, future in found.items()]
+    if not any(end.offset for end in ends):
+        return 0
+    committed = _committed(client, group)
     request = [ConsumerGroupTopicPartitions(group, ends)]
-    client.alter_consumer_group_offsets(request)[group].result(timeout=kafka_clients.TIMEOUT_S)
+    kafka_clients.answer(client.alter_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
     return sum(end.offset - committed.get((end.topic, end.partition), 0) for end in ends)
 
 
@@ -46,7 +50,7 @@ def _inputs(settings: Settings) -> list[str]:
 def _committed(client: AdminClient, group: str) -> dict[tuple[str, int], int]:
     request = [ConsumerGroupTopicPartitions(group)]
     try:
-        answer = client.list_consumer_group_offsets(request)[group].result(timeout=kafka_clients.TIMEOUT_S)
+        answer = kafka_clients.answer(client.list_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
     except KafkaException:
         return {}  # a group that has never committed is unknown to the broker
     return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}

@@ -124,7 +124,7 @@ def delete(settings: Settings) -> None:
     existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
     names = [topic.name for topic in wanted(settings) if topic.name in existing]
     for future in client.delete_topics(names).values() if names else ():
-        future.result(timeout=kafka_clients.TIMEOUT_S)
+        kafka_clients.answer(future)
 
 
 def records(settings: Settings, name: str) -> int:
@@ -158,7 +158,7 @@ def _differing(client: AdminClient, topic: Topic) -> dict[str, str]:
 
 def _config(client: AdminClient, name: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, name)
-    entries = client.describe_configs([resource])[resource].result(timeout=kafka_clients.TIMEOUT_S)
+    entries = kafka_clients.answer(client.describe_configs([resource])[resource])
     return {key: entry.value for key, entry in entries.items()}
 
 
@@ -166,6 +166,6 @@ def _alter(client: AdminClient, name: str, values: dict[str, str]) -> None:
     entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()]
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
     try:
-        client.incremental_alter_configs([resource])[resource].result(timeout=kafka_clients.TIMEOUT_S)
+        kafka_clients.answer(client.incremental_alter_configs([resource])[resource])
     except KafkaException as error:
         raise OperationError(f"topic {name} could not be changed: {error.args[0].str()}") from None

@@ -1,8 +1,8 @@
-"""What features and profiles cost: ``python -m apps.bench.features``.
+"""What features and profiles cost: ``sentinel bench features``.
 
-For users and merchants with few and with many events in their longest window, warm: microseconds an event for the
-whole block in batches of ``BATCH``, the same with every event a little late, microseconds to pack and to unpack a
-profile one event after the last packing, and its bytes. The best of many rounds, since other work on the machine only
+For users, devices and merchants with few and with many events in their longest window, warm: microseconds an event
+for the whole block in batches of ``BATCH``, the same with every event a little late, microseconds to pack and to unpack
+a profile one event after the last packing, and its bytes. The best of many rounds, since other work on the machine only
 ever adds; the yardstick says how fast the machine was meanwhile.
 """
 
@@ -12,20 +12,23 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from state.merchant_profile import MerchantProfile
+from rich.table import Table
+
+from state.shared_profile import DeviceProfile, MerchantProfile
 from state.user_profile import UserProfile
-from udfs.features import merchant, user
+from udfs.features import user
+from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MerchantPayment
-from udfs.records.transaction import Device, Transaction
+from udfs.features.merchant import MERCHANT_BLOCK
+from udfs.features.shared import SharedPayment
+from udfs.records.transaction import Account, Device, Location, Transaction
 
 BATCH = 100
 ROUNDS = 60
 START_MS = 1_700_000_000_000
-USER_SIZES = (10, 75, 100, 1_000, 10_000)
-MERCHANT_SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
+SIZES = (10, 75, 100, 1_000, 10_000)
 SETTLED = 20_000  # events after which a profile that forgets has stopped changing its shape
 DISORDER = 7  # of every eight events, the order is turned round
 
@@ -62,26 +65,40 @@ def payments(chance: random.Random, step_ms: int) -> Iterator[Transaction]:
             currency="EUR",
             merchant_id=f"merchant-{int(chance.expovariate(0.08))}",
             event_time=moment + chance.randrange(max(step_ms // 2, 1)),
+            merchant_category="grocery",
+            location=Location(48.1 + chance.random(), 11.5, "DE"),
             device=Device(id="device-1"),
+            account=Account(created_at=START_MS, credit_limit=2_000.0),
+            channel="pos",
             card_present=False,
         )
 
 
-def merchant_payments(chance: random.Random, step_ms: int) -> Iterator[MerchantPayment]:
-    """A merchant's payments, by ten thousand users, one in twenty declined."""
+def shared_payments(chance: random.Random, step_ms: int, users: int) -> Iterator[SharedPayment]:
+    """Payments at a merchant, or with a device, by some users, one in twenty declined."""
     moment = START_MS
     while True:
         moment += step_ms
-        yield MerchantPayment(
+        yield SharedPayment(
             moment + chance.randrange(max(step_ms // 2, 1)),
             round(chance.lognormvariate(3, 1), 2),
-            f"user-{chance.randrange(10_000)}",
+            f"user-{chance.randrange(users)}",
             chance.random() < 0.05,
         )
 
 
-def measure(kind: type[Profile], source: Iterator[Any], observe: Observe, size: int) -> str:
-    """One line of the table."""
+class Cost(NamedTuple):
+    """What one kind of profile costs at one size; microseconds an event, or a profile; bytes."""
+
+    in_order: float
+    disordered: float
+    packing: float
+    unpacking: float
+    packed: int
+
+
+def measure(kind: type[Profile], source: Iterator[Any], observe: Observe, size: int) -> Cost:
+    """Cost with ``size`` events in the longest window."""
     profiles = [kind() for _ in range(20 if size <= 1_000 else 2)]
     for _ in range(min(size * 5 // 4, SETTLED)):
         observe(_round(profiles, [next(source)]))
@@ -90,11 +107,7 @@ def measure(kind: type[Profile], source: Iterator[Any], observe: Observe, size: 
     packed = [profile.pack() for profile in profiles]
     unpacking = min(_seconds(partial(kind.unpack, data)) for data in packed for _ in range(ROUNDS // 10))
     disordered = _best(observe, lambda: _batch(profiles, source, DISORDER))
-    largest = max(map(len, packed))
-    return (
-        f"{size:>9,} {in_order * 1e6:>9.1f} {disordered * 1e6:>11.1f} {packing * 1e6:>7.1f} {unpacking * 1e6:>8.1f} "
-        f"{largest:>8,}"
-    )
+    return Cost(in_order * 1e6, disordered * 1e6, packing * 1e6, unpacking * 1e6, max(map(len, packed)))
 
 
 def _batch(profiles: Sequence[Profile], source: Iterator[Any], disorder: int = 0) -> list[tuple[Profile, Any]]:
@@ -122,21 +135,28 @@ def _pack(profiles: Sequence[Profile], source: Iterator[Any], observe: Observe) 
     return _seconds(lambda: [profile.pack() for profile in profiles]) / len(profiles)
 
 
-def main() -> None:
-    """Print the table."""
+def costs(size: int, chance: random.Random) -> dict[str, Cost]:
+    """Cost of each kind of profile at one size."""
+    shared = 37 * DAY_MS // size
+    return {
+        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.observe_transactions, size),
+        "device": measure(DeviceProfile, shared_payments(chance, shared, users=5), DEVICE_BLOCK.observe, size),
+        "merchant": measure(
+            MerchantProfile, shared_payments(chance, shared, users=10_000), MERCHANT_BLOCK.observe, size
+        ),
+    }
+
+
+def table(sizes: Sequence[int] = SIZES) -> Table:
+    """A row for each size and kind, and one for the whole vector."""
     chance = random.Random(1)
-    print(f"yardstick {yardstick():.0f} ns")  # noqa: T201
-    heading = "   events  us/event  disordered pack us unpack us    bytes"
-    print(f"user, {heading.strip()}\n{heading}")  # noqa: T201
-    for size in USER_SIZES:
-        line = measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.observe_transactions, size)
-        print(line)  # noqa: T201
-    print(f"merchant\n{heading}")  # noqa: T201
-    for size in MERCHANT_SIZES:
-        source = merchant_payments(chance, 7 * DAY_MS // size)
-        print(measure(MerchantProfile, source, merchant.observe_transactions, size))  # noqa: T201
-    print(f"yardstick {yardstick():.0f} ns")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+    shown = Table("events", "profile", "us/event", "a little late", "pack us", "unpack us", "bytes", title="features")
+    before = yardstick()
+    for size in sizes:
+        found = costs(size, chance)
+        for kind, cost in found.items():
+            shown.add_row(f"{size:,}", kind, *(f"{value:.1f}" for value in cost[:-1]), f"{cost.packed:,}")
+        whole = [sum(cost[column] for cost in found.values()) for column in range(len(Cost._fields) - 1)]
+        shown.add_row(f"{size:,}", "all", *(f"{value:.1f}" for value in whole), "", style="bold", end_section=True)
+    shown.caption = f"yardstick {before:.0f} ns before, {yardstick():.0f} ns after"
+    return shown

@@ -6,12 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.simulator.drafts import Payment
-from apps.simulator.population import CATEGORIES, FAVOURITES, HABIT_SHARES, HABITS, Population
+from apps.simulator.population import (
+    CATEGORIES,
+    FAR_CITIES,
+    FAVOURITES,
+    HABIT_SHARES,
+    HABITS,
+    HOME_CITIES,
+    Population,
+)
 
 HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * HOUR_MS
 _TYPICAL = np.array([category.typical for category in CATEGORIES])
 _FAVOURITE_SHARE = 0.75
 _DECLINED_SHARE = 0.02
+_OTHER_DEVICE, _NEW_DEVICE = 0.08, 0.005
+_ABROAD_EVERY = 60
+_ABROAD = (*HOME_CITIES, *FAR_CITIES)
 _SPREAD = 0.75  # of the logarithm of an amount
 
 
@@ -30,12 +42,31 @@ def ordinary_payments(rng: np.random.Generator, people: Population, times: NDArr
     logs = people.log_amount[users] + rng.normal(0.0, _SPREAD, count)
     amounts = np.maximum(np.round(np.exp(logs) * _TYPICAL[people.category[merchants]], 2), 0.5)
     declined = rng.random(count) < _DECLINED_SHARE
-    return [
+    payments = [
         Payment(time, user, merchant, amount, None, refused)
         for time, user, merchant, amount, refused in zip(
             times.tolist(), users.tolist(), merchants.tolist(), amounts.tolist(), declined.tolist(), strict=True
         )
     ]
+    _change_devices(payments, rng.random(count))
+    _travel(payments, users)
+    return payments
+
+
+def _change_devices(payments: list[Payment], chance: NDArray[np.float64]) -> None:
+    """Some payments come from the user's other device, and a few from one never seen: a new phone, a friend's."""
+    for row in np.flatnonzero(chance < _OTHER_DEVICE + _NEW_DEVICE).tolist():
+        payment = payments[row]
+        other = "b" if chance[row] < _OTHER_DEVICE else f"{payment.time:x}"
+        payment.device = f"dev-{payment.user}-{other}"
+
+
+def _travel(payments: list[Payment], users: NDArray[np.int64]) -> None:
+    """Every so many-th user is abroad in a week, and pays there: each week others."""
+    week = payments[0].time // WEEK_MS
+    for row in np.flatnonzero((users + 7 * week) % _ABROAD_EVERY == 0).tolist():
+        payment = payments[row]
+        payment.city = _ABROAD[(payment.user // _ABROAD_EVERY + week) % len(_ABROAD)]
 
 
 def _users(rng: np.random.Generator, people: Population, hour: int, count: int) -> NDArray[np.int64]:

@@ -105,9 +105,11 @@ class Writer:
     def label(self, transaction_id: str, payment: Payment, time: int) -> SimulatedRecord:
         """The truth about a payment, known at ``time``: a chargeback, or an analyst's word that all was well."""
         user = payment.identity or self._users[payment.user]
+        device = payment.device or f"dev-{payment.user}"
         verdict, source = ("fraud", "chargeback") if payment.fraud else ("legitimate", "analyst")
         value = (
             f'{{"transaction_id":"{transaction_id}","user_id":"{user}","merchant_id":"merchant-{payment.merchant}",'
-            f'"event_time":{payment.time},"timestamp":{time},"label":"{verdict}","source":"{source}"}}'
+            f'"event_time":{payment.time},"timestamp":{time},"label":"{verdict}","source":"{source}",'
+            f'"device_id":"{device}"}}'
         )
         return SimulatedRecord(Topic.LABELS, user.encode(), value.encode(), time, None)

@@ -13,6 +13,7 @@ from deploy.cli import (
     dead_letters,
     demo,
     down,
+    features,
     replay,
     restore,
     savepoint,
@@ -50,6 +51,7 @@ app.command()(cancel.cancel)
 app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(watch.watch)
+app.command()(features.features)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(bench.app, name="bench")
 

@@ -1,4 +1,4 @@
-"""``sentinel bench drain`` and ``sentinel bench live``."""
+"""``sentinel bench drain``, ``live`` and ``features``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from apps.bench import features as features_bench
 from apps.bench.latency import Matched
 from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
@@ -85,6 +86,12 @@ def live(
             figures |= _burst_figures(matched, ended)
         figures |= {"missing": matched.missing, "repeated": matched.repeated}
     _show("live", figures, json)
+
+
+@app.command()
+def features() -> None:
+    """Measure what features and packed profiles cost, in this process and without Flink."""
+    console.print(features_bench.table())
 
 
 def _send_backlog(run: Bench, transactions: int, users: int) -> tuple[Sent, float]:
