@@ -212,11 +212,11 @@ class History:
             return count - since.events, units - since.units, squares - since.squares, high
         return count, units, squares, max([high, *self.amounts(0, at)])
 
-    def count_between(self, start: int, end: int) -> int:
-        """Events after ``start``, up to and including ``end`` (ms), of those not forgotten."""
+    def count_after(self, moment: int) -> int:
+        """Events after ``moment`` (ms), of those not forgotten."""
         times = self.times
-        count = bisect_right(times, end) - bisect_right(times, start)
-        return count if self.older is None else count + self.older.events_between(start, end)
+        i = bisect_right(times, moment)
+        return len(times) - i if i or self.older is None else len(times) + self.older.events_after(moment)
 
     def amounts(self, start: int, end: int) -> list[int]:
         """Amounts of the events kept one by one, from place ``start`` to before ``end``, units."""

@@ -55,9 +55,9 @@ class OlderPast:
         """The same after ``start``, up to and including ``end``. O(tiles)."""
         return self._tiles.between(start, end), self._keys.count(start) - self._keys.count(end)
 
-    def events_between(self, start: int, end: int) -> int:
-        """Events after ``start``, up to and including ``end``. O(log tiles)."""
-        return self._tiles.after(start).events - self._tiles.after(end).events
+    def events_after(self, moment: int) -> int:
+        """Events after ``moment``. O(log tiles)."""
+        return self._tiles.after(moment).events
 
     def forget_until(self, moment: int) -> None:
         """Drop what ended at or before ``moment``."""

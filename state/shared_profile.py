@@ -46,10 +46,10 @@ class SharedProfile:
         """Event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``."""
         return self._fraud_times
 
-    def frauds_between(self, start: int, end: int) -> int:
-        """Payments after ``start``, up to and including ``end`` (ms), that were found to be fraud so far."""
+    def frauds_after(self, moment: int) -> int:
+        """Payments after ``moment`` (ms) that were found to be fraud so far."""
         times = self._fraud_times
-        return bisect_right(times, end) - bisect_right(times, start) if times else 0
+        return len(times) - bisect_right(times, moment) if times else 0
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.

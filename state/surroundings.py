@@ -5,7 +5,8 @@ payments of the last hour or so are kept beside the counts: for one that comes l
 
 Places are counted in cells of one degree; the usual place is the centre of what was paid in the fullest cell. Memory is
 bounded: beyond ``CELLS_KNOWN``, ``COUNTRIES_KNOWN`` and ``CHANNELS_KNOWN`` the least used are forgotten, and beyond
-``RECENT_KEPT`` payments within the lateness the oldest are taken for older than any late one.
+``RECENT_KEPT`` payments within the lateness the oldest are taken for older than any late one. What was forgotten cannot
+be taken off again: a late payment is then told of too few, at worst of none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-K = TypeVar("K")
+K = TypeVar("K", int, str)
 V = TypeVar("V")
 
 CELLS_KNOWN = 32
@@ -82,7 +83,7 @@ class Surroundings:
         recent: payments within the lateness, and the one with a place before them, in order of time.
     """
 
-    __slots__ = ("_home", "_usual", "cells", "channels", "countries", "lateness", "recent")
+    __slots__ = ("_channelled", "_home", "_located", "_top", "cells", "channels", "countries", "lateness", "recent")
 
     def __init__(self, lateness: int) -> None:
         self.lateness = lateness
@@ -90,31 +91,36 @@ class Surroundings:
         self.countries: dict[str, int] = {}
         self.channels: dict[str, int] = {}
         self.recent: list[Passed] = []
-        self._usual: tuple[float, float] | None = None
+        # What is usual is kept and not looked for: counts only grow, so only the one that grew can become the largest.
+        self._top: int | None = None
         self._home: str | None = None
+        self._located = self._channelled = 0
 
     def before(self, time: int, country: str | None, channel: str | None) -> Before:
         """What was before a payment that comes now, in order or late."""
         recent = self.recent
         if recent and time < recent[-1][0]:
             return self._before_late(time, country, channel)
+        usual = None
+        if self._top is not None:
+            count, latitudes, longitudes = self.cells[self._top]
+            usual = (latitudes / count, longitudes / count)
         return Before(
             _last_place(recent, len(recent)),
-            self._usual,
+            usual,
             self._home,
             self.countries.get(country, 0) if country is not None else 0,
-            sum(self.countries.values()),
+            self._located,
             self.channels.get(channel, 0) if channel is not None else 0,
-            sum(self.channels.values()),
+            self._channelled,
         )
 
     def _before_late(self, time: int, country: str | None, channel: str | None) -> Before:
         """The same, with what is newer taken off."""
         at = bisect_right(self.recent, time, key=_time)
-        cells = {cell: list(counted) for cell, counted in self.cells.items()}
-        countries, channels = dict(self.countries), dict(self.channels)
+        cells, countries, channels = dict(self.cells), dict(self.countries), dict(self.channels)
         for newer in self.recent[at:]:
-            _count(cells, countries, channels, newer, -1)
+            _take_off(cells, countries, channels, newer)
         return Before(
             _last_place(self.recent, at),
             _usual(cells),
@@ -127,16 +133,41 @@ class Surroundings:
 
     def learn(self, time: int, place: Place, channel: str | None) -> None:
         """Take a payment."""
-        passed = Passed(time, *place, channel)
-        _count(self.cells, self.countries, self.channels, passed, 1)
-        if place.latitude is not None:
-            _forget_least(self.cells, CELLS_KNOWN, _weight_of_cell)
-            self._usual = _usual(self.cells)
-        if place.country is not None:
-            _forget_least(self.countries, COUNTRIES_KNOWN, int)
-            self._home = _most(self.countries)
-        _forget_least(self.channels, CHANNELS_KNOWN, int)
-        self._remember(passed)
+        latitude, longitude, country = place
+        if latitude is not None and longitude is not None:
+            self._learn_place(latitude, longitude)
+        if country is not None:
+            self._learn_country(country)
+        if channel is not None:
+            self._channelled += 1
+            self.channels[channel] = self.channels.get(channel, 0) + 1
+            if len(self.channels) > CHANNELS_KNOWN:
+                self._channelled -= _forget_least(self.channels, int)
+        self._remember(Passed(time, latitude, longitude, country, channel))
+
+    def _learn_place(self, latitude: int, longitude: int) -> None:
+        cell, cells = _cell(latitude, longitude), self.cells
+        counted = cells.get(cell)
+        if counted is None:
+            cells[cell] = counted = [0, 0, 0]
+            if len(cells) > CELLS_KNOWN:
+                _forget_least(cells, _weight_of_cell)
+        counted[0] += 1
+        counted[1] += latitude
+        counted[2] += longitude
+        top = self._top
+        if top is None or (counted[0], cell) > (cells[top][0], top):
+            self._top = cell
+
+    def _learn_country(self, country: str) -> None:
+        countries = self.countries
+        self._located += 1
+        countries[country] = count = countries.get(country, 0) + 1
+        if len(countries) > COUNTRIES_KNOWN:
+            self._located -= _forget_least(countries, int)
+        home = self._home
+        if home is None or (count, country) > (countries[home], home):
+            self._home = country
 
     def _remember(self, passed: Passed) -> None:
         recent = self.recent
@@ -162,7 +193,9 @@ class Surroundings:
         made = cls(lateness)
         if data:
             made.cells, made.countries, made.channels, made.recent = _decode(data)
-            made._usual, made._home = _usual(made.cells), _most(made.countries)
+            made._top = max(made.cells, key=lambda cell: (made.cells[cell][0], cell), default=None)
+            made._home = _most(made.countries)
+            made._located, made._channelled = sum(made.countries.values()), sum(made.channels.values())
         return made
 
 
@@ -174,20 +207,29 @@ def _time(passed: Passed) -> int:
     return passed.time
 
 
-def _count(
-    cells: dict[int, list[int]], countries: dict[str, int], channels: dict[str, int], passed: Passed, sign: int
-) -> None:
-    _, latitude, longitude, country, channel = passed
+def _take_off(cells: dict[int, list[int]], countries: dict[str, int], channels: dict[str, int], newer: Passed) -> None:
+    """The opposite of ``learn``, without memory of what was forgotten; what has no count any more is gone."""
+    _, latitude, longitude, country, channel = newer
     if latitude is not None and longitude is not None:
-        cell = latitude // CELL * _ROW + longitude // CELL
-        counted = cells.setdefault(cell, [0, 0, 0])
-        counted[0] += sign
-        counted[1] += sign * latitude
-        counted[2] += sign * longitude
-    if country is not None:
-        countries[country] = countries.get(country, 0) + sign
-    if channel is not None:
-        channels[channel] = channels.get(channel, 0) + sign
+        cell = _cell(latitude, longitude)
+        counted = cells.get(cell)
+        if counted is not None:
+            count, latitudes, longitudes = counted
+            cells[cell] = [count - 1, latitudes - latitude, longitudes - longitude]
+            if count == 1:
+                del cells[cell]
+    _take_off_one(countries, country)
+    _take_off_one(channels, channel)
+
+
+def _take_off_one(counts: dict[str, int], name: str | None) -> None:
+    count = counts.pop(name, 0) if name is not None else 0
+    if name is not None and count > 1:
+        counts[name] = count - 1
+
+
+def _cell(latitude: int, longitude: int) -> int:
+    return latitude // CELL * _ROW + longitude // CELL
 
 
 def _last_place(recent: list[Passed], end: int) -> tuple[int, int, int] | None:
@@ -203,7 +245,7 @@ def _usual(cells: dict[int, list[int]]) -> tuple[float, float] | None:
         return None
     # Of equally full ones always the same, whichever was first.
     count, latitudes, longitudes = max(cells.items(), key=_fullest)[1]
-    return (latitudes / count, longitudes / count) if count > 0 else None
+    return latitudes / count, longitudes / count
 
 
 def _fullest(entry: tuple[int, list[int]]) -> tuple[int, int]:
@@ -213,16 +255,19 @@ def _fullest(entry: tuple[int, list[int]]) -> tuple[int, int]:
 def _most(counts: dict[str, int]) -> str | None:
     if not counts:
         return None
-    name = max(counts, key=lambda each: (counts[each], each))
-    return name if counts[name] > 0 else None
+    return max(counts, key=lambda each: (counts[each], each))
 
 
 def _weight_of_cell(counted: list[int]) -> int:
     return counted[0]
 
 
-def _forget_least(table: dict[K, V], capacity: int, weight: Callable[[V], int]) -> None:
-    """Of too many, forget the least counted, and of those the one known longest; but not the last, which is new."""
-    if len(table) > capacity:
-        *known, _ = table
-        del table[min(known, key=lambda key: weight(table[key]))]
+def _forget_least(table: dict[K, V], weight: Callable[[V], int]) -> int:
+    """Forget the least counted, but not the last, which is new; tell its count.
+
+    Of equals it is the smallest key, as the largest is the usual one: that one must never go.
+    """
+    known = list(table)[:-1]
+    count, least = min((weight(table[key]), key) for key in known)
+    del table[least]
+    return count

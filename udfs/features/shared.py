@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,11 +45,16 @@ class SharedBlock:
         self._risk = risk
         self.width = self._velocity.width + 2 * len(risk.windows_ms)
 
-    def observe(self, pairs: Sequence[tuple[SharedProfile, SharedPayment]]) -> npt.NDArray[np.float64]:
-        """Take payments into their profiles.
+    def observe(
+        self,
+        pairs: Sequence[tuple[SharedProfile, SharedPayment]],
+        labels: Iterable[tuple[SharedProfile, Label]] = (),
+    ) -> npt.NDArray[np.float64]:
+        """Take payments, and what others were found to be, into their profiles.
 
         Args:
             pairs: in order of arrival, best also of event time; a profile may come several times.
+            labels: in any order. Each is known to the payments that are not before it was known.
 
         Returns:
             (n, width): the block of each payment, as of its event time; NaN where a feature is absent.
@@ -56,9 +62,12 @@ class SharedBlock:
         told: list[int] = []
         due: list[float] = []
         windows = self._velocity.windows
+        waiting = deque(sorted(labels, key=_known_since))
         for profile, payment in pairs:
             history = profile.history
             time = payment.event_time
+            while waiting and waiting[0][1].labelled_at <= time:
+                observe_label(*waiting.popleft())
             self._tell_risk(profile, time, due)
             history.observe(
                 history.place(time),
@@ -69,9 +78,12 @@ class SharedBlock:
                 windows=windows,
                 told=told,
             )
+        for labelled in waiting:
+            observe_label(*labelled)
         columns = np.empty((len(pairs), self.width))
-        self._velocity.fill(columns[:, : self._velocity.width], told)
-        self._fill_risk(columns[:, self._velocity.width :], due)
+        if pairs:
+            self._velocity.fill(columns[:, : self._velocity.width], told)
+            self._fill_risk(columns[:, self._velocity.width :], due)
         return columns
 
     def _tell_risk(self, profile: SharedProfile, time: int, due: list[float]) -> None:
@@ -81,8 +93,10 @@ class SharedBlock:
         if not history.times or (history.times[0] > end and history.older is None):
             due += _NOTHING_DUE[: 2 * len(self._risk.windows_ms)]
             return
+        settled, frauds = history.count_after(end), profile.frauds_after(end)
         for window in self._risk.windows_ms:
-            due += (history.count_between(end - window, end), profile.frauds_between(end - window, end))
+            start = end - window
+            due += (history.count_after(start) - settled, profile.frauds_after(start) - frauds)
 
     def _fill_risk(self, columns: npt.NDArray[np.float64], due: Sequence[float]) -> None:
         told = np.array(due, np.float64).reshape(len(columns), -1, 2)
@@ -100,3 +114,7 @@ _NOTHING_DUE = (0,) * 64
 def observe_label(profile: SharedProfile, label: Label) -> None:
     """Take what a payment was found to be into a profile."""
     profile.label(key_of(label.transaction_id), label.event_time, fraud=label.fraud)
+
+
+def _known_since(labelled: tuple[SharedProfile, Label]) -> int:
+    return labelled[1].labelled_at

@@ -34,6 +34,7 @@ NOWHERE = Place(None, None, None)
 _NAN = math.nan
 _UNKNOWN = (_NAN, _NAN, _NAN)
 _NO_SURROUNDINGS = (_NAN,) * 13
+_CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 
 
@@ -92,7 +93,7 @@ def _observe(profile: UserProfile, transaction: Transaction, told: list[int], ro
         device = key_of(device_id)
         device_new = _is_device_new(profile, device, time)
     card_present = transaction.card_present
-    place, channel = _place(transaction.location), transaction.channel
+    place, channel = _place(transaction.location), _code(transaction.channel)
     rows += (
         time,
         amount,
@@ -125,10 +126,15 @@ def _observe(profile: UserProfile, transaction: Transaction, told: list[int], ro
 def _place(location: Location | None) -> Place:
     if location is None:
         return NOWHERE
-    latitude, longitude = location.latitude, location.longitude
+    latitude, longitude, country = location.latitude, location.longitude, _code(location.country)
     if latitude is None or longitude is None:
-        return NOWHERE if location.country is None else Place(None, None, location.country)
-    return Place(round(latitude * MILLION), round(longitude * MILLION), location.country)
+        return NOWHERE if country is None else Place(None, None, country)
+    return Place(round(latitude * MILLION), round(longitude * MILLION), country)
+
+
+def _code(text: str | None) -> str | None:
+    """A country or channel that can be remembered; what is empty or endless is none."""
+    return text if text and len(text) <= _CODE_CHARACTERS else None
 
 
 def _surroundings(known: Surroundings, time: int, place: Place, channel: str | None) -> tuple[float, ...]:
@@ -139,13 +145,11 @@ def _surroundings(known: Surroundings, time: int, place: Place, channel: str | N
     before = known.before(time, country, channel)
     last, usual, home = before.last or _UNKNOWN, before.usual or _UNKNOWN, before.home
     return (
-        _NAN if latitude is None else latitude / MILLION,
-        _NAN if longitude is None else longitude / MILLION,
-        last[0],
-        last[1] / MILLION,
-        last[2] / MILLION,
-        usual[0] / MILLION,
-        usual[1] / MILLION,
+        _NAN if latitude is None else latitude,
+        _NAN if longitude is None else longitude,
+        *last,
+        usual[0],
+        usual[1],
         _NAN if country is None else before.country_count,
         _NAN if country is None else before.located,
         _NAN if country is None or home is None else country != home,

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from state.shared_profile import DeviceProfile
 from state.store import Backing, ProfileStore
-from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
+from udfs.features.catalogue import USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.features.shared import SharedPayment, observe_label
+from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
+from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.handoff import Payment, hand_over, in_event_time, open_handoff, shard_of
 
@@ -60,23 +61,18 @@ class DeviceStage:
         """
         clock = self._clocks.of(shard, backing)
         handoffs = [open_handoff(record) for record in records]
-        for handoff in handoffs:
-            for label in handoff.labels:
-                if label.device_id is not None:
-                    observe_label(self._profiles.open(label.device_id, backing), label)
+        labels = [label for handoff in handoffs for label in handoff.labels]
         payments, of_users = in_event_time(handoffs, USER_WIDTH)
-        features = self._features(payments, of_users, backing)
+        features = self._features(payments, of_users, labels, backing)
         watermark = advance(clock, handoffs, now_ms)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
 
     def _features(
-        self, payments: Sequence[Payment], of_users: NDArray[np.float64], backing: Backing
+        self, payments: Sequence[Payment], of_users: NDArray[np.float64], labels: Sequence[Label], backing: Backing
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + DEVICE_WIDTH)."""
-        if not payments:
-            return np.empty((0, USER_WIDTH + DEVICE_WIDTH))
         pairs = [
             (
                 self._profiles.open(payment.device_id or "", backing),
@@ -84,4 +80,7 @@ class DeviceStage:
             )
             for payment in payments
         ]
-        return np.hstack((of_users, DEVICE_BLOCK.observe(pairs)))
+        labelled = [
+            (self._profiles.open(label.device_id, backing), label) for label in labels if label.device_id is not None
+        ]
+        return np.hstack((of_users, DEVICE_BLOCK.observe(pairs, labelled)))

@@ -16,10 +16,11 @@ from state.shared_profile import MerchantProfile
 from state.store import Backing, ProfileStore
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.features.catalogue import DEVICE_WIDTH, MERCHANT_WIDTH, USER_WIDTH
+from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment, observe_label
+from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
+from udfs.records.label import Label
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
 from udfs.stages.clocks import ShardClocks, advance
@@ -110,22 +111,18 @@ class MerchantStage:
         before = self._watermark
         self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
         tally = Tally(before)
-        for handoff in handoffs:
-            for label in handoff.labels:
-                observe_label(self._profiles.open(label.merchant_id, backing), label)
+        labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
-        features = self._features(payments, handed_over, backing)
+        features = self._features(payments, handed_over, labels, backing)
         policy = Policy(control.rules, control.bands, self._options.model)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack(), ShardEntry.CONTROL.value: control.pack()})
         return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 
     def _features(
-        self, payments: Sequence[Payment], handed_over: NDArray[np.float64], backing: Backing
+        self, payments: Sequence[Payment], handed_over: NDArray[np.float64], labels: Sequence[Label], backing: Backing
     ) -> NDArray[np.float64]:
         """(n, F), in the order of the catalogue; ``handed_over`` are the blocks of the stages before."""
-        if not payments:
-            return np.empty((0, USER_WIDTH + DEVICE_WIDTH + MERCHANT_WIDTH))
         pairs = [
             (
                 self._profiles.open(payment.merchant_id, backing),
@@ -133,7 +130,8 @@ class MerchantStage:
             )
             for payment in payments
         ]
-        return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs)))
+        labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
+        return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
     def _change(self, shard: int, record: bytes, control: ShardControl) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""
