@@ -59,17 +59,27 @@ def happened(kind: str, minute: float = 0.0, *, user: str = "alice") -> bytes:
     return record(Kind.ACCOUNT_EVENT, {"user_id": user, "kind": kind, "timestamp": at(minute)}, user)
 
 
-def labelled(transaction_id: str, verdict: str, minute: float = 0.0, *, merchant: str = "shop") -> bytes:
-    """The record of a label on a payment of alice at that minute."""
+def labelled(
+    transaction_id: str,
+    verdict: str,
+    minute: float = 0.0,
+    *,
+    user: str = "alice",
+    merchant: str = "shop",
+    device: str | None = None,
+    known_after: float = 60.0,
+) -> bytes:
+    """The record of a label on a payment at that minute, known so many minutes later."""
     value = {
         "transaction_id": transaction_id,
-        "user_id": "alice",
+        "user_id": user,
         "merchant_id": merchant,
         "event_time": at(minute),
-        "timestamp": at(minute + 60),
+        "timestamp": at(minute + known_after),
         "label": verdict,
+        "device_id": device,
     }
-    return record(Kind.LABEL, value)
+    return record(Kind.LABEL, value, user)
 
 
 def controlled(kind: str, version: int, body: Any) -> bytes:
@@ -85,8 +95,18 @@ def pipeline(**options: Any) -> Pipeline:
 def restarted(before: Pipeline, **options: Any) -> Pipeline:
     """A new pipeline that has nothing of the old one but a copy of its state."""
     after = pipeline(**options)
-    after.user_state, after.merchant_state = MemoryState(before.user_state), MemoryState(before.merchant_state)
+    after.user_state, after.device_state, after.merchant_state = copied(before)
     return after
+
+
+def copied(one: Pipeline) -> tuple[MemoryState, MemoryState, MemoryState]:
+    """Copies of the state of all stages, the users' first."""
+    return MemoryState(one.user_state), MemoryState(one.device_state), MemoryState(one.merchant_state)
+
+
+def memory(one: Pipeline) -> list[dict[str, bytes]]:
+    """What all stages remember of users, devices and merchants, and not of the way there: where event time is."""
+    return [profiles(state) for state in copied(one)]
 
 
 def decide(one: Pipeline, *records: bytes, control: tuple[bytes, ...] = (), now_ms: int = NOW_MS) -> list[Decision]:
@@ -116,5 +136,5 @@ def feature(output: MerchantOutput, name: str) -> list[float]:
 
 
 def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What is remembered of users or merchants, and not of the way there: where event time is."""
+    """What a stage remembers of its users, devices or merchants."""
     return {entity: packed for entity, packed in state.items() if entity != ShardEntry.CLOCK}

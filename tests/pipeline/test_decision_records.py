@@ -56,7 +56,12 @@ def test_a_decision_that_is_no_alert_carries_no_features_by_default() -> None:
 def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time() -> None:
     users = UserStage(
         UserStageOptions(
-            limits=Limits(), merchant_shards=1, out_of_orderness_ms=5_000, idle_ms=30_000, cached_profiles=10
+            limits=Limits(),
+            device_shards=1,
+            merchant_shards=1,
+            out_of_orderness_ms=5_000,
+            idle_ms=30_000,
+            cached_profiles=10,
         )
     )
     merchants = MerchantStage(
@@ -71,7 +76,7 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
         )
     )
     sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
-    handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).handoffs]
+    handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).to_merchants]
     told = decisions(merchants.process(0, handoffs, MemoryState(), NOW_MS))
     assert [one.features.get("amount") for one in told] == [None, 10.0, None, 10.0]
 

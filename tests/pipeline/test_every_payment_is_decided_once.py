@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 
 from state.user_profile import PAYMENTS_KEPT
-from tests.pipeline.sent import NOW_MS, decide, decisions, paid, pipeline, profiles, restarted
+from tests.pipeline.sent import NOW_MS, decide, decisions, memory, paid, pipeline, restarted
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind
 from udfs.records.limits import Limits
@@ -48,9 +48,9 @@ def test_a_payment_sent_twice_in_one_batch_is_decided_once() -> None:
 def test_a_payment_sent_again_later_is_not_decided_again_and_changes_nothing() -> None:
     one = pipeline()
     decide(one, paid("lunch", 14.5), paid("coffee", 3.2, 30))
-    remembered = profiles(one.user_state), profiles(one.merchant_state)
+    before = memory(one)
     assert decide(one, paid("lunch", 14.5)) == []
-    assert (profiles(one.user_state), profiles(one.merchant_state)) == remembered
+    assert memory(one) == before
 
 
 def test_a_payment_sent_again_after_a_restart_is_not_decided_again() -> None:

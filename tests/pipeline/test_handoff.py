@@ -1,4 +1,4 @@
-"""What the user stage hands over arrives as it was, and at the shard that keeps the merchant."""
+"""What a stage hands over arrives as it was, and at the shard that keeps the device or the merchant."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
 from tests.pipeline.traffic import traffic
-from udfs.features.catalogue import USER_WIDTH
+from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.patterns import Match
 from udfs.pipeline import MemoryState
 from udfs.records.label import Label
 from udfs.records.limits import Limits
 from udfs.stages.envelope import is_control
-from udfs.stages.handoff import Handoff, Payment, merchant_shard, open_handoff, seal_handoff
+from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, seal_handoff, shard_of
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
 
-SHARDS = 4
+DEVICE_SHARDS, MERCHANT_SHARDS = 3, 4
+WIDTH = 5
 names = st.text(max_size=20)
 times = st.integers(-(2**62), 2**62)
 matches = st.builds(Match, names, st.integers(0, 99), st.lists(names, max_size=3).map(tuple))
@@ -26,6 +27,7 @@ payments = st.builds(
     transaction_id=names,
     user_id=names,
     merchant_id=names,
+    device_id=st.none() | names,
     amount=st.floats(0, 1e9),
     event_time=times,
     declined=st.booleans(),
@@ -42,21 +44,22 @@ labels = st.builds(
     labelled_at=times,
     verdict=st.sampled_from(["fraud", "legitimate"]),
     source=st.sampled_from(["chargeback", "analyst"]),
+    device_id=st.none() | names,
 )
 
 
 @given(
-    st.integers(0, 127), times, st.lists(payments, max_size=4), st.lists(labels, max_size=3), st.integers(0, 2**32 - 1)
+    st.integers(0, 255), times, st.lists(payments, max_size=4), st.lists(labels, max_size=3), st.integers(0, 2**32 - 1)
 )
 def test_what_is_sealed_is_what_is_opened(
     source: int, watermark: int, sent: list[Payment], told: list[Label], seed: int
 ) -> None:
-    features = np.random.default_rng(seed).normal(size=(len(sent), USER_WIDTH))
+    features = np.random.default_rng(seed).normal(size=(len(sent), WIDTH))
     features[features < -1] = np.nan
     handoff = Handoff(source, watermark, sent, features.tobytes(), told)
     opened = open_handoff(seal_handoff(handoff))
     assert opened == handoff
-    np.testing.assert_array_equal(opened.user_features(USER_WIDTH), features)
+    np.testing.assert_array_equal(opened.matrix(WIDTH), features)
 
 
 @given(st.lists(payments, max_size=3))
@@ -65,19 +68,45 @@ def test_a_handoff_is_never_taken_for_a_control_record(sent: list[Payment]) -> N
 
 
 @given(names)
-def test_a_merchant_has_one_shard(merchant: str) -> None:
-    assert 0 <= merchant_shard(merchant, SHARDS) == merchant_shard(merchant, SHARDS) < SHARDS
-    assert merchant_shard(merchant, 1) == 0
+def test_a_merchant_or_device_has_one_shard(entity: str) -> None:
+    assert 0 <= shard_of(entity, MERCHANT_SHARDS) == shard_of(entity, MERCHANT_SHARDS) < MERCHANT_SHARDS
+    assert shard_of(entity, 1) == 0
 
 
-def test_a_merchants_shard_is_fixed_for_the_life_of_the_state() -> None:
-    assert [merchant_shard(name, SHARDS) for name in ("shop", "game", "bank", "café")] == [2, 0, 2, 1]
+def test_its_shard_is_fixed_for_the_life_of_the_state() -> None:
+    assert [shard_of(name, 4) for name in ("shop", "game", "bank", "café")] == [2, 0, 2, 1]
+
+
+@given(st.lists(st.lists(payments, max_size=4), max_size=4))
+def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_their_features(
+    sent: list[list[Payment]],
+) -> None:
+    handoffs: list[Handoff] = []
+    rows: dict[int, Payment] = {}
+    number = 0
+    for source, group in enumerate(sent):
+        features = np.arange(number, number + len(group), dtype=float)[:, None] * np.ones(WIDTH)
+        handoffs.append(Handoff(source, 0, group, features.tobytes(), []))
+        rows |= dict(enumerate(group, number))
+        number += len(group)
+    ordered, features = in_event_time(handoffs, WIDTH)
+    places = features[:, 0].astype(int).tolist()
+    assert features.shape == (len(rows), WIDTH)
+    assert sorted(places) == sorted(rows)
+    assert ordered == [rows[place] for place in places]
+    # Of equal times the one that came first is first.
+    assert places == sorted(places, key=lambda place: (rows[place].event_time, place))
 
 
 def handed_over(records: list[bytes]) -> UserOutput:
     stage = UserStage(
         UserStageOptions(
-            limits=Limits(), merchant_shards=SHARDS, out_of_orderness_ms=5_000, idle_ms=30_000, cached_profiles=10
+            limits=Limits(),
+            device_shards=DEVICE_SHARDS,
+            merchant_shards=MERCHANT_SHARDS,
+            out_of_orderness_ms=5_000,
+            idle_ms=30_000,
+            cached_profiles=10,
         )
     )
     return stage.process(2, records, MemoryState(), NOW_MS)
@@ -85,34 +114,62 @@ def handed_over(records: list[bytes]) -> UserOutput:
 
 @settings(deadline=None)
 @given(traffic())
-def test_every_payment_goes_to_its_merchants_shard_with_its_own_features(records: list[bytes]) -> None:
+def test_every_payment_goes_to_its_device_or_else_to_its_merchant_with_its_own_features(records: list[bytes]) -> None:
     output = handed_over(records)
     alone = pipeline().process(records, NOW_MS)[1]
     expected = {
         payment.transaction_id: (payment, row)
         for payment, row in zip(alone.payments, alone.features[:, :USER_WIDTH].tolist(), strict=True)
     }
-    shards = [shard for shard, _ in output.handoffs]
-    assert len(set(shards)) == len(shards)
     seen = 0
-    for shard, sealed in output.handoffs:
+    for shard, sealed in output.to_devices:
         handoff = open_handoff(sealed)
-        assert handoff.source == 2
-        for payment, row in zip(handoff.payments, handoff.user_features(USER_WIDTH), strict=True):
-            assert merchant_shard(payment.merchant_id, SHARDS) == shard
+        for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH), strict=True):
+            assert shard_of(payment.device_id or "", DEVICE_SHARDS) == shard
             assert payment == expected[payment.transaction_id][0]
             np.testing.assert_array_equal(row, expected[payment.transaction_id][1])
             seen += 1
-        assert all(merchant_shard(label.merchant_id, SHARDS) == shard for label in handoff.labels)
+    for shard, sealed in output.to_merchants:
+        handoff = open_handoff(sealed)
+        for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH + DEVICE_WIDTH), strict=True):
+            assert payment.device_id is None
+            assert shard_of(payment.merchant_id, MERCHANT_SHARDS) == shard
+            assert payment == expected[payment.transaction_id][0]
+            np.testing.assert_array_equal(row[:USER_WIDTH], expected[payment.transaction_id][1])
+            assert np.isnan(row[USER_WIDTH:]).all()
+            seen += 1
+        assert all(shard_of(label.merchant_id, MERCHANT_SHARDS) == shard for label in handoff.labels)
     assert seen == len(expected) == output.transactions
 
 
+@settings(deadline=None)
+@given(traffic())
+def test_a_shard_gets_one_handoff_a_batch_and_all_carry_their_source_and_one_watermark(records: list[bytes]) -> None:
+    output = handed_over(records)
+    for handoffs in (output.to_devices, output.to_merchants):
+        assert len({shard for shard, _ in handoffs}) == len(handoffs)
+    opened = [open_handoff(sealed) for _, sealed in (*output.to_devices, *output.to_merchants)]
+    assert {handoff.source for handoff in opened} <= {2}
+    assert len({handoff.watermark for handoff in opened}) <= 1
+
+
 def test_a_label_goes_to_its_merchants_shard_without_any_payment() -> None:
-    ((shard, sealed),) = handed_over([labelled("a", "fraud", merchant="bank")]).handoffs
-    assert shard == merchant_shard("bank", SHARDS)
+    output = handed_over([labelled("a", "fraud", merchant="bank")])
+    ((shard, sealed),) = output.to_merchants
+    assert output.to_devices == []
+    assert shard == shard_of("bank", MERCHANT_SHARDS)
     assert [label.transaction_id for label in open_handoff(sealed).labels] == ["a"]
 
 
-def test_all_handoffs_of_a_batch_carry_one_watermark() -> None:
-    sent = [paid("a", 1.0, 0, merchant="shop"), paid("b", 1.0, 9, merchant="bank")]
-    assert len({open_handoff(sealed).watermark for _, sealed in handed_over(sent).handoffs}) == 1
+def test_a_label_that_names_a_device_goes_to_its_shard_as_well() -> None:
+    output = handed_over([labelled("a", "fraud", merchant="bank", device="phone")])
+    ((at_devices, to_device),), ((at_merchants, to_merchant),) = output.to_devices, output.to_merchants
+    assert (at_devices, at_merchants) == (shard_of("phone", DEVICE_SHARDS), shard_of("bank", MERCHANT_SHARDS))
+    assert open_handoff(to_device).labels == open_handoff(to_merchant).labels
+
+
+def test_what_nobody_needs_is_not_handed_over() -> None:
+    output = handed_over([paid("a", 1.0, device={"id": "phone"})])
+    assert (len(output.to_devices), output.to_merchants) == (1, [])
+    output = handed_over([paid("a", 1.0)])
+    assert (output.to_devices, len(output.to_merchants)) == ([], 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, controlled, decide, paid, pipeline, restarted
+from tests.pipeline.sent import NOW_MS, controlled, copied, decide, paid, pipeline, restarted
 from tests.pipeline.traffic import cut, cuts, traffic
-from udfs.pipeline import MemoryState
 from udfs.stages.merchant import MerchantOutput
 from udfs.stages.tally import TALLY_COLUMNS
 
@@ -32,17 +32,18 @@ def test_a_job_restarted_before_every_batch_decides_as_one_that_never_was(
         expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
         assert told[0] == expected[0]
         assert told[1].verdicts == expected[1].verdicts
+        np.testing.assert_array_equal(told[1].features, expected[1].features)
         assert counted(told[1]) == counted(expected[1])
-        assert (shaken.user_state, shaken.merchant_state) == (steady.user_state, steady.merchant_state)
+        assert copied(shaken) == copied(steady)
 
 
 def test_a_batch_that_was_lost_with_the_machine_is_decided_again_and_alike() -> None:
     one = pipeline()
     decide(one, *(paid(f"p{i}", 10.0, i) for i in range(8)))
-    checkpoint = MemoryState(one.user_state), MemoryState(one.merchant_state)
+    checkpoint = copied(one)
     lost = decide(one, paid("p8", 480.0, 9), paid("p9", 480.0, 9.1))
     restored = pipeline()
-    restored.user_state, restored.merchant_state = checkpoint
+    restored.user_state, restored.device_state, restored.merchant_state = checkpoint
     assert decide(restored, paid("p8", 480.0, 9), paid("p9", 480.0, 9.1)) == lost
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -65,6 +66,33 @@ def traffic(draw: st.DrawFn, at_most: int = 30) -> list[bytes]:
                 records.append(labelled(f"payment-{which}", verdict, minute))
             case "broken", value:
                 records.append(record(Kind.TRANSACTION, value))
+    return records
+
+
+_later = st.one_of(st.floats(0.001, 1.0), st.floats(1.0, 600.0), st.floats(600.0, 6_000.0), st.just(7 * 24 * 60.0))
+_verdicts = st.sampled_from(["fraud", "fraud", "legitimate"])
+
+
+@st.composite
+def weeks(draw: st.DrawFn, at_most: int = 30) -> list[bytes]:
+    """Records in order of event time, no two at once, over weeks: so long that labels come due."""
+    records: list[bytes] = []
+    payments: list[dict[str, Any]] = []
+    minute = 0.0
+    steps = st.lists(st.tuples(_later, st.one_of(_payments, _payments, _verdicts), st.integers(0, 100)), min_size=1)
+    for gap, step, which in draw(steps.filter(lambda drawn: len(drawn) <= at_most)):
+        minute += gap
+        if isinstance(step, tuple):
+            _, user, merchant, amount, _, present, device = step
+            payments.append({"user": user, "merchant": merchant, "device": device, "minute": minute})
+            optional = {"card_present": present, "device": {"id": device}, "metadata": {"declined": amount < 1}}
+            place = USERS[user]
+            name = f"payment-{len(payments)}"
+            records.append(paid(name, amount, minute, user=user, merchant=merchant, partition=place, **optional))
+        elif payments:
+            number = which % len(payments)
+            of = payments[number]
+            records.append(labelled(f"payment-{number + 1}", step, known_after=minute - of["minute"], **of))
     return records
 
 
