@@ -15,7 +15,7 @@ import pytest
 from state.shared_profile import MerchantProfile
 from state.user_profile import UserProfile
 from tests.parity import handbook
-from udfs.features import user
+from udfs.features.user import observe_transactions
 from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.feature import DAY_MS
 from udfs.features.merchant import MERCHANT_BLOCK
@@ -66,7 +66,7 @@ def run() -> Run:
     merchants: defaultdict[int, MerchantProfile] = defaultdict(MerchantProfile)
     blocks = []
     for batch in batches(payments):
-        of_users = user.observe_transactions([(users[row.customer], transaction(row)) for row in batch])
+        of_users = observe_transactions([(users[row.customer], transaction(row)) for row in batch])
         of_merchants = MERCHANT_BLOCK.observe(
             [(merchants[row.terminal], SharedPayment(row.time, row.amount, str(row.customer), False)) for row in batch]
         )
@@ -76,7 +76,8 @@ def run() -> Run:
                 merchants[row.terminal].label(row.name, row.time, fraud=True)
         day = (batch[-1].time - START_MS) // DAY_MS
         if day in DAYS and day not in bytes_by_day:
-            bytes_by_day[day] = sum(len(profile.pack()) for profile in (*users.values(), *merchants.values()))
+            bytes_by_day[day] = sum(len(user.pack()) for user in users.values())
+            bytes_by_day[day] += sum(len(merchant.pack()) for merchant in merchants.values())
     return Run(payments, np.concatenate(blocks), bytes_by_day)
 
 
