@@ -1,7 +1,8 @@
 """Forty days of payments in which nearly everything happens, by chance.
 
-There are habits and breaks with them, bursts, nights, tiny, round and huge amounts, strange places, shared devices,
-fields left out, payments declined, late or twice.
+There are habits and breaks with them, bursts, nights, tiny, round and huge amounts, strange places and countries,
+shared devices, a shop that is a trap, goods nobody has heard of, fields left out, payments declined, late or twice, and
+the truth about some of them, early enough to come due.
 
 For contracts over every feature and every rule: one that this month never touches does nothing, or needs a new kind of
 payment here.
@@ -27,9 +28,15 @@ DAYS = 40
 DAY = 24 * 60.0  # minutes
 BATCH = 97
 USERS = ("alice", "bob", "carol", "dave")
-MERCHANTS = ("baker", "grocer", "station", "games", "airline")
+MERCHANTS = ("baker", "grocer", "station", "games", "airline", "trap")
+TRAP = MERCHANTS[-1]
 AMOUNTS = (0.0, 0.5, 4.99, 9.99, 10.0, 100.0, 250.0, 500.0, 999.99, 1_000.0, 3_000.0, 10_000.0, 12_000.0)
-PLACES: tuple[tuple[float, float, str], ...] = ((48.1, 11.6, "DE"), (40.7, -74.0, "US"), (-33.9, 151.2, "AU"))
+PLACES: tuple[tuple[float, float, str], ...] = (
+    (48.1, 11.6, "DE"),
+    (40.7, -74.0, "US"),
+    (-33.9, 151.2, "AU"),
+    (35.7, 51.4, "IR"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,9 @@ def _habits(chance: random.Random, user: str, noon: float) -> Iterator[tuple[flo
     for n in range(chance.choice([1, 2, 3])):
         minute = noon + chance.uniform(0, 300)
         amount = round(chance.lognormvariate(3, 0.3), 2)
-        yield _payment(chance, user, f"{noon}-{n}", amount, minute, chance.choice(MERCHANTS[:3]), PLACES[0])
+        name = f"{noon}-{n}"
+        merchant, device = chance.choice(MERCHANTS[:3]), _device(chance, user, name)
+        yield _payment(chance, user, name, amount, minute, merchant, device, PLACES[0])
 
 
 def _break(chance: random.Random, user: str, minute: float) -> Iterator[tuple[float, bytes]]:
@@ -88,14 +97,21 @@ def _break(chance: random.Random, user: str, minute: float) -> Iterator[tuple[fl
     for n in range(chance.choice([1, 1, 2, 9])):
         minute += chance.choice([0.0, 0.05, 0.5, 3.0])
         name = f"{minute}-{n}"
-        sent = _payment(
-            chance, user, name, chance.choice(AMOUNTS), minute, chance.choice(MERCHANTS), chance.choice(PLACES)
-        )
+        merchant, device = chance.choice(MERCHANTS), _device(chance, user, name)
+        sent = _payment(chance, user, name, chance.choice(AMOUNTS), minute, merchant, device, chance.choice(PLACES))
         yield sent
         if chance.random() < 0.1:
             yield minute + 0.1, sent[1]
-        if chance.random() < 0.2:
-            yield minute + DAY, labelled(f"{user}-{name}", chance.choice(["fraud", "legitimate"]), minute)
+        if merchant == TRAP or chance.random() < 0.3:
+            verdict = "fraud" if merchant == TRAP else chance.choice(["fraud", "legitimate"])
+            known = chance.uniform(1, 5) * DAY
+            of: dict[str, Any] = {"user": user, "merchant": merchant, "device": chance.choice([None, device, device])}
+            yield minute + known, labelled(f"{user}-{name}", verdict, minute, known_after=known, **of)
+
+
+def _device(chance: random.Random, user: str, name: str) -> str:
+    """Mostly the user's own, at times one that is shared, or one that nobody has seen."""
+    return chance.choice([f"{user}'s phone", f"{user}'s phone", "the library's", name])
 
 
 def _payment(
@@ -105,6 +121,7 @@ def _payment(
     amount: float,
     minute: float,
     merchant: str,
+    device: str,
     place: tuple[float, float, str],
 ) -> tuple[float, bytes]:
     latitude, longitude, country = place
@@ -112,9 +129,9 @@ def _payment(
         "card_present": chance.choice([True, False]),
         "channel": chance.choice(["pos", "atm", "web", "mobile", "phone"]),
         "payment_method": chance.choice(["card", "wallet", "transfer"]),
-        "merchant_category": chance.choice(["5411", "7995"]),
+        "merchant_category": chance.choice(["grocery", "gambling", "5411"]),
         "location": {"latitude": latitude, "longitude": longitude, "country": country},
-        "device": {"id": chance.choice([f"{user}'s phone", f"{user}'s phone", "the library's", name])},
+        "device": {"id": device},
         "account": {
             "created_at": at(chance.choice([-1_000.0, -1.0, DAYS]) * DAY),
             "credit_limit": chance.choice([0.0, 500.0, 5_000.0]),

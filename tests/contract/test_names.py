@@ -48,6 +48,8 @@ PROMISED: dict[str, dict[str, str]] = {
         "CONTROL": "control",
         "GATHER_BY_USER": "gather-by-user",
         "USER_STAGE": "user-stage",
+        "GATHER_BY_DEVICE": "gather-by-device",
+        "DEVICE_STAGE": "device-stage",
         "GATHER_BY_MERCHANT": "gather-by-merchant",
         "MERCHANT_STAGE": "merchant-stage",
         "METRICS_WINDOW": "metrics-window",
@@ -58,6 +60,7 @@ PROMISED: dict[str, dict[str, str]] = {
     },
     "StateName": {
         "USER_PROFILES": "user-profiles",
+        "DEVICE_PROFILES": "device-profiles",
         "MERCHANT_PROFILES": "merchant-profiles",
     },
     "ShardEntry": {

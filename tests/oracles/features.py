@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tests.oracles import surroundings
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 USER_WINDOWS = {
@@ -21,18 +22,24 @@ USER_WINDOWS = {
     "30d": 30 * DAY_MS,
 }
 RISK_WINDOWS = {"24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
-MERCHANT_WINDOWS = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS}
+SHARED_WINDOWS = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS}
 
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment as the oracle sees it; ``party`` is the merchant of a user, the user of a merchant."""
+    """A payment as the oracle sees it; ``party`` is the merchant of a user, the user of a merchant, or of a device.
+
+    ``place`` is latitude and longitude in degrees.
+    """
 
     time: int
     amount: float
     party: str
     declined: bool = False
     device: str | None = None
+    place: tuple[float, float] | None = None
+    country: str | None = None
+    channel: str | None = None
 
 
 def user_features(arrived: list[Payment], payment: Payment, account_events: list[int]) -> dict[str, float]:
@@ -40,25 +47,32 @@ def user_features(arrived: list[Payment], payment: Payment, account_events: list
     before = [other for other in arrived if other.time <= payment.time]
     windows = _over_windows("user", before, payment, USER_WINDOWS)
     features = {name: value for name, value in windows.items() if "declined" not in name}
-    features |= _beside_history(before, payment)
+    features |= _beside_history(before, payment) | _beside_places(before, payment)
     features["user_account_event_count_24h"] = sum(
         payment.time - DAY_MS < time <= payment.time for time in account_events
     )
     return features
 
 
-def merchant_features(arrived: list[Payment], payment: Payment, frauds: list[int]) -> dict[str, float]:
-    """Every feature of the merchant block, by name; ``frauds``: event times of what was labelled fraud so far."""
+def shared_features(entity: str, arrived: list[Payment], payment: Payment, frauds: list[int]) -> dict[str, float]:
+    """Every feature of the block of a merchant or a device, by name.
+
+    Args:
+        entity: ``merchant`` or ``device``.
+        arrived: payments before this one.
+        payment: the one that is asked about.
+        frauds: event times of what was labelled fraud so far.
+    """
     before = [other for other in arrived if other.time <= payment.time]
-    features = _over_windows("merchant", before, payment, MERCHANT_WINDOWS)
+    features = _over_windows(entity, before, payment, SHARED_WINDOWS)
     wanted = ("transaction_count", "amount_sum", "user_distinct", "declined_share")
     features = {name: value for name, value in features.items() if any(word in name for word in wanted)}
     end = payment.time - 7 * DAY_MS
     for name, length in RISK_WINDOWS.items():
         settled = sum(end - length < other.time <= end for other in arrived)
         fraud = sum(end - length < time <= end for time in frauds)
-        features[f"merchant_settled_count_{name}"] = settled
-        features[f"merchant_fraud_share_{name}"] = fraud / settled if settled else math.nan
+        features[f"{entity}_settled_count_{name}"] = settled
+        features[f"{entity}_fraud_share_{name}"] = fraud / settled if settled else math.nan
     return features
 
 
@@ -107,6 +121,44 @@ def _beside_history(before: list[Payment], payment: Payment) -> dict[str, float]
         "user_merchant_share": sum(other.party == payment.party for other in before) * share,
         "user_device_new": _flag(payment.device not in devices, bool(payment.device and devices)),
     }
+
+
+def _beside_places(before: list[Payment], payment: Payment) -> dict[str, float]:
+    seen = [surroundings.Seen(one.time, _millionths(one.place), one.country, one.channel) for one in before]
+    of_payment = surroundings.Seen(payment.time, None, payment.country, payment.channel)
+    known = surroundings.before(seen, of_payment)
+    from_last = from_usual = speed = math.nan
+    if payment.place and known.last and known.usual:
+        time, *last = known.last
+        from_last = _kilometres(payment.place, _degrees(*last))
+        from_usual = _kilometres(payment.place, _degrees(*known.usual))
+        speed = from_last / (max(payment.time - time, 1_000) / HOUR_MS)
+    return {
+        "user_place_distance_last": from_last,
+        "user_place_distance_usual": from_usual,
+        "user_place_speed": speed,
+        "user_country_new": _flag(known.country_count == 0, bool(payment.country and known.located)),
+        "user_country_foreign": _flag(payment.country != known.home, bool(payment.country and known.located)),
+        "user_channel_share": known.channel_count / known.channelled
+        if payment.channel and known.channelled
+        else math.nan,
+    }
+
+
+def _millionths(place: tuple[float, float] | None) -> tuple[int, int] | None:
+    return place and (round(place[0] * 1_000_000), round(place[1] * 1_000_000))
+
+
+def _degrees(latitude: float, longitude: float) -> tuple[float, float]:
+    return latitude / 1_000_000, longitude / 1_000_000
+
+
+def _kilometres(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """By the haversine formula on a sphere of the Earth's mean radius, 6,371.0088 km."""
+    (north, east), (other_north, other_east) = (tuple(map(math.radians, place)) for place in (one, other))
+    hav_north, hav_east = (math.sin(angle / 2) ** 2 for angle in (other_north - north, other_east - east))
+    hav = hav_north + math.cos(north) * math.cos(other_north) * hav_east
+    return 2 * 6_371.0088 * math.atan2(math.sqrt(hav), math.sqrt(1 - hav))
 
 
 def _exact(amount: float) -> Fraction:

@@ -43,6 +43,13 @@ def test_an_analyst_can_clear_a_payment() -> None:
     assert not read.fraud
 
 
+def test_a_label_may_say_what_the_payment_was_made_with() -> None:
+    without, with_device = read_label(device_id=None), read_label(device_id="phone")
+    assert isinstance(without, Label)
+    assert isinstance(with_device, Label)
+    assert (without, without.device_id, with_device.device_id) == (read_label(), None, "phone")
+
+
 @pytest.mark.parametrize("fields", [{"label": "maybe"}, {"label": "out of range"}, {"source": "rumour"}, {"label": 1}])
 def test_a_verdict_or_a_source_that_nobody_knows_is_of_the_wrong_type(fields: dict[str, Any]) -> None:
     assert reason(**fields) is Refused.WRONG_TYPE
@@ -65,6 +72,8 @@ def test_each_fault_has_its_own_reason() -> None:
     assert reason(transaction_id="") is Refused.IDENTIFIER_INVALID
     assert reason(merchant_id="\n") is Refused.IDENTIFIER_INVALID
     assert reason(user_id="\0") is Refused.IDENTIFIER_INVALID
+    assert reason(device_id="") is Refused.IDENTIFIER_INVALID
+    assert reason(device_id=7) is Refused.WRONG_TYPE
     assert reason(key=b"bob") is Refused.KEY_MISMATCH
     assert reason(event_time=0) is Refused.TIME_OUT_OF_RANGE
     assert reason(event_time=10**400) is Refused.TIME_OUT_OF_RANGE

@@ -89,6 +89,16 @@ def test_an_id_is_any_text_that_can_be_printed(user_id: str) -> None:
     assert told.user_id == user_id
 
 
+@pytest.mark.parametrize("device", [None, {}, {"id": None}, {"id": ""}, {"id": "a\n"}, {"id": "\0"}, {"id": "a" * 257}])
+def test_what_cannot_be_the_id_of_a_device_is_none(device: object) -> None:
+    assert accepted(device=device).device_id is None
+
+
+@pytest.mark.parametrize("name", ["phone", " ", "📱", "a" * 256])
+def test_the_id_of_a_device_is_any_text_that_can_be_printed(name: str) -> None:
+    assert accepted(device={"id": name}).device_id == name
+
+
 @pytest.mark.parametrize(("latitude", "longitude"), [(90, 180), (-90, -180), (0, 0), (None, 11.6), (48.1, None)])
 def test_a_place_reaches_to_the_poles_and_the_date_line(latitude: float | None, longitude: float | None) -> None:
     assert accepted(location={"latitude": latitude, "longitude": longitude}).location == Location(latitude, longitude)

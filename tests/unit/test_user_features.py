@@ -13,7 +13,7 @@ from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
 from udfs.features.feature import DAY_MS
 from udfs.records.account_event import AccountEvent
-from udfs.records.transaction import Account, Device, Transaction
+from udfs.records.transaction import Account, Device, Location, Transaction
 
 NAMES = [feature.name for feature in USER_FEATURES]
 DAY = 24 * 60.0
@@ -151,6 +151,83 @@ def test_a_device_first_used_later_is_new_to_a_late_payment() -> None:
     newer = payment("b", 1.0, 30, device=Device(id="laptop"))
     late = payment("c", 1.0, 10, device=Device(id="laptop"))
     assert features(first, newer, late)["user_device_new"] == 1
+
+
+VIENNA, BRATISLAVA, SYDNEY = (48.2082, 16.3738), (48.1486, 17.1077), (-33.8688, 151.2093)
+
+
+def located(number: int, minute: float, place: tuple[float, float], country: str | None = None) -> Transaction:
+    return payment(f"p{number}", 1.0, minute, location=Location(*place, country))
+
+
+def test_how_far_and_how_fast_one_would_have_had_to_travel() -> None:
+    told = features(located(0, 0, VIENNA), located(1, 30, BRATISLAVA))
+    assert told["user_place_distance_last"] == pytest.approx(54.8, abs=0.2)
+    assert told["user_place_speed"] == pytest.approx(2 * told["user_place_distance_last"])
+    assert features(located(0, 0, VIENNA), located(1, 30, VIENNA))["user_place_speed"] == 0
+
+
+def test_two_places_at_one_moment_are_taken_for_a_second_apart() -> None:
+    told = features(located(0, 0, VIENNA), located(1, 0, SYDNEY))
+    assert told["user_place_distance_last"] == pytest.approx(15_990, rel=0.01)
+    assert told["user_place_speed"] == pytest.approx(3_600 * told["user_place_distance_last"])
+
+
+def test_where_one_pays_most_is_usual_also_while_travelling() -> None:
+    told = features(*(located(n, n * DAY, VIENNA) for n in range(3)), *(located(n, n * DAY, SYDNEY) for n in (3, 4)))
+    assert told["user_place_distance_last"] == 0
+    assert told["user_place_distance_usual"] == pytest.approx(15_990, rel=0.01)
+
+
+@pytest.mark.parametrize("place", [None, Location(), Location(latitude=48.2), Location(country="AT")])
+def test_without_a_place_there_is_no_distance(place: Location | None) -> None:
+    told = features(located(0, 0, VIENNA), payment("b", 1.0, 1, location=place))
+    assert all(math.isnan(told[f"user_place_{what}"]) for what in ("distance_last", "distance_usual", "speed"))
+
+
+def test_a_country_is_new_once_and_foreign_until_one_pays_there_most() -> None:
+    def in_countries(*countries: str | None) -> tuple[float, float, float]:
+        told = features(*(located(n, n * 60, VIENNA, country) for n, country in enumerate(countries)))
+        return told["user_country_new"], told["user_country_foreign"], told["country_high_risk"]
+
+    assert in_countries("AT", "AT") == (0, 0, 0)
+    assert in_countries("AT", "AT", "DE") == (1, 1, 0)
+    assert in_countries("AT", "AT", "DE", "DE") == (0, 1, 0)
+    assert in_countries("AT", "AT", "DE", "DE", "DE", "DE") == (0, 0, 0)
+    assert in_countries("AT", "KP") == (1, 1, 1)
+    assert in_countries("AT", None) == pytest.approx((math.nan, math.nan, math.nan), nan_ok=True)
+    assert in_countries("AT") == pytest.approx((math.nan, math.nan, 0), nan_ok=True)
+
+
+def test_a_channel_has_its_share_of_the_payments_before() -> None:
+    def through(*channels: str | None) -> float:
+        return features(*(payment(f"p{n}", 1.0, n, channel=each) for n, each in enumerate(channels)))[
+            "user_channel_share"
+        ]
+
+    assert through("pos", "pos", "web", "atm", "pos") == 0.5
+    assert through("pos", "web") == 0
+    assert through("pos", None, "pos") == 1
+    assert math.isnan(through("pos", None))
+    assert math.isnan(through("pos"))
+
+
+@pytest.mark.parametrize("code", ["", "x" * 33, "x" * 100_000])
+def test_what_can_be_no_country_and_no_channel_is_none_and_takes_no_room(code: str) -> None:
+    profile = UserProfile()
+    told = features(
+        payment("a", 1.0, 0, channel="pos", location=Location(country="AT")),
+        payment("b", 1.0, 1, channel=code, location=Location(country=code)),
+        profile=profile,
+    )
+    assert all(math.isnan(told[name]) for name in ("user_channel_share", "user_country_new", "country_high_risk"))
+    assert len(profile.pack()) < 1_000
+
+
+@pytest.mark.parametrize(("category", "risk"), [("gambling", 0.9), ("grocery", 0.1), ("5411", None), (None, None)])
+def test_a_category_of_merchants_has_a_risk_if_it_is_known(category: str | None, risk: float | None) -> None:
+    told = features(payment("a", 1.0, merchant_category=category))["merchant_category_risk"]
+    assert told == pytest.approx(math.nan if risk is None else risk, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A merchant's features are those of a computation that keeps everything; a hot merchant's within the stated error."""
+"""A merchant's and a device's features are those of a computation that keeps everything; a hot one's nearly so."""
 
 from __future__ import annotations
 
@@ -8,32 +8,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.shared_profile import MerchantProfile
-from tests.oracles.features import MERCHANT_WINDOWS, Payment, merchant_features
+from state.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
+from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
-from udfs.features.catalogue import MERCHANT_FEATURES
+from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES
+from udfs.features.device import DEVICE_BLOCK
+from udfs.features.feature import DAY_MS
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
+from udfs.records.label import Label
 
-NAMES = [feature.name for feature in MERCHANT_FEATURES]
+BLOCKS = {MerchantProfile: (MERCHANT_BLOCK, MERCHANT_FEATURES), DeviceProfile: (DEVICE_BLOCK, DEVICE_FEATURES)}
 
 
-def observe(profile: MerchantProfile, payment: Payment) -> dict[str, float]:
+def observe(profile: SharedProfile, payment: Payment) -> dict[str, float]:
+    block, features = BLOCKS[type(profile)]
     seen = SharedPayment(payment.time, payment.amount, payment.party, payment.declined)
-    return dict(zip(NAMES, MERCHANT_BLOCK.observe([(profile, seen)])[0].tolist(), strict=True))
+    row = block.observe([(profile, seen)])[0].tolist()
+    return {feature.name: value for feature, value in zip(features, row, strict=True)}
 
 
 @settings(deadline=None)
 @given(payments(), st.data())
-def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[Payment], data: st.DataObject) -> None:
-    profile = MerchantProfile()
+@pytest.mark.parametrize("kind", [MerchantProfile, DeviceProfile])
+def test_each_payment_gets_the_features_it_would_have_had_in_time(
+    kind: type[SharedProfile], stream: list[Payment], data: st.DataObject
+) -> None:
+    profile = kind()
     frauds: list[int] = []
     restores = data.draw(st.sets(st.integers(0, len(stream) - 1)), label="restored from the packed profile before")
     for number, payment in enumerate(stream):
         if number in restores:
-            profile = MerchantProfile.unpack(profile.pack())
+            profile = kind.unpack(profile.pack())
         told = observe(profile, payment)
-        expected = merchant_features(stream[:number], payment, frauds)
+        expected = shared_features(kind.KIND, stream[:number], payment, frauds)
         assert told == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
         if payment.declined:  # as good a coin as any
             profile.label(number, payment.time, fraud=True)
@@ -60,7 +68,7 @@ def test_a_hot_merchant_is_told_within_the_stated_error(seed: int, step_ms: int)
         told = observe(profile, payment)
         if number < MerchantProfile.PAYMENTS_KEPT or number % 97:
             continue
-        for name, length in MERCHANT_WINDOWS.items():
+        for name, length in SHARED_WINDOWS.items():
             # The start is blurred by a twelfth of the window; so counts lie between those of a window so much shorter
             # and of one so much longer.
             before = [one for one in stream[:number] if one.time <= payment.time]
@@ -101,6 +109,26 @@ def test_the_hottest_merchant_takes_at_most_32_kilobytes_and_stops_growing() -> 
             sizes.append(len(profile.pack()))
     assert max(sizes) <= 32 * 1024
     assert max(sizes[-3:]) <= 1.1 * max(sizes[-6:-3])
+
+
+@pytest.mark.parametrize(("known_at", "share"), [(-1, 1.0), (0, 1.0), (1, 0.0)])
+def test_a_payment_is_told_what_was_known_at_its_time_and_not_what_came_out_later_in_its_batch(
+    known_at: int, share: float
+) -> None:
+    profile, then = MerchantProfile(), START_MS + 8 * DAY_MS
+    observe(profile, Payment(START_MS, 10.0, "alice"))
+    label = Label("a", "alice", "shop", START_MS, then + known_at, "fraud")
+    (row,) = MERCHANT_BLOCK.observe([(profile, SharedPayment(then, 10.0, "bob", False))], [(profile, label)])
+    told = dict(zip([feature.name for feature in MERCHANT_FEATURES], row.tolist(), strict=True))
+    assert (told["merchant_settled_count_30d"], told["merchant_fraud_share_30d"]) == (1.0, share)
+    assert profile.fraud_times == [START_MS]
+
+
+def test_of_two_findings_known_at_once_the_one_that_came_last_holds() -> None:
+    profile = MerchantProfile()
+    fraud, cleared = (Label("a", "alice", "shop", START_MS, START_MS, verdict) for verdict in ("fraud", "legitimate"))
+    assert MERCHANT_BLOCK.observe([], [(profile, fraud), (profile, cleared)]).shape == (0, MERCHANT_BLOCK.width)
+    assert profile.fraud_times == []
 
 
 def test_a_finding_is_counted_once_however_often_it_is_reported() -> None:
