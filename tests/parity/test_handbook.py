@@ -15,11 +15,11 @@ import pytest
 from state.shared_profile import MerchantProfile
 from state.user_profile import UserProfile
 from tests.parity import handbook
-from udfs.features.user import observe_transactions
 from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.feature import DAY_MS
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
+from udfs.features.user import observe_transactions
 from udfs.records.transaction import Transaction
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "handbook" / "transactions.parquet"
