@@ -181,6 +181,8 @@ class UserStage:
         with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
         named = _chosen(payments, with_device)
         output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)
+        # Merchants must not take for complete what is still on its way through the device stage.
+        on_their_way = [payment.event_time for payment in named if not payment.late]
         direct = features[~with_device]
         no_device = np.full((len(direct), DEVICE_WIDTH), np.nan)
         others, shards = _chosen(payments, ~with_device), self._options.merchant_shards
@@ -193,7 +195,7 @@ class UserStage:
                 [shard_of(label.merchant_id, shards) for label in batch.labels],
             ),
             shard,
-            watermark,
+            min([watermark, *on_their_way]),
         )
 
     def _to_devices(
