@@ -35,10 +35,10 @@ def refusals(one: Pipeline, *control: bytes) -> list[tuple[Refused, str]]:
 def test_new_rules_hold_from_then_on_and_not_before() -> None:
     one = pipeline()
     (before,) = decide(one, paid("before", 30.0, 0))
-    assert refusals(one, controlled("rules", 1, rules(2))) == []
+    assert refusals(one, controlled("rules", 1, rules(77))) == []
     (after,) = decide(one, paid("after", 30.0, 1))
-    assert (before.action, before.versions.rules) == ("approve", 1)
-    assert (after.action, after.rules, after.reasons, after.versions.rules) == ("block", ["one"], ["ONE"], 2)
+    assert (before.action, before.versions.rules) == ("approve", RULES.version)
+    assert (after.action, after.rules, after.reasons, after.versions.rules) == ("block", ["one"], ["ONE"], 77)
 
 
 def test_rules_hold_for_the_batch_they_come_with() -> None:

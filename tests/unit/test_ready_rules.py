@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.rules import ready_rules
 
@@ -37,6 +38,12 @@ def test_an_ordinary_payment_is_left_alone() -> None:
         "user_transaction_count_30d": 60,
         "user_transaction_very_rapid": 0,
         "time_late_night": 0,
+        "user_place_distance_last": 4.0,
+        "user_place_distance_usual": 12.0,
+        "user_place_speed": 8.0,
+        "country_high_risk": 0,
+        "merchant_settled_count_30d": 40,
+        "merchant_fraud_share_30d": 0.02,
     }
     assert spoken(**ordinary) == set()
 
@@ -82,6 +89,28 @@ def test_an_ordinary_payment_is_left_alone() -> None:
             {"user_merchant_new": 1, "amount": 501},
         ),
         ("late_night", {"time_late_night": 0}, {"time_late_night": 1}),
+        ("unusual_place", {"user_place_distance_usual": 1_000}, {"user_place_distance_usual": 1_000.1}),
+        (
+            "implied_speed",
+            {"user_place_speed": 900, "user_place_distance_last": 500},
+            {"user_place_speed": 900.1, "user_place_distance_last": 500},
+        ),
+        (
+            "implied_speed",
+            {"user_place_speed": 90_000, "user_place_distance_last": 50},
+            {"user_place_speed": 90_000, "user_place_distance_last": 50.1},
+        ),
+        (
+            "merchant_risk",
+            {"merchant_fraud_share_30d": 0.8, "merchant_settled_count_30d": 5},
+            {"merchant_fraud_share_30d": 0.81, "merchant_settled_count_30d": 5},
+        ),
+        (
+            "merchant_risk",
+            {"merchant_fraud_share_30d": 1.0, "merchant_settled_count_30d": 4},
+            {"merchant_fraud_share_30d": 1.0, "merchant_settled_count_30d": 5},
+        ),
+        ("high_risk_country", {"country_high_risk": 0}, {"country_high_risk": 1}),
     ],
 )
 def test_a_rule_is_silent_up_to_its_limit_and_speaks_over_it(
@@ -111,3 +140,28 @@ def test_what_each_rule_does_is_what_the_product_promises() -> None:
 
 def test_one_odd_thing_alone_does_not_alert_unless_it_is_ten_thousand() -> None:
     assert {rule.id for rule in RULES.rules if (rule.add or rule.at_least or 1) >= 0.7} == {"very_high_amount"}
+
+
+ALERT = Bands().alert
+ADDS = {rule.id: rule.add or 0.0 for rule in RULES.rules}
+
+
+@pytest.mark.parametrize(
+    "journey",
+    [
+        ("unusual_place", "implied_speed"),
+        ("unusual_place", "high_risk_country"),
+        ("unusual_place", "new_merchant_high_amount"),
+    ],
+)
+def test_a_journey_may_set_off_two_rules_and_does_not_alert_for_that(journey: tuple[str, ...]) -> None:
+    assert sum(ADDS[rule] for rule in journey) < ALERT
+
+
+@pytest.mark.parametrize("other", [rule for rule in ADDS if rule not in ("merchant_risk", "very_high_amount")])
+def test_at_a_merchant_of_frauds_any_other_odd_thing_alerts(other: str) -> None:
+    assert round(ADDS["merchant_risk"] + ADDS[other], 6) >= ALERT
+
+
+def test_two_places_at_once_and_a_new_merchant_alert() -> None:
+    assert ADDS["implied_speed"] + ADDS["new_merchant_high_amount"] >= ALERT
