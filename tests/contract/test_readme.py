@@ -19,7 +19,7 @@ from flink_jobs.settings import Settings
 from tests.contract.test_imports import MAY_IMPORT, ROOMS
 from udfs.control import Kind
 from udfs.decision import Alert, Decision
-from udfs.features.catalogue import CATALOGUE
+from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES
 from udfs.names import Refused, Topic
 from udfs.patterns import PATTERNS
 from udfs.records.account_event import KINDS, AccountEvent, decode_account_event
@@ -27,6 +27,7 @@ from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
+from udfs.rules import ready_rules
 from udfs.stages.tally import TALLY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +59,19 @@ def rows(heading: str) -> list[list[str]]:
         for number, line in enumerate(lines)
         if line.startswith("|") and number not in heads and number - 1 not in heads
     ]
+
+
+def table(heading: str, first: str) -> list[list[str]]:
+    """Cells of the rows of that table under a heading whose first column has this head."""
+    found: list[list[str]] = []
+    wanted = False
+    for line in sections()[heading].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        wanted = line.startswith("|") and (wanted or cells[0] == first)
+        if wanted:
+            found.append(cells)
+    assert found, f"no table of {first!r} under {heading!r}"
+    return found[2:]
 
 
 def quoted(text: str) -> list[str]:
@@ -135,13 +149,21 @@ def test_the_house_table_is_the_one_that_imports_are_held_to() -> None:
 
 def test_the_number_of_features_and_of_each_group_is_right() -> None:
     assert f"{len(CATALOGUE)} features" in README.replace("\n", " ")
-    groups = [int(row[1]) for row in rows("## Features, rules, patterns, models") if row[1].isdigit()]
+    groups = [int(row[1]) for row in table("## Features, rules, patterns, models", "group")]
     assert sum(groups) == len(CATALOGUE)
 
 
+def test_the_rules_table_lists_every_ready_rule_with_what_it_adds() -> None:
+    rules = [row[:2] for row in table("## Features, rules, patterns, models", "rule")]
+    assert rules == [
+        [f"`{rule.id}`", f"+{rule.add:g}" if rule.add else f"at least {rule.at_least:g}"]
+        for rule in ready_rules(FEATURE_NAMES).all
+    ]
+
+
 def test_the_patterns_table_lists_every_pattern() -> None:
-    table = [row[:3] for row in rows("## Features, rules, patterns, models") if not row[1].isdigit()]
-    assert table == [[f"`{each.id}`", f"`{each.reason}`", f"{each.score:g}"] for each in PATTERNS]
+    patterns = [row[:3] for row in table("## Features, rules, patterns, models", "pattern")]
+    assert patterns == [[f"`{each.id}`", f"`{each.reason}`", f"{each.score:g}"] for each in PATTERNS]
 
 
 def test_the_control_table_lists_every_kind() -> None:
