@@ -85,7 +85,9 @@ class OlderKeys:
         held = self._find(key)
         if held is None or held.last[key] < time:
             self.discard(key)
-            self.take(((key, time),))
+            self._place(key, time)
+            if len(self.strata[0].times) > self.capacity:
+                self._bound()
 
     def discard(self, key: int) -> None:
         """Forget a key that is kept elsewhere from now on. O(log capacity)."""

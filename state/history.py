@@ -30,6 +30,9 @@ FIELDS = ("events", "declined", "units", "distinct")
 FIELDS_IN_FULL = (*FIELDS, "spread", "low", "high")
 """...and when it is asked in full; ``spread`` is n (n - 1) times the sample variance, squared units."""
 
+HISTORY_SECTIONS = 6
+"""How many sections of a packed profile hold its history; the last of them is the older past."""
+
 _HEAD = struct.Struct("<Iqqq16s16s")  # events, base: count, high, last, units, squares
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
 

@@ -25,6 +25,9 @@ RELATIVE_WIDTH = 12
 FLOOR_MS = 1_000
 """...or this, whichever is more."""
 
+LATE_KEPT = 16
+"""Late events that wait: to take one in costs as much as a query of hundreds."""
+
 _BEYOND = 2**62
 
 
@@ -46,11 +49,12 @@ Tile = tuple[int, int, int, int, int, int, int, int]
 
 
 class Tiles:
-    """Tiles in order of time, none overlapping."""
+    """Tiles in order of time, none overlapping; a few late events wait beside them until taking them in is worth it."""
 
-    __slots__ = ("_ends", "_packed", "_since", "_tiles")
+    __slots__ = ("_ends", "_late", "_packed", "_since", "_tiles")
 
-    def __init__(self, tiles: Sequence[Tile] = ()) -> None:
+    def __init__(self, tiles: Sequence[Tile] = (), late: Sequence[Tile] = ()) -> None:
+        self._late = list(late)
         self._hold(list(tiles))
 
     def _hold(self, tiles: list[Tile]) -> None:
@@ -77,6 +81,10 @@ class Tiles:
 
     def after(self, start: int) -> Totals:
         """Totals of all after ``start`` (ms). O(log tiles)."""
+        since = self._settled_after(start)
+        return since if not self._late else _with(since, self._late, start, _BEYOND)
+
+    def _settled_after(self, start: int) -> Totals:
         i = bisect_right(self._ends, start)
         since = self._since[i]
         if not since.events or self._tiles[i][0] > start:
@@ -99,8 +107,8 @@ class Tiles:
         touched = [tile for tile in self._tiles[bisect_right(self._ends, start) :] if tile[0] <= end]
         low = min((tile[-2] for tile in touched), default=_BEYOND)
         high = max((tile[-1] for tile in touched), default=-_BEYOND)
-        since, beyond = self.after(start), self.after(end)
-        return Totals(
+        since, beyond = self._settled_after(start), self._settled_after(end)
+        settled = Totals(
             since.events - beyond.events,
             since.declined - beyond.declined,
             since.units - beyond.units,
@@ -108,9 +116,11 @@ class Tiles:
             low,
             high,
         )
+        return _with(settled, self._late, start, end)
 
     def append(self, fresh: Sequence[Tile], now: int) -> None:
         """Take tiles in order of time, all after the newest one, and merge what may be."""
+        self._settle()
         merged: list[Tile] = []
         first = end = -_BEYOND
         for tile in (*self._tiles, *fresh):
@@ -123,17 +133,31 @@ class Tiles:
         self._hold(merged)
 
     def insert(self, time: int, totals: Totals) -> None:
-        """Take a late event: into the tile that spans its time, or as a tile of its own."""
-        i = bisect_left(self._ends, time)
-        if i < len(self._tiles) and self._tiles[i][0] <= time:
-            last = self._tiles[i][1]
-            self._tiles[i] = _joined(self._tiles[i], (time, last, *totals))
-        else:
-            self._tiles.insert(i, (time, time, *totals))
-        self._hold(self._tiles)
+        """Take a late event."""
+        self._late.append((time, time, *totals))
+        if len(self._late) > LATE_KEPT:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take the late events in: into the tile that spans its time, or as a tile of its own."""
+        if not self._late:
+            return
+        tiles, ends = self._tiles, self._ends
+        for late in self._late:
+            time = late[0]
+            i = bisect_left(ends, time)
+            if i < len(tiles) and tiles[i][0] <= time:
+                _, _, *totals = late
+                tiles[i] = _joined(tiles[i], (time, tiles[i][1], *totals))  # type: ignore[arg-type]  # as many as it has
+            else:
+                tiles.insert(i, late)
+                ends.insert(i, time)
+        self._late = []
+        self._hold(tiles)
 
     def forget_until(self, moment: int) -> None:
         """Drop the tiles that end at or before ``moment``."""
+        self._late = [late for late in self._late if late[0] > moment]
         old = bisect_right(self._ends, moment)
         if old:
             self._hold(self._tiles[old:])
@@ -141,13 +165,14 @@ class Tiles:
     def pack(self) -> bytes:
         """Some 35 bytes a tile. Kept until the tiles change, which is once in hundreds of events."""
         if self._packed is None:
-            self._packed = join_sections([pack_column(column) for column in _columns(self._tiles)])
-        return self._packed
+            self._packed = _pack(self._tiles)
+        return join_sections((self._packed, _pack(self._late) if self._late else b""))
 
     @classmethod
     def unpack(cls, data: bytes) -> Tiles:
         """What ``pack`` packed."""
-        return cls(list(zip(*map(unpack_column, split_sections(data)), strict=True)))
+        settled, late = split_sections(data)
+        return cls(_unpack(settled), _unpack(late))
 
 
 def tiles_of(
@@ -181,6 +206,28 @@ def tiles_of(
         tiles.append((first, times[end - 1], *totals))
         start = end
     return tiles
+
+
+def _with(totals: Totals, late: Sequence[Tile], start: int, end: int) -> Totals:
+    """The totals and what is late after ``start``, up to and including ``end``."""
+    events, declined, units, squares, low, high = totals
+    for time, _, count, refused, amount, square, least, most in late:
+        if start < time <= end:
+            events += count
+            declined += refused
+            units += amount
+            squares += square
+            low = min(low, least)
+            high = max(high, most)
+    return Totals(events, declined, units, squares, low, high)
+
+
+def _pack(tiles: Sequence[Tile]) -> bytes:
+    return join_sections([pack_column(column) for column in _columns(tiles)])
+
+
+def _unpack(data: bytes) -> list[Tile]:
+    return list(zip(*map(unpack_column, split_sections(data)), strict=True)) if data else []
 
 
 def _columns(tiles: Sequence[Tile]) -> list[list[int]]:

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import xxhash
 
-from state.history import History
+from state.history import HISTORY_SECTIONS, History
 from state.keys import put_last
+from state.older import without_waiting
 from state.packing import Upgrade, open_sealed, seal, unpack_array
 from state.surroundings import Surroundings
 from state.times import DAY_MS, HOUR_MS
@@ -27,7 +28,15 @@ DEVICES_KNOWN = 32
 ACCOUNT_EVENTS_KEPT = 128
 
 VERSION = 2
-UPGRADES: Mapping[int, Upgrade] = {1: lambda sections: [*sections, b""]}  # nothing was known of places and channels
+
+
+def _from_version_1(sections: list[bytes]) -> list[bytes]:
+    """Nothing was known of places and channels."""
+    *history, older = sections[:HISTORY_SECTIONS]
+    return [*history, without_waiting(older), *sections[HISTORY_SECTIONS:], b""]
+
+
+UPGRADES: Mapping[int, Upgrade] = {1: _from_version_1}
 
 _HOURS = 24
 _KEY_BYTES = 8

@@ -77,7 +77,7 @@ HABIT_SHARES = np.array([0.68, 0.28, 0.04])
 FAVOURITES = 8
 """Merchants a user goes to most of the time."""
 
-OPTIONAL_PARTS = ("location", "card", "device", "account")
+OPTIONAL_PARTS = ("category", "location", "card", "device", "account")
 """Parts of a payment's record that some merchants leave out."""
 _LEFT_OUT, _ALL_LEFT_OUT = 0.04, 0.03
 
@@ -96,7 +96,6 @@ class Population:
         by_habit: users of each habit, and their cumulated activity, to draw from.
         category: of each merchant, index into ``CATEGORIES``.
         online: whether a merchant sells online only.
-        city: of each merchant, index into ``HOME_CITIES``.
         popularity: cumulated, to draw merchants from.
         leaves_out: (merchants, len(OPTIONAL_PARTS)) what a merchant does not send.
     """
@@ -110,7 +109,6 @@ class Population:
     by_habit: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]
     category: NDArray[np.int64]
     online: NDArray[np.bool_]
-    city: NDArray[np.int64]
     popularity: NDArray[np.float64]
     leaves_out: NDArray[np.bool_]
 
@@ -150,7 +148,6 @@ def draw_population(rng: np.random.Generator, users: int, merchants: int, now_ms
         by_habit=tuple(_weighted(np.flatnonzero(habit == kind), activity) for kind in range(len(HABITS))),
         category=category,
         online=online,
-        city=rng.integers(0, len(HOME_CITIES), merchants),
         popularity=drawn,
         leaves_out=(rng.random((merchants, len(OPTIONAL_PARTS))) < _LEFT_OUT)
         | (rng.random((merchants, 1)) < _ALL_LEFT_OUT),

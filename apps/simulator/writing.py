@@ -68,10 +68,9 @@ class Writer:
         user = payment.identity or self._users[number]
         online = bool(people.online[merchant]) if payment.online is None else payment.online
         card = f'"card_present":{"false" if online else "true"},"channel":"{"web" if online else "pos"}",'
-        if payment.city is not None:
-            place = _place(payment.city)
-        else:
-            place = self._places[people.home[number] if online else people.city[merchant]]
+        # A shop is a chain: it is where the customer is.
+        place = self._places[people.home[number]] if payment.city is None else _place(payment.city)
+        category = f'"merchant_category":"{self._categories[merchant]}",'
         account = self._accounts[number]
         if payment.identity is not None:
             account = f'"account":{{"created_at":{payment.time - DAY_MS},"credit_limit":2000}},'
@@ -80,12 +79,12 @@ class Writer:
             f'"ip":"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}},'
         )
         if merchant in self._leaves_out:
-            parts = zip((place, card, device, account), self._leaves_out[merchant], strict=True)
-            place, card, device, account = ("" if left_out else part for part, left_out in parts)
+            parts = zip((category, place, card, device, account), self._leaves_out[merchant], strict=True)
+            category, place, card, device, account = ("" if left_out else part for part, left_out in parts)
         declined = '{"declined":true}' if payment.declined else "{}"
         value = (
             f'{{"transaction_id":"{transaction_id}","user_id":"{user}","amount":{payment.amount:.2f},"currency":"EUR",'
-            f'"merchant_id":"merchant-{merchant}","merchant_category":"{self._categories[merchant]}",'
+            f'"merchant_id":"merchant-{merchant}",{category}'
             f'"timestamp":{payment.time},{place}"payment_method":"card",{card}{device}{account}"metadata":{declined}}}'
         )
         record = SimulatedRecord(Topic.TRANSACTIONS, user.encode(), value.encode(), payment.time, payment.fraud)

@@ -39,9 +39,9 @@ def drain(
     with bench(settings, start_from="earliest") as run:
         sent, sending_s = _send_backlog(run, transactions, users)
         say(f"{sent.transactions:,} transactions sent in {sending_s:.1f} s: {sent.transactions / sending_s:,.0f}/s")
-        before = CpuTimes.now(settings)
         run.submit()
-        running_at = time.time() * 1000
+        # Not before: a submission may restart the TaskManagers.
+        before, running_at = CpuTimes.now(settings), time.time() * 1000
         run.await_decisions(sent.transactions, _DRAINED_WITHIN_S, lambda _: None)
         cpu = CpuTimes.now(settings).since(before)
         matched = run.matched()
