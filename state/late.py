@@ -70,7 +70,10 @@ def _tell(history: History, event: Late, windows: Sequence[int], told: list[int]
         parties = len(last_times) - bisect_right(last_times, start) - bisect_right(first_after, max(start, known_since))
         older = None
         if not i and history.older is not None:
-            older, keys = history.older.between(start, event.time) if not at else history.older.after(start)
+            if at:
+                older, keys = history.older.after(start)
+            else:
+                older, keys = history.older.between(start, event.time, extremes=history.extremes is not None)
             count, units, declined = count + older.events, units + older.units, declined + older.declined
             parties += keys
         told += (count, declined, units, max(parties, 1))

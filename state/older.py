@@ -59,13 +59,13 @@ class OlderPast:
         """Totals of the events after ``start`` (ms), and how many keys were last seen after it."""
         return self._tiles.after(start), self._keys.count(start)
 
-    def between(self, start: int, end: int) -> tuple[Totals, int]:
-        """The same after ``start``, up to and including ``end``. O(tiles)."""
-        return self._tiles.between(start, end), self._keys.count(start) - self._keys.count(end)
+    def between(self, start: int, end: int, *, extremes: bool) -> tuple[Totals, int]:
+        """The same after ``start``, up to and including ``end``; O(tiles) with extremes."""
+        return self._tiles.between(start, end, extremes=extremes), self._keys.count(start) - self._keys.count(end)
 
     def events_after(self, moment: int) -> int:
         """Events after ``moment``. O(log tiles)."""
-        return self._tiles.after(moment).events
+        return self._tiles.events_after(moment)
 
     def forget_until(self, moment: int) -> None:
         """Drop what ended at or before ``moment``."""

@@ -25,7 +25,7 @@ RELATIVE_WIDTH = 12
 FLOOR_MS = 1_000
 """...or this, whichever is more."""
 
-LATE_KEPT = 16
+LATE_KEPT = 8
 """Late events that wait: to take one in costs as much as a query of hundreds."""
 
 _BEYOND = 2**62
@@ -102,11 +102,30 @@ class Tiles:
             since.high,
         )
 
-    def between(self, start: int, end: int) -> Totals:
-        """Totals of all after ``start``, up to and including ``end``. O(tiles), for late events only."""
-        touched = [tile for tile in self._tiles[bisect_right(self._ends, start) :] if tile[0] <= end]
-        low = min((tile[-2] for tile in touched), default=_BEYOND)
-        high = max((tile[-1] for tile in touched), default=-_BEYOND)
+    def events_after(self, start: int) -> int:
+        """How many events are after ``start`` (ms). O(log tiles)."""
+        i = bisect_right(self._ends, start)
+        events = self._since[i][0]
+        if events:
+            first, last, count, *_ = self._tiles[i]
+            if first <= start:
+                length = last - first
+                events -= min(max((count * (start - first) + length // 2) // length, 1), count - 1)
+        for late in self._late:
+            if late[0] > start:
+                events += late[2]
+        return events
+
+    def between(self, start: int, end: int, *, extremes: bool = True) -> Totals:
+        """Totals of all after ``start``, up to and including ``end``, for late events only.
+
+        O(tiles) with the smallest and the largest, else O(log tiles).
+        """
+        low, high = _BEYOND, -_BEYOND
+        if extremes:
+            touched = [tile for tile in self._tiles[bisect_right(self._ends, start) :] if tile[0] <= end]
+            low = min((tile[-2] for tile in touched), default=_BEYOND)
+            high = max((tile[-1] for tile in touched), default=-_BEYOND)
         since, beyond = self._settled_after(start), self._settled_after(end)
         settled = Totals(
             since.events - beyond.events,
@@ -217,8 +236,8 @@ def _with(totals: Totals, late: Sequence[Tile], start: int, end: int) -> Totals:
             declined += refused
             units += amount
             squares += square
-            low = min(low, least)
-            high = max(high, most)
+            low = least if least < low else low
+            high = most if most > high else high
     return Totals(events, declined, units, squares, low, high)
 
 
