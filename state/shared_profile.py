@@ -103,10 +103,10 @@ class SharedProfile:
 
 
 class MerchantProfile(SharedProfile):
-    """One merchant; at most 16 KB."""
+    """One merchant; at most 32 KB."""
 
     KIND = "merchant"
-    PAYMENTS_KEPT = 256
+    PAYMENTS_KEPT = 512
     __slots__ = ()
 
 
@@ -114,5 +114,5 @@ class DeviceProfile(SharedProfile):
     """One device; most have one user, and few payments."""
 
     KIND = "device"
-    PAYMENTS_KEPT = 128
+    PAYMENTS_KEPT = 256
     __slots__ = ()
