@@ -249,5 +249,8 @@ def test_every_file_and_folder_that_is_named_exists() -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-def test_there_is_a_place_for_the_figures() -> None:
-    assert "<!-- figures -->" in sections()["## Measured"]
+def test_every_measured_figure_names_the_command_that_gives_it() -> None:
+    measured = sections()["## Measured"]
+    rows = [row.split("|") for row in measured.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) > 4
+    assert all("`sentinel " in row[2] or "`deploy/" in row[2] for row in rows)
