@@ -33,7 +33,9 @@ def skip_backlog(settings: Settings) -> int:
     for topic in _inputs(settings):
         partitions = [Partition(topic, number) for number in kafka_clients.partitions(settings, topic)]
         found = client.list_offsets({each: OffsetSpec.latest() for each in partitions})
-        ends += [Partition(each.topic, each.partition, future.result().offset) for each, future in found.items()]
+        ends += [
+            Partition(each.topic, each.partition, kafka_clients.answer(future).offset) for each, future in found.items()
+        ]
     if not any(end.offset for end in ends):
         return 0
     committed = _committed(client, group)

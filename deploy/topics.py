@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
@@ -22,6 +23,8 @@ from flink_jobs.settings import Settings
 
 KEEP_FOR_EVER = "-1"
 RETENTION = "retention.ms"
+LED_WITHIN_S = 30.0
+POLL_S = 0.2
 NEVER_TOO_NEW = str(2**63 - 1)
 
 
@@ -149,6 +152,22 @@ def _create(client: AdminClient, topics: list[Topic]) -> None:
             future.result()
         except KafkaException as error:
             raise OperationError(f"topic {name} could not be created: {error.args[0].str()}") from None
+    deadline = time.monotonic() + LED_WITHIN_S
+    while not all(_is_led(client, each) for each in topics):
+        if time.monotonic() > deadline:
+            raise OperationError(f"new topics have no leader after {LED_WITHIN_S:.0f} s: is the broker well?")
+        time.sleep(POLL_S)
+
+
+def _is_led(client: AdminClient, topic: Topic) -> bool:
+    """Whether every partition answers: a moment after its creation the broker knows a topic and does not lead it yet."""
+    request = {Partition(topic.name, number): OffsetSpec.latest() for number in range(topic.partitions)}
+    try:
+        for future in client.list_offsets(request).values():
+            kafka_clients.answer(future)
+    except KafkaException:
+        return False
+    return True
 
 
 def _differing(client: AdminClient, topic: Topic) -> dict[str, str]:
