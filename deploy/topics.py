@@ -160,7 +160,7 @@ def _create(client: AdminClient, topics: list[Topic]) -> None:
 
 
 def _is_led(client: AdminClient, topic: Topic) -> bool:
-    """Whether every partition answers: a moment after its creation the broker knows a topic and does not lead it yet."""
+    """Whether every partition answers: the broker knows a new topic a moment before it leads it."""
     request = {Partition(topic.name, number): OffsetSpec.latest() for number in range(topic.partitions)}
     try:
         for future in client.list_offsets(request).values():
