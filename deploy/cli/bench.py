@@ -32,12 +32,13 @@ _SETTLED_WITHIN_S = 60.0
 def drain(
     transactions: Annotated[int, typer.Option(min=1_000, help="Size of the backlog.")] = 500_000,
     users: Users = 10_000,
+    merchants: Annotated[int, typer.Option(min=10, help="Merchants of the simulation.")] = 2_000,
     json: Output = None,
 ) -> None:
     """Send a backlog, then start the job, and measure how fast it is worked off."""
     settings = load_settings()
     with bench(settings, start_from="earliest") as run:
-        sent, sending_s = _send_backlog(run, transactions, users)
+        sent, sending_s = _send_backlog(run, transactions, users, merchants)
         say(f"{sent.transactions:,} transactions sent in {sending_s:.1f} s: {sent.transactions / sending_s:,.0f}/s")
         run.submit()
         # Not before: a submission may restart the TaskManagers.
@@ -94,9 +95,9 @@ def features() -> None:
     console.print(features_bench.table())
 
 
-def _send_backlog(run: Bench, transactions: int, users: int) -> tuple[Sent, float]:
+def _send_backlog(run: Bench, transactions: int, users: int, merchants: int) -> tuple[Sent, float]:
     rate = 1_000 / natural_speedup(1_000, users)
-    simulator = Simulator(options_until_now(rate, transactions, 0, users=users))
+    simulator = Simulator(options_until_now(rate, transactions, 0, users=users, merchants=merchants))
     begun = time.monotonic()
     sent = send_history(open_feed(run.settings), simulator, transactions, lambda _: None)
     return sent, time.monotonic() - begun
