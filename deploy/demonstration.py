@@ -7,23 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
-
 from apps.simulator.sending import Sent, send_history, send_live
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
+from apps.transaction_ids import transaction_id
 from deploy import topics
-from deploy.cli.simulate import open_feed
 from deploy.errors import OperationError
 from deploy.observer import Observer
+from deploy.simulation import open_feed
 from flink_jobs.settings import Settings
 from udfs.names import Topic
 
 WORKED_OFF_WITHIN_S = 180.0
-
-
-class _Identified(msgspec.Struct):
-    transaction_id: str
 
 
 @dataclass
@@ -41,7 +36,7 @@ class Truth:
             return
         self.transactions += 1
         if self.live:
-            name = msgspec.json.decode(record.value, type=_Identified).transaction_id
+            name = transaction_id(record.value)
             self.sent_at[name] = time.time()
             if record.fraud is not None:
                 self.fraud[name] = record.fraud

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Partition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from apps.sender import Sender
 from deploy.errors import OperationError
@@ -65,6 +65,17 @@ def answer(future: Future[T], within_s: float = TIMEOUT_S) -> T:
         raise OperationError(
             f"Kafka did not answer an admin request within {within_s:.0f} s: is the broker well?"
         ) from None
+
+
+def ends(client: AdminClient, topic: str, numbers: Iterable[int]) -> dict[int, int]:
+    """The offset after the last record of each partition.
+
+    Raises:
+        KafkaException: a partition is not led by the broker that was asked.
+    """
+    request = {Partition(topic, number): OffsetSpec.latest() for number in numbers}
+    found = client.list_offsets(request, request_timeout=TIMEOUT_S)
+    return {partition.partition: int(answer(future).offset) for partition, future in found.items()}
 
 
 def sender(settings: Settings) -> Sender:

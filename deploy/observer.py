@@ -10,16 +10,13 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer
 
+from apps.transaction_ids import transaction_id
 from deploy import kafka_clients
 from flink_jobs.settings import Settings
 
 ALERTS_SHOWN = 8
 WINDOW_S = 5.0
 _AT_ONCE = 5_000
-
-
-class _Decision(msgspec.Struct):
-    transaction_id: str
 
 
 class _Alert(msgspec.Struct):
@@ -56,7 +53,7 @@ class Observer:
         """Take in what has come; waits for at most ``patience_s``."""
         for value, appended_s in _values(self._decisions, patience_s):
             self.decided += 1
-            sent = self._sent_at.get(msgspec.json.decode(value, type=_Decision).transaction_id)
+            sent = self._sent_at.get(transaction_id(value))
             if sent is not None:
                 self.waited.append(max(0.0, appended_s - sent))
         for value, _ in _values(self._alerts, 0.0):

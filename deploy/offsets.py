@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka import TopicPartition as Partition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from deploy import kafka_clients
 from flink_jobs.settings import Settings
@@ -29,13 +29,11 @@ def skip_backlog(settings: Settings) -> int:
     """
     client = kafka_clients.admin(settings)
     group = settings.kafka.consumer_group
-    ends: list[Partition] = []
-    for topic in _inputs(settings):
-        partitions = [Partition(topic, number) for number in kafka_clients.partitions(settings, topic)]
-        found = client.list_offsets({each: OffsetSpec.latest() for each in partitions})
-        ends += [
-            Partition(each.topic, each.partition, kafka_clients.answer(future).offset) for each, future in found.items()
-        ]
+    ends = [
+        Partition(topic, number, offset)
+        for topic in _inputs(settings)
+        for number, offset in kafka_clients.ends(client, topic, kafka_clients.partitions(settings, topic)).items()
+    ]
     if not any(end.offset for end in ends):
         return 0
     committed = _committed(client, group)
@@ -62,7 +60,4 @@ def _behind(client: AdminClient, topic: str, committed: dict[tuple[str, int], in
     ours = {partition: offset for (name, partition), offset in committed.items() if name == topic}
     if not ours:
         return None
-    request = {Partition(topic, partition): OffsetSpec.latest() for partition in ours}
-    ends = client.list_offsets(request, request_timeout=kafka_clients.TIMEOUT_S)
-    behind: list[int] = [future.result().offset - ours[where.partition] for where, future in ends.items()]
-    return sum(max(0, each) for each in behind)
+    return sum(max(0, end - ours[number]) for number, end in kafka_clients.ends(client, topic, ours).items())

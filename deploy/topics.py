@@ -6,14 +6,12 @@ import time
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
-from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
@@ -133,9 +131,7 @@ def delete(settings: Settings) -> None:
 def records(settings: Settings, name: str) -> int:
     """Number of offsets a topic has used: its records, and the markers of transactions where there are any."""
     client = kafka_clients.admin(settings)
-    request = {Partition(name, number): OffsetSpec.latest() for number in kafka_clients.partitions(settings, name)}
-    ends = client.list_offsets(request, request_timeout=kafka_clients.TIMEOUT_S)
-    return sum(int(future.result().offset) for future in ends.values())
+    return sum(kafka_clients.ends(client, name, kafka_clients.partitions(settings, name)).values())
 
 
 def retention_ms(settings: Settings, name: str) -> int:
@@ -161,10 +157,8 @@ def _create(client: AdminClient, topics: list[Topic]) -> None:
 
 def _is_led(client: AdminClient, topic: Topic) -> bool:
     """Whether every partition answers: the broker knows a new topic a moment before it leads it."""
-    request = {Partition(topic.name, number): OffsetSpec.latest() for number in range(topic.partitions)}
     try:
-        for future in client.list_offsets(request).values():
-            kafka_clients.answer(future)
+        kafka_clients.ends(client, topic.name, range(topic.partitions))
     except KafkaException:
         return False
     return True

@@ -20,7 +20,7 @@ from itertools import accumulate, pairwise
 from state.extremes import Extremes
 from state.late import Late, observe_late
 from state.moments import spread
-from state.older import OlderPast
+from state.older import OlderPast, without_waiting
 from state.packing import ProfileDamagedError, unpack_array
 from state.tiles import tiles_of
 from state.times import NEVER
@@ -30,9 +30,7 @@ FIELDS = ("events", "declined", "units", "distinct")
 FIELDS_IN_FULL = (*FIELDS, "spread", "low", "high")
 """...and when it is asked in full; ``spread`` is n (n - 1) times the sample variance, squared units."""
 
-HISTORY_SECTIONS = 6
-"""How many sections of a packed profile hold its history; the last of them is the older past."""
-
+_SECTIONS = 6  # of a packed profile that hold its history; the last of them is the older past
 _HEAD = struct.Struct("<Iqqq16s16s")  # events, base: count, high, last, units, squares
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
 
@@ -319,3 +317,9 @@ class History:
             last[key] = time
         self.last = last
         self.last_times = sorted(last.values())
+
+
+def history_from_version_1(sections: list[bytes]) -> list[bytes]:
+    """The sections of a profile of version 1, its history as in version 2."""
+    *history, older = sections[:_SECTIONS]
+    return [*history, without_waiting(older), *sections[_SECTIONS:]]

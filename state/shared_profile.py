@@ -7,8 +7,7 @@ from bisect import bisect_right, insort
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from state.history import HISTORY_SECTIONS, History
-from state.older import without_waiting
+from state.history import History, history_from_version_1
 from state.packing import Upgrade, open_sealed, seal, unpack_array
 from state.times import DAY_MS, HOUR_MS
 
@@ -19,15 +18,8 @@ RETENTION_MS = LABEL_DELAY_MS + 30 * DAY_MS + HOUR_MS
 FRAUDS_KEPT = 256
 
 VERSION = 2
-
-
-def _from_version_1(sections: list[bytes]) -> list[bytes]:
-    """Version 1 kept 8 days: what it holds is a history of less."""
-    *history, older = sections[:HISTORY_SECTIONS]
-    return [*history, without_waiting(older), *sections[HISTORY_SECTIONS:]]
-
-
-UPGRADES: Mapping[int, Upgrade] = {1: _from_version_1}
+# Version 1 kept 8 days: what it holds is a history of less.
+UPGRADES: Mapping[int, Upgrade] = {1: history_from_version_1}
 
 
 class SharedProfile:

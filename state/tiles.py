@@ -90,9 +90,7 @@ class Tiles:
         if not since.events or self._tiles[i][0] > start:
             return since
         first, last, events, declined, units, squares, _, _ = self._tiles[i]
-        # In whole events; the ends of a tile are events, on either side of the start.
-        length = last - first
-        gone = min(max((events * (start - first) + length // 2) // length, 1), events - 1)
+        gone = _gone(first, last, events, start)
         return Totals(
             since.events - gone,
             since.declined - (declined * gone + events // 2) // events,
@@ -109,8 +107,7 @@ class Tiles:
         if events:
             first, last, count, *_ = self._tiles[i]
             if first <= start:
-                length = last - first
-                events -= min(max((count * (start - first) + length // 2) // length, 1), count - 1)
+                events -= _gone(first, last, count, start)
         for late in self._late:
             if late[0] > start:
                 events += late[2]
@@ -225,6 +222,12 @@ def tiles_of(
         tiles.append((first, times[end - 1], *totals))
         start = end
     return tiles
+
+
+def _gone(first: int, last: int, events: int, start: int) -> int:
+    """How many of a tile's events are up to ``start``, which lies in it; its ends are events, on either side of it."""
+    length = last - first
+    return min(max((events * (start - first) + length // 2) // length, 1), events - 1)
 
 
 def _with(totals: Totals, late: Sequence[Tile], start: int, end: int) -> Totals:

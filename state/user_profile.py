@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 import xxhash
 
-from state.history import HISTORY_SECTIONS, History
+from state.history import History, history_from_version_1
 from state.keys import put_last
-from state.older import without_waiting
 from state.packing import Upgrade, open_sealed, seal, unpack_array
 from state.surroundings import Surroundings
 from state.times import DAY_MS, HOUR_MS
@@ -32,8 +31,7 @@ VERSION = 2
 
 def _from_version_1(sections: list[bytes]) -> list[bytes]:
     """Nothing was known of places and channels."""
-    *history, older = sections[:HISTORY_SECTIONS]
-    return [*history, without_waiting(older), *sections[HISTORY_SECTIONS:], b""]
+    return [*history_from_version_1(sections), b""]
 
 
 UPGRADES: Mapping[int, Upgrade] = {1: _from_version_1}

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.transaction_ids import transaction_id
+
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
-
-
-class _Identified(msgspec.Struct):
-    transaction_id: str
-
-
-_decoder = msgspec.json.Decoder(_Identified)
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class Matched:
 
 def identified(records: Iterable[tuple[bytes, int]]) -> list[tuple[str, int]]:
     """Transaction id and append time of records (value, append time in epoch milliseconds)."""
-    return [(_decoder.decode(value).transaction_id, appended) for value, appended in records]
+    return [(transaction_id(value), appended) for value, appended in records]
 
 
 def match(transactions: Iterable[tuple[str, int]], decisions: Iterable[tuple[str, int]]) -> Matched:

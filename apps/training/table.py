@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
+from apps.transaction_ids import transaction_id
 from models.table import EVENT_TIME, HASH_KEY, LABEL, NAMES_KEY, USER
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.names import Kind, Topic
@@ -67,7 +68,7 @@ def sealed(record: SimulatedRecord) -> bytes:
 def _fraud(records: Sequence[SimulatedRecord]) -> dict[str, bool]:
     """The truth by transaction id."""
     return {
-        json.loads(record.value)["transaction_id"]: record.fraud is not None
+        transaction_id(record.value): record.fraud is not None
         for record in records
         if record.topic == Topic.TRANSACTIONS
     }

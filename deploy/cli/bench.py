@@ -17,7 +17,7 @@ from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
 from deploy.benchmark import Bench, CpuTimes, bench
 from deploy.cli.output import console, say
-from deploy.cli.simulate import natural_speedup, open_feed, options_until_now
+from deploy.simulation import natural_speedup, open_feed, options_until_now
 from flink_jobs.settings import load_settings
 
 app = typer.Typer(help="Measure the whole job on the local stack, under names of its own.", no_args_is_help=True)

@@ -17,11 +17,11 @@ from rich.text import Text
 
 from deploy import alerts, offsets, submission, topics
 from deploy.cli.output import console, say
-from deploy.cli.simulate import natural_speedup, options_until_now
 from deploy.demonstration import Demonstration
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
 from deploy.observer import Observer, latency_ms
+from deploy.simulation import natural_speedup, options_until_now
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from rich.live import Live
 
-from apps.simulator.sending import Feed, Sent, send_history, send_live
-from apps.simulator.simulator import FRAUD_RATE, PAYMENTS_A_DAY, Options, Simulator
-from apps.simulator.writing import SimulatedRecord
-from deploy import kafka_clients
+from apps.simulator.sending import Sent, send_history, send_live
+from apps.simulator.simulator import FRAUD_RATE, Simulator
 from deploy.cli.output import console, say
-from flink_jobs.settings import Settings, load_settings
-from udfs.names import Topic
-
-DAY_S = 86_400
+from deploy.simulation import natural_speedup, open_feed, options_until_now
+from flink_jobs.settings import load_settings
 
 
 def simulate(
@@ -49,36 +43,3 @@ def simulate(
         sent = send_history(feed, simulator, history, show)
         sent += send_live(feed, simulator, seconds, pace, show)
     say(f"{sent.transactions:,} transactions sent, {sent.fraud:,} of them fraud, {sent.records:,} records in all")
-
-
-def natural_speedup(rate: float, users: int) -> float:
-    """How fast event time must go for so many users to pay as often as people do, at so many payments a second."""
-    return max(1.0, rate * DAY_S / (users * PAYMENTS_A_DAY))
-
-
-def options_until_now(rate: float, history: int, live_s: float, **others: float) -> Options:
-    """Options of a simulation that ends now.
-
-    Args:
-        rate: payments a second of event time.
-        history: payments before the live part.
-        live_s: length of the live part in event time, seconds.
-        others: further fields of ``Options``.
-    """
-    start = time.time() - live_s - history / rate
-    return Options(rate=rate, start=int(start * 1000), by_the_hour=False, **others)  # type: ignore[arg-type]
-
-
-def open_feed(settings: Settings, note: Callable[[SimulatedRecord], None] | None = None) -> Feed:
-    """From the simulator into the topics of the settings; ``note`` is told of every record.
-
-    Raises:
-        OperationError: no broker answers.
-    """
-    names = settings.kafka.topics
-    topics = {
-        Topic.TRANSACTIONS: names.transactions,
-        Topic.ACCOUNT_EVENTS: names.account_events,
-        Topic.LABELS: names.labels,
-    }
-    return Feed(kafka_clients.sender(settings), topics, note)

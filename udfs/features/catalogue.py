@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from state.shared_profile import LABEL_DELAY_MS
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Risk, Velocity
 from udfs.features.singles import USER_SINGLES
 
@@ -18,7 +19,6 @@ COMPUTATION_VERSION = 2  # raise it whenever a feature keeps its name and change
 USER_WINDOWS = (5 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
 SHARED_WINDOWS = (5 * MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS)
 RISK_WINDOWS = (DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
-LABEL_DELAY = 7 * DAY_MS
 
 USER_VELOCITY = (
     Velocity("user", "transaction", "count", USER_WINDOWS),
@@ -36,14 +36,14 @@ DEVICE_VELOCITY = (
     Velocity("device", "user", "distinct", SHARED_WINDOWS),
     Velocity("device", "declined", "share", SHARED_WINDOWS),
 )
-DEVICE_RISK = Risk("device", RISK_WINDOWS, LABEL_DELAY)
+DEVICE_RISK = Risk("device", RISK_WINDOWS, LABEL_DELAY_MS)
 MERCHANT_VELOCITY = (
     Velocity("merchant", "transaction", "count", SHARED_WINDOWS),
     Velocity("merchant", "amount", "sum", SHARED_WINDOWS),
     Velocity("merchant", "user", "distinct", SHARED_WINDOWS),
     Velocity("merchant", "declined", "share", SHARED_WINDOWS),
 )
-MERCHANT_RISK = Risk("merchant", RISK_WINDOWS, LABEL_DELAY)
+MERCHANT_RISK = Risk("merchant", RISK_WINDOWS, LABEL_DELAY_MS)
 
 USER_FEATURES = (*(f for velocity in USER_VELOCITY for f in velocity.features()), *USER_SINGLES)
 DEVICE_FEATURES = tuple(
