@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes everything the project needs on this machine, all of it in .run/: a Python environment with the pinned
-# dependencies and the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector.
+# Makes everything the project needs on this machine, in .run/: a Python environment with the pinned dependencies and
+# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. The machine code of state/ goes to the
+# user's cache, where Flink's processes look for it, too.
 #
 # May be run at any time, by several at once, and again after an interruption: what is complete and current is left as
 # it is, which takes a moment; what is not is made again.
@@ -107,22 +108,33 @@ fetch_jars() {
     mv "$fresh" "$JARS"
 }
 
+compile_state() {
+    local wanted=$1
+    say "compiling state/ (half a minute when it has changed)"
+    logged compile "$VENV/bin/python" -m state.ready
+    mkdir -p "$RUN/compiled"
+    printf '%s\n' "$wanted" >"$RUN/compiled/$STAMP"
+}
+
 main() {
-    local packages jars
+    local packages jars code
     packages="$(hash_of pyproject.toml deploy/constraints.txt) $PWD"
     jars=$(hash_of deploy/pom.xml)
+    code="$(hash_of pyproject.toml deploy/constraints.txt state/*.py) ${XDG_CACHE_HOME:-$HOME}"
     mkdir -p "$RUN"
     exec 9>"$RUN/setup.lock"
     if ! flock --nonblock 9; then
         say "another set-up is at work, waiting for it"
         flock 9
     fi
-    if is_current "$VENV" "$packages" && is_current "$JARS" "$jars"; then
+    if is_current "$VENV" "$packages" && is_current "$JARS" "$jars" &&
+        is_current "$RUN/compiled" "$code"; then
         return
     fi
     require_tools
     is_current "$JARS" "$jars" || fetch_jars "$jars"
     is_current "$VENV" "$packages" || make_environment "$packages"
+    is_current "$RUN/compiled" "$code" || compile_state "$code"
     say "done"
 }
 

@@ -68,9 +68,15 @@ class EventTimeSettings(_Section):
     """What late means."""
 
     out_of_orderness_s: float = Field(default=5.0, ge=0, description="disorder that is not yet called late, seconds")
-    allowed_lateness_s: float = Field(default=3600.0, ge=0, description="later than this no longer corrects the state")
+    allowed_lateness_s: float = Field(default=3600.0, ge=0, description="up to which features are exact, seconds")
     idle_partition_s: float = Field(default=30.0, gt=0, description="a silent partition stops holding the clock back")
     maximum_ahead_s: float = Field(default=86_400.0, gt=0, description="further ahead of the wall clock is refused")
+
+    @model_validator(mode="after")
+    def _lateness_covers_disorder(self) -> Self:
+        if self.allowed_lateness_s < self.out_of_orderness_s:
+            raise ValueError("allowed_lateness_s must be at least out_of_orderness_s: what is not late is exact")
+        return self
 
 
 class DecisionSettings(_Section):

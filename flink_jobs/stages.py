@@ -18,6 +18,7 @@ from flink_jobs import wiring
 from flink_jobs.gather import BYTES
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
+from state.ready import make_ready
 from udfs.names import Kind, StateName, Uid
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.tally import TALLY_COLUMNS
@@ -93,8 +94,9 @@ class _Stage(KeyedProcessFunction):
         gc.set_threshold(100_000, 50, 1_000)
 
     def _open_state(self, context: RuntimeContext, name: StateName) -> MapState:
-        # PICKLED: PyFlink cannot read an unset value of the plain type.
+        make_ready()
         self._calm_collector()
+        # PICKLED: PyFlink cannot read an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         lifetime = Time.days(self._settings.job.profile_ttl_days)
         # What is expired goes when RocksDB compacts. That is the default, but PyFlink's default of its second argument
@@ -141,13 +143,14 @@ class _UserStage(_Stage):
         self._stage = wiring.user_stage(self._settings)
         metrics = runtime_context.get_metrics_group()
         self._duplicates, self._late = metrics.counter("duplicates"), metrics.counter("late")
-        self._refused = metrics.counter("refused")
+        self._too_late, self._refused = metrics.counter("too_late"), metrics.counter("refused")
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         for counter, count in (
             (self._duplicates, output.duplicates),
             (self._late, output.late),
+            (self._too_late, output.too_late),
             (self._refused, len(output.dead_letters)),
         ):
             if count:

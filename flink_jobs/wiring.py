@@ -48,6 +48,7 @@ def user_stage(settings: Settings) -> UserStage:
             device_shards=settings.job.device_shards,
             merchant_shards=settings.job.merchant_shards,
             out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
+            lateness_ms=_lateness_ms(settings),
             idle_ms=int(event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
@@ -60,6 +61,7 @@ def device_stage(settings: Settings) -> DeviceStage:
         DeviceStageOptions(
             first_source=settings.job.shards,
             merchant_shards=settings.job.merchant_shards,
+            lateness_ms=_lateness_ms(settings),
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
@@ -82,10 +84,15 @@ def merchant_stage(settings: Settings) -> MerchantStage:
             ),
             model=_model_or_fallback(settings),
             sample_every=round(1 / share) if share else 0,
+            lateness_ms=_lateness_ms(settings),
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
     )
+
+
+def _lateness_ms(settings: Settings) -> int:
+    return int(settings.event_time.allowed_lateness_s * 1000)
 
 
 def _model_or_fallback(settings: Settings) -> Scorer | None:

@@ -38,8 +38,8 @@ class EventTimeClock:
         """What ``advance`` said last, epoch milliseconds."""
         return self._watermark
 
-    def observe(self, source: int, event_time: int) -> bool:
-        """Take an event in; True if it is late: further behind the newest of its source than is allowed.
+    def observe(self, source: int, event_time: int) -> int:
+        """Take an event in; how far it is behind the newest of its source, ms, 0 if it is the newest.
 
         Args:
             source: number of the source.
@@ -48,8 +48,8 @@ class EventTimeClock:
         reached = self._reached.get(source, BEGINNING)
         if event_time > reached:
             self._reached[source] = event_time
-            return False
-        return event_time < reached - self._out_of_orderness_ms
+            return 0
+        return reached - event_time
 
     def advance(self, now_ms: int, sources: set[int]) -> int:
         """Note which sources were heard from at ``now_ms`` (wall clock) and say how far event time is.

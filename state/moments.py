@@ -1,9 +1,10 @@
 """Money in whole numbers, so that sums and variances over any window are exact.
 
-Amounts are counted in units of 1e-4, the smallest minor unit of any ISO 4217 currency (CLF, UYW). Sums, and sums of
-squares, are then Python integers of any size: a difference of prefix sums is exact, and the variance
+Amounts are counted in units of 1e-4, the smallest minor unit of any ISO 4217 currency (CLF, UYW). Sums then take 64
+bits, and sums of squares 128 (``state.wide``): a difference of running totals is exact, and the variance
 ``(n * sum of squares - sum ** 2) / (n * (n - 1))`` cannot lose digits by cancellation, which the same formula in
-floating point does. An amount with more than four decimals is rounded to four.
+floating point does. An amount with more than four decimals is rounded to four. What an entity pays in all may reach
+900 trillion currency units.
 """
 
 from __future__ import annotations
@@ -15,8 +16,3 @@ UNITS = 10_000
 def to_units(amount: float) -> int:
     """The amount in units of 1e-4, rounded to the nearest."""
     return round(amount * UNITS)
-
-
-def spread(count: int, total: int, squares: int) -> int:
-    """``count * squares - total ** 2``: n * (n - 1) times the sample variance, exactly, in squared units."""
-    return count * squares - total * total

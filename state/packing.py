@@ -14,11 +14,6 @@ from itertools import accumulate, pairwise
 Upgrade = Callable[[list[bytes]], list[bytes]]
 """Turns the sections of version v into those of version v + 1."""
 
-_WIDEST = 16
-_WIDTHS = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q", _WIDEST: ""}
-"""Bytes a value of a column may take, and the array code of each."""
-_COLUMN = struct.Struct("<BI16s")  # width, count, smallest
-
 
 class ProfileVersionError(Exception):
     """The stored profile was written by a version of this program that this one does not know."""
@@ -85,38 +80,6 @@ def _readable(version: int, upgrades: Mapping[int, Upgrade]) -> str:
     while oldest - 1 in upgrades:
         oldest -= 1
     return f"version {version}" if oldest == version else f"versions {oldest} to {version}"
-
-
-def pack_column(values: Sequence[int]) -> bytes:
-    """Pack integers of any size up to 2^127, in as few bytes each as the distance to the smallest needs.
-
-    Some 60 ns a value, so for what is packed seldom; what changes with every event is packed by ``array.tobytes``.
-    """
-    if not values:
-        return b""
-    low = min(values)
-    bits = (max(values) - low).bit_length()
-    width = next(width for width in _WIDTHS if bits <= 8 * width)
-    head = _COLUMN.pack(width, len(values), low.to_bytes(_WIDEST, "little", signed=True))
-    if not width:
-        return head
-    if width == _WIDEST:
-        return head + b"".join([(value - low).to_bytes(_WIDEST, "little") for value in values])
-    return head + array(_WIDTHS[width], [value - low for value in values]).tobytes()
-
-
-def unpack_column(data: bytes) -> list[int]:
-    """What ``pack_column`` packed."""
-    if not data:
-        return []
-    width, count, lowest = _COLUMN.unpack_from(data)
-    low = int.from_bytes(lowest, "little", signed=True)
-    if not width:
-        return [low] * count
-    body = data[_COLUMN.size :]
-    if width == _WIDEST:
-        return [low + int.from_bytes(body[i : i + _WIDEST], "little") for i in range(0, len(body), _WIDEST)]
-    return [low + value for value in unpack_array(_WIDTHS[width], body)]
 
 
 def unpack_array(code: str, data: bytes) -> array[int]:

@@ -2,54 +2,157 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right, insort
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from state.history import History, history_from_version_1
-from state.packing import Upgrade, open_sealed, seal, unpack_array
+import numpy as np
+import numpy.typing as npt
+
+from state import history, windows
+from state.compiled import compiled
+from state.events import Words
+from state.filtered import pack_filtered, unpack_filtered
+from state.history import History
+from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
 from state.times import DAY_MS, HOUR_MS
+from state.versions.version_1 import shared_from_version_1
+from state.versions.version_2 import shared_from_version_2
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Labels come so late: what is newer says nothing of fraud yet."""
-RETENTION_MS = LABEL_DELAY_MS + 30 * DAY_MS + HOUR_MS
-"""The longest window, which ends a label's delay ago, and the lateness that is corrected within it."""
+LATENESS_MS = HOUR_MS
+"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
+LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
+"""How far back the longest window begins, which ends a label's delay ago."""
 FRAUDS_KEPT = 256
 
-VERSION = 2
-# Version 1 kept 8 days: what it holds is a history of less.
-UPGRADES: Mapping[int, Upgrade] = {1: history_from_version_1}
+VERSION = 3
+UPGRADES: Mapping[int, Upgrade] = {1: shared_from_version_1, 2: shared_from_version_2}
+
+
+@compiled
+def _tell_risk(
+    head: Words,
+    kept: Words,
+    older: Words,
+    fraud_times: Words,
+    time: int,
+    delay: int,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+) -> None:
+    end = time - delay
+    settled, frauds = windows.events_until(head, kept, older, end), np.searchsorted(fraud_times, end, "right")
+    for window in range(lengths.shape[0]):
+        start = end - lengths[window]
+        told[window, 0] = settled - windows.events_until(head, kept, older, start)
+        told[window, 1] = frauds - np.searchsorted(fraud_times, start, "right")
+
+
+@compiled
+def _observe(
+    head: Words,
+    kept: Words,
+    older: Words,
+    parties: Words,
+    fraud_times: Words,
+    time: int,
+    user: int,
+    units: int,
+    declined: int,
+    retention: int,
+    capacity: int,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    delay: int,
+    risk_lengths: Words,
+    risk: npt.NDArray[np.float64],
+) -> int:
+    """All of ``SharedProfile.observe`` in one call; what ``history.take`` says, or that there is no room, yet."""
+    full = history.room(head, kept, older, parties)
+    if full != history.DONE:
+        return -1 - full
+    _tell_risk(head, kept, older, fraud_times, time, delay, risk_lengths, risk)
+    return history.take(
+        head, kept, older, parties, time, user, declined, units, True, retention, capacity, lengths, told
+    )
 
 
 class SharedProfile:
     """Payments of many users, and which of them turned out to be fraud.
 
+    Args:
+        lateness: how late a payment may come and be told, and correct, exactly, ms.
+
     Attributes:
         KIND: of what, for messages.
-        PAYMENTS_KEPT: one by one; windows over more are bounded forms (``state.older``).
-        history: the payments; the other party is the user. Their amounts are counted in sums only.
+        PAYMENTS_KEPT: one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
+        history: the payments; the other party is the user.
+        filtered: histories of those payments that a filter lets pass, by its name.
+        fraud_times: event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``.
     """
 
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_fraud_times", "_frauds", "history")
+    __slots__ = ("_frauds", "filtered", "fraud_times", "history")
 
-    def __init__(self) -> None:
-        self.history = History(RETENTION_MS, self.PAYMENTS_KEPT, in_full=False)
+    def __init__(self, lateness: int = LATENESS_MS) -> None:
+        self.history = History(LONGEST_MS + lateness, self.PAYMENTS_KEPT)
+        self.filtered: dict[str, History] = {}
         self._frauds: dict[int, int] = {}
-        self._fraud_times: list[int] = []
+        self.fraud_times = _NO_TIMES
 
-    @property
-    def fraud_times(self) -> list[int]:
-        """Event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``."""
-        return self._fraud_times
+    def observe(
+        self,
+        time: int,
+        user: int,
+        units: int,
+        lengths: Words,
+        told: npt.NDArray[np.float64],
+        delay: int,
+        risk_lengths: Words,
+        risk: npt.NDArray[np.float64],
+        *,
+        declined: bool,
+    ) -> None:
+        """Take a payment: tell of every window that ends with it, and of fraud in windows that ended before it.
 
-    def frauds_after(self, moment: int) -> int:
-        """Payments after ``moment`` (ms) that were found to be fraud so far."""
-        times = self._fraud_times
-        return len(times) - bisect_right(times, moment) if times else 0
+        Args:
+            time: event time, ms.
+            user: key of the user.
+            units: amount, in units of ``state.moments``.
+            lengths: of the windows, ms, ascending.
+            told: (windows, ``windows.TOLD``), written.
+            delay: how long ago the windows of the risk end, ms.
+            risk_lengths: of those windows, ms.
+            risk: (windows, 2), written: payments, and how many of them are known to be fraud.
+            declined: whether it was declined.
+        """
+        own = self.history
+        while (
+            done := _observe(
+                own.head,
+                own.kept,
+                own.older,
+                own.parties,
+                self.fraud_times,
+                time,
+                user,
+                units,
+                int(declined),
+                own.retention,
+                own.capacity,
+                lengths,
+                told,
+                delay,
+                risk_lengths,
+                risk,
+            )
+        ) < 0:
+            own.make_room(-1 - done)
+        if done == history.FOLD:
+            own.fold()
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
@@ -59,39 +162,54 @@ class SharedProfile:
             time: event time of the payment, ms.
             fraud: the finding.
         """
-        before = self._frauds.pop(transaction_key, None)
-        if before is not None:
-            self._fraud_times.remove(before)
-        if not fraud:
-            return
-        self._frauds[transaction_key] = time
-        insort(self._fraud_times, time)
-        if len(self._frauds) > FRAUDS_KEPT:
-            del self._frauds[min(self._frauds, key=lambda key: (self._frauds[key], key))]
-            del self._fraud_times[0]
+        frauds = self._frauds
+        known = frauds.pop(transaction_key, None) is not None
+        if fraud:
+            frauds[transaction_key] = time
+            if len(frauds) > FRAUDS_KEPT:
+                del frauds[min(frauds, key=lambda key: (frauds[key], key))]
+        if fraud or known:
+            self.fraud_times = _ascending(frauds)
 
     def pack(self) -> bytes:
-        """28 bytes a payment, 16 a fraud."""
+        """16 bytes a payment, 16 a fraud."""
         frauds = self._frauds
         return seal(
             VERSION,
-            (*self.history.pack(), array("Q", frauds).tobytes(), array("q", frauds.values()).tobytes()),
+            (
+                *self.history.pack(),
+                np.fromiter(frauds, np.int64, len(frauds)).tobytes() if frauds else b"",
+                np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes() if frauds else b"",
+                pack_filtered(self.filtered),
+            ),
         )
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
+    def unpack(cls, data: bytes, lateness: int = LATENESS_MS) -> Self:
         """What ``pack`` packed.
 
         Raises:
             ProfileVersionError: if a version wrote it that this one does not know.
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        profile = cls()
-        *history, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
-        profile.history.unpack(history)
-        profile._frauds = dict(zip(unpack_array("Q", frauds), unpack_array("q", times), strict=True))
-        profile._fraud_times = sorted(profile._frauds.values())
+        profile = cls(lateness)
+        *own, frauds, times, filtered = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        if len(frauds) != len(times) or len(frauds) % 8:
+            raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
+        profile.history.unpack(own)
+        profile._frauds = dict(
+            zip(np.frombuffer(frauds, np.int64).tolist(), np.frombuffer(times, np.int64).tolist(), strict=True)
+        )
+        profile.fraud_times = _ascending(profile._frauds)
+        profile.filtered = unpack_filtered(filtered, profile.history.retention, cls.PAYMENTS_KEPT)
         return profile
+
+
+_NO_TIMES = np.empty(0, np.int64)
+
+
+def _ascending(frauds: Mapping[int, int]) -> Words:
+    return np.array(sorted(frauds.values()), np.int64) if frauds else _NO_TIMES
 
 
 class MerchantProfile(SharedProfile):

@@ -2,78 +2,111 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import xxhash
 
-from state.history import History, history_from_version_1
-from state.keys import put_last
-from state.packing import Upgrade, open_sealed, seal, unpack_array
-from state.surroundings import Surroundings
+from state import habits, history
+from state.compiled import compiled
+from state.events import Words
+from state.filtered import pack_filtered, unpack_filtered
+from state.history import History, with_room
+from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
 from state.times import DAY_MS, HOUR_MS
+from state.versions.version_1 import user_from_version_1
+from state.versions.version_2 import user_from_version_2
 
 LATENESS_MS = HOUR_MS
-"""What comes at most so late is told, and corrects, exactly."""
-RETENTION_MS = 30 * DAY_MS + LATENESS_MS
-"""The longest window, and the lateness that is corrected within it."""
+"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
+LONGEST_MS = 30 * DAY_MS
+"""The longest window; what is kept goes back as far, and the lateness further."""
 PAYMENTS_KEPT = 512
-"""Payments kept one by one: windows over more are bounded forms (``state.older``)."""
-MERCHANTS_KNOWN = 128
-DEVICES_KNOWN = 32
+"""Payments kept one by one: windows over more are bounded forms (``state.tiles``, ``state.distinct``)."""
 ACCOUNT_EVENTS_KEPT = 128
 
-VERSION = 2
+VERSION = 3
+UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
 
-
-def _from_version_1(sections: list[bytes]) -> list[bytes]:
-    """Nothing was known of places and channels."""
-    return [*history_from_version_1(sections), b""]
-
-
-UPGRADES: Mapping[int, Upgrade] = {1: _from_version_1}
-
-_HOURS = 24
 _KEY_BYTES = 8
+_HABITS_FULL = -1
+
+
+@compiled
+def _observe(
+    head: Words,
+    kept: Words,
+    older: Words,
+    parties: Words,
+    habit: Words,
+    table: Words,
+    recent: Words,
+    account_events: Words,
+    time: int,
+    units: int,
+    merchant: int,
+    declined: int,
+    device: int,
+    latitude: int,
+    longitude: int,
+    country: int,
+    channel: int,
+    retention: int,
+    lateness: int,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    before: npt.NDArray[np.float64],
+) -> int:
+    """All of ``UserProfile.observe`` in one call; what ``history.take`` says, or that there is no room, yet."""
+    full = history.room(head, kept, older, parties)
+    if full != history.DONE:
+        return -1 - full
+    if not habits.has_room(habit, table, recent):
+        return _HABITS_FULL
+    habits.tell(
+        head, kept, older, habit, table, recent, account_events, time, units, merchant, device, country, channel, before
+    )
+    if not history.has_forgotten(head, kept, time, retention):
+        habits.learn(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
+    return history.take(
+        head, kept, older, parties, time, merchant, declined, units, True, retention, PAYMENTS_KEPT, lengths, told
+    )
 
 
 class UserProfile:
     """One user's payments and habits. Times are epoch ms, amounts units of ``state.moments``.
 
+    Args:
+        lateness: how late a payment may come and be told, and correct, exactly, ms.
+
     Attributes:
         history: the payments; the other party is the merchant.
-        hours: payments in each hour of the day (UTC), ever.
-        merchants: payments to each known merchant by ``key_of``, the one known longest first.
-        devices: first use of each known device by ``key_of``, the one used last at the end.
-        paid: last time of each amount, for those paid in the last day and some that were before.
+        filtered: histories of those payments that a filter lets pass, by its name.
         account_events: times of account events of the last day, ascending.
-        surroundings: where and through which channels.
     """
 
     __slots__ = (
+        "_habits",
         "_ids",
+        "_known",
+        "_lateness",
         "_packed_progress",
         "_progress",
+        "_recent",
         "account_events",
-        "devices",
+        "filtered",
         "history",
-        "hours",
-        "merchants",
-        "paid",
-        "surroundings",
     )
 
-    def __init__(self) -> None:
-        self.history = History(RETENTION_MS, PAYMENTS_KEPT, in_full=True)
-        self.hours = array("I", bytes(4 * _HOURS))
-        self.merchants: dict[int, int] = {}
-        self.devices: dict[int, int] = {}
-        self.paid: dict[int, int] = {}
-        self.account_events = array("q")
-        self.surroundings = Surroundings(LATENESS_MS)
+    def __init__(self, lateness: int = LATENESS_MS) -> None:
+        self._lateness = lateness
+        self.history = History(LONGEST_MS + lateness, PAYMENTS_KEPT)
+        self.filtered: dict[str, History] = {}
+        self._habits, self._known, self._recent = habits.unpack(_NO_HABITS)
+        self.account_events = _NO_EVENTS
         self._ids = bytearray()
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
@@ -82,48 +115,90 @@ class UserProfile:
         """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
 
-    def see(self, transaction_id: str) -> None:
-        """Remember a payment's id, as long as there are as many younger payments in the history."""
+    def observe(
+        self,
+        transaction_id: str,
+        time: int,
+        units: int,
+        merchant: int,
+        device: int,
+        latitude: int,
+        longitude: int,
+        country: int,
+        channel: int,
+        lengths: Words,
+        told: npt.NDArray[np.float64],
+        before: npt.NDArray[np.float64],
+        *,
+        declined: bool,
+    ) -> None:
+        """Take a payment: tell of every window that ends with it and of what was before it, and learn from it.
+
+        Args:
+            transaction_id: not taken before.
+            time: event time.
+            units: amount.
+            merchant: its key.
+            device: its key, or ``surroundings.ABSENT``, like those that follow.
+            latitude: millionths of a degree.
+            longitude: likewise.
+            country: its key.
+            channel: its key.
+            lengths: of the windows, ms, ascending.
+            told: (windows, ``windows.TOLD``), written.
+            before: (``habits.TOLD``,), written.
+            declined: whether it was declined.
+        """
+        own = self.history
+        while (
+            done := _observe(
+                own.head,
+                own.kept,
+                own.older,
+                own.parties,
+                self._habits,
+                self._known,
+                self._recent,
+                self.account_events,
+                time,
+                units,
+                merchant,
+                int(declined),
+                device,
+                latitude,
+                longitude,
+                country,
+                channel,
+                own.retention,
+                self._lateness,
+                lengths,
+                told,
+                before,
+            )
+        ) < 0:
+            self._make_room(done)
         # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles two
         # digests is as unlikely as two ids with one digest.
         self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
+        if done == history.FOLD:
+            own.fold()
+        if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
+            self._forget_ids()
 
-    def forget_old(self) -> None:
-        """Let go what goes with payments that the history let go."""
-        times = self.history.times
-        del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(times))]
-        start = max(times[0], times[-1] - 2 * DAY_MS)
-        self.paid = {units: time for units, time in self.paid.items() if time >= start}
+    def _make_room(self, done: int) -> None:
+        if done == _HABITS_FULL:
+            self._known, self._recent = with_room(self._known, 8), with_room(self._recent, 4)
+        else:
+            self.history.make_room(-1 - done)
 
-    def learn(self, time: int, hour: int, merchant: int, units: int, device: int | None) -> None:
-        """Take what a payment says of the user's habits: all but the history itself."""
-        self.hours[hour] += 1
-        self.paid[units] = max(self.paid.get(units, time), time)
-        merchants = self.merchants
-        merchants[merchant] = merchants.get(merchant, 0) + 1
-        if len(merchants) > MERCHANTS_KNOWN:
-            self._forget_merchants()
-        if device is not None:
-            devices = self.devices
-            put_last(devices, device, min(devices.get(device, time), time), DEVICES_KNOWN)
-
-    def _forget_merchants(self) -> None:
-        """Of too many merchants, forget those paid least often, and of those the ones known longest."""
-        visits = sorted(self.merchants.items(), key=lambda entry: entry[1])
-        for merchant, _ in visits[: MERCHANTS_KNOWN // 4]:
-            del self.merchants[merchant]
+    def _forget_ids(self) -> None:
+        """Let go the ids that go with payments that the history let go."""
+        del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(self.history))]
 
     def add_account_event(self, time: int) -> None:
         """Note an account event; more than a day older than the newest are forgotten, and the oldest of too many."""
-        events = self.account_events
-        events.insert(bisect_right(events, time), time)
-        old = bisect_left(events, events[-1] - 2 * DAY_MS)
-        del events[: max(old, len(events) - ACCOUNT_EVENTS_KEPT)]
-
-    def account_events_between(self, start: int, end: int) -> int:
-        """Number of account events after ``start``, up to and including ``end`` (ms), of the last day."""
-        events = self.account_events
-        return bisect_right(events, end) - bisect_right(events, start) if events else 0
+        times = np.sort(np.append(self.account_events, time))
+        self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
 
     @property
     def progress(self) -> dict[str, list[Any]]:
@@ -134,51 +209,42 @@ class UserProfile:
         return self._progress
 
     def pack(self) -> bytes:
-        """Under 4 KB for 90 payments to 30 merchants."""
+        """Under 4 KB for 90 payments to 40 merchants."""
         if self._progress is not None:
             self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
+        self._forget_ids()
         return seal(
             VERSION,
             (
                 *self.history.pack(),
                 bytes(self._ids),
-                self.hours.tobytes(),
-                array("Q", self.merchants).tobytes(),
-                array("I", self.merchants.values()).tobytes(),
-                array("Q", self.devices).tobytes(),
-                array("q", self.devices.values()).tobytes(),
+                habits.pack(self._habits, self._known, self._recent),
                 self.account_events.tobytes(),
                 self._packed_progress,
-                self.surroundings.pack(),
+                pack_filtered(self.filtered),
             ),
         )
 
     @classmethod
-    def unpack(cls, data: bytes) -> UserProfile:
+    def unpack(cls, data: bytes, lateness: int = LATENESS_MS) -> UserProfile:
         """What ``pack`` packed.
 
         Raises:
             ProfileVersionError: if a version wrote it that this one does not know.
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        profile = cls()
-        *history, ids, hours, merchants, visits, devices, first_uses, events, progress, places = open_sealed(
-            data, "user", VERSION, UPGRADES
-        )
-        profile.history.unpack(history)
+        profile = cls(lateness)
+        *own, ids, habit, account_events, progress, filtered = open_sealed(data, "user", VERSION, UPGRADES)
+        if len(account_events) % 8:
+            raise ProfileDamagedError("account events are cut short")
+        profile.history.unpack(own)
         profile._ids = bytearray(ids)
-        profile.hours = unpack_array("I", hours)
-        profile.merchants = dict(zip(unpack_array("Q", merchants), unpack_array("I", visits), strict=True))
-        profile.devices = dict(zip(unpack_array("Q", devices), unpack_array("q", first_uses), strict=True))
-        profile.account_events = unpack_array("q", events)
+        profile._habits, profile._known, profile._recent = habits.unpack(habit)
+        profile.account_events = np.frombuffer(bytearray(account_events), np.int64)
         profile._packed_progress = progress
-        profile.surroundings = Surroundings.unpack(LATENESS_MS, places)
-        profile._restore_paid()
+        profile.filtered = unpack_filtered(filtered, profile.history.retention, PAYMENTS_KEPT)
         return profile
 
-    def _restore_paid(self) -> None:
-        history = self.history
-        if history.times:
-            start = bisect_left(history.times, history.times[-1] - 2 * DAY_MS)
-            amounts = history.amounts(start, len(history.times))
-            self.paid = dict(zip(amounts, history.times[start:], strict=True))
+
+_NO_HABITS = bytes(8 * habits.HABITS)
+_NO_EVENTS = np.empty(0, np.int64)

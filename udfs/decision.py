@@ -73,7 +73,10 @@ class Versions(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, kw_only=True):
-    """What is written to ``decisions``, once for each transaction; times in epoch milliseconds."""
+    """What is written to ``decisions``, once for each transaction; times in epoch milliseconds.
+
+    ``degraded``: no model answered, or the transaction came later than features are exact for.
+    """
 
     transaction_id: str
     user_id: str

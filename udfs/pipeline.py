@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from state.times import HOUR_MS
 from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits
@@ -36,6 +37,7 @@ class Pipeline:
         bands: in force at first.
         limits: of the records.
         out_of_orderness_ms: disorder that is not called late.
+        lateness_ms: how late a payment may come and be decided with exact features.
         cached_profiles: decoded profiles kept.
     """
 
@@ -47,6 +49,7 @@ class Pipeline:
         bands: Bands = Bands(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         out_of_orderness_ms: int = 5_000,
+        lateness_ms: int = HOUR_MS,
         cached_profiles: int = 50_000,
     ) -> None:
         idle_ms = 30_000
@@ -57,12 +60,19 @@ class Pipeline:
                 device_shards=1,
                 merchant_shards=1,
                 out_of_orderness_ms=out_of_orderness_ms,
+                lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
             )
         )
         self._devices = DeviceStage(
-            DeviceStageOptions(first_source=1, merchant_shards=1, idle_ms=idle_ms, cached_profiles=cached_profiles)
+            DeviceStageOptions(
+                first_source=1,
+                merchant_shards=1,
+                lateness_ms=lateness_ms,
+                idle_ms=idle_ms,
+                cached_profiles=cached_profiles,
+            )
         )
         self._merchants = MerchantStage(
             MerchantStageOptions(
@@ -71,6 +81,7 @@ class Pipeline:
                 bands=bands,
                 model=model,
                 sample_every=0,
+                lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
             )

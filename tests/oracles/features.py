@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tests.oracles import surroundings
+from udfs.features.catalogue import USER_FEATURES
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 USER_WINDOWS = {
@@ -46,8 +47,8 @@ def user_features(arrived: list[Payment], payment: Payment, account_events: list
     """Every feature that depends on the user's history, by name."""
     before = [other for other in arrived if other.time <= payment.time]
     windows = _over_windows("user", before, payment, USER_WINDOWS)
-    features = {name: value for name, value in windows.items() if "declined" not in name}
-    features |= _beside_history(before, payment) | _beside_places(before, payment)
+    features = {name: value for name, value in windows.items() if "declined_share" not in name}
+    features |= _beside_history(before, payment) | _beside_places(before, payment) | _filtered(before, payment)
     features["user_account_event_count_24h"] = sum(
         payment.time - DAY_MS < time <= payment.time for time in account_events
     )
@@ -94,6 +95,23 @@ def _over_windows(entity: str, before: list[Payment], payment: Payment, windows:
             f"{entity}_declined_share_{name}": sum(other.declined for other in window) / len(window),
         }
     return features
+
+
+def _filtered(before: list[Payment], payment: Payment) -> dict[str, float]:
+    """Velocities over some of the user's payments, and the first of a window."""
+    features: dict[str, float] = {}
+    upto = sorted([*before, payment], key=lambda one: one.time)  # of equal times, as they arrived
+    for name, length in USER_WINDOWS.items():
+        window = [one for one in upto if one.time > payment.time - length]
+        declined = [one.amount for one in window if one.declined]
+        features |= {
+            f"user_amount_first_{name}": float(_exact(window[0].amount)),
+            f"user_declined_transaction_count_{name}": len(declined),
+            f"user_declined_amount_last_{name}": float(_exact(declined[-1])) if declined else math.nan,
+            f"user_web_amount_sum_{name}": float(sum(_exact(one.amount) for one in window if one.channel == "web")),
+        }
+    names = {feature.name for feature in USER_FEATURES}
+    return {name: value for name, value in features.items() if name in names}
 
 
 def _beside_history(before: list[Payment], payment: Payment) -> dict[str, float]:

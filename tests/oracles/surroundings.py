@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from state.surroundings import Before
-
 CELL = 1_000_000
+
+
+class Before(NamedTuple):
+    """What was before a payment: places in millionths of a degree, None where there was none.
+
+    Attributes:
+        last: time, latitude and longitude of the last payment with a place.
+        usual: latitude and longitude.
+        home: country of most payments.
+        country_count: payments in this payment's country.
+        located: payments with a country.
+        channel_count: payments through this payment's channel.
+        channelled: payments with a channel.
+    """
+
+    last: tuple[int, int, int] | None
+    usual: tuple[float, float] | None
+    home: str | None
+    country_count: int
+    located: int
+    channel_count: int
+    channelled: int
 
 
 class Seen(NamedTuple):

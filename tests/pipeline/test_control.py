@@ -155,6 +155,7 @@ def test_every_shard_takes_the_change_and_one_of_them_answers() -> None:
             bands=Bands(),
             model=None,
             sample_every=0,
+            lateness_ms=3_600_000,
             idle_ms=30_000,
             cached_profiles=10,
         )

@@ -60,6 +60,7 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
             device_shards=1,
             merchant_shards=1,
             out_of_orderness_ms=5_000,
+            lateness_ms=3_600_000,
             idle_ms=30_000,
             cached_profiles=10,
         )
@@ -71,6 +72,7 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
             bands=Bands(),
             model=None,
             sample_every=60_000,
+            lateness_ms=3_600_000,
             idle_ms=30_000,
             cached_profiles=10,
         )

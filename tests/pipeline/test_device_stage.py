@@ -141,7 +141,7 @@ def test_a_label_gets_no_further_than_the_device() -> None:
     stage, state = device_stage(), MemoryState()
     handoffs = [sealed for _, sealed in user_stage().process(0, [label_of_phone()], MemoryState(), NOW_MS).to_devices]
     assert stage.process(0, handoffs, state, NOW_MS) == []
-    assert DeviceProfile.unpack(state["phone"]).fraud_times == [at(0)]
+    assert DeviceProfile.unpack(state["phone"]).fraud_times.tolist() == [at(0)]
 
 
 # Restarts
@@ -153,7 +153,7 @@ def test_a_device_is_remembered_across_a_restart() -> None:
     again = restarted(one)
     _, output = again.process([paid("b", 10.0, 1, user="bob", device=PHONE)], NOW_MS)
     assert feature(output, "device_user_distinct_1h") == [2.0]
-    assert DeviceProfile.unpack(again.device_state["phone"]).fraud_times == [at(0)]
+    assert DeviceProfile.unpack(again.device_state["phone"]).fraud_times.tolist() == [at(0)]
 
 
 # Event time
@@ -166,6 +166,7 @@ def user_stage() -> UserStage:
             device_shards=1,
             merchant_shards=1,
             out_of_orderness_ms=5_000,
+            lateness_ms=3_600_000,
             idle_ms=30_000,
             cached_profiles=10,
         )
@@ -173,7 +174,9 @@ def user_stage() -> UserStage:
 
 
 def device_stage() -> DeviceStage:
-    return DeviceStage(DeviceStageOptions(first_source=1, merchant_shards=1, idle_ms=30_000, cached_profiles=10))
+    return DeviceStage(
+        DeviceStageOptions(first_source=1, merchant_shards=1, lateness_ms=3_600_000, idle_ms=30_000, cached_profiles=10)
+    )
 
 
 def label_of_phone() -> bytes:
@@ -192,6 +195,7 @@ class Stages:
                 bands=Bands(),
                 model=None,
                 sample_every=0,
+                lateness_ms=3_600_000,
                 idle_ms=30_000,
                 cached_profiles=10,
             )

@@ -105,6 +105,7 @@ def handed_over(records: list[bytes]) -> UserOutput:
             device_shards=DEVICE_SHARDS,
             merchant_shards=MERCHANT_SHARDS,
             out_of_orderness_ms=5_000,
+            lateness_ms=3_600_000,
             idle_ms=30_000,
             cached_profiles=10,
         )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, decide, feature, paid, pipeline
+from tests.pipeline.models_by_hand import SuspectsLargeAmounts
+from tests.pipeline.sent import NOW_MS, decide, decisions, feature, paid, pipeline
 from udfs.pipeline import Pipeline
 from udfs.stages.merchant import MerchantOutput
 
@@ -27,6 +28,21 @@ def test_what_is_late_is_a_matter_of_its_own_partition() -> None:
     behind = [paid("behind", 10.0, 0), paid("too-late", 10.0, -1)]
     late = {one.transaction_id for one in decide(pipeline(), ahead, *behind) if one.late}
     assert late == {"too-late"}
+
+
+def test_a_payment_later_than_features_are_exact_for_is_decided_counted_and_flagged() -> None:
+    one = pipeline(lateness_ms=30 * 60_000, model=SuspectsLargeAmounts())
+    sent = [paid("newest", 10.0, 0), paid("late", 10.0, -30), paid("too-late", 10.0, -30.1)]
+    taken, output = one.process(sent, NOW_MS)
+    decided = {decision.transaction_id: decision for decision in decisions(output)}
+    assert {name: decision.late for name, decision in decided.items()} == {
+        "newest": False,
+        "late": True,
+        "too-late": True,
+    }
+    assert {name for name, decision in decided.items() if decision.degraded} == {"too-late"}
+    assert (taken.late, taken.too_late) == (2, 1)
+    assert (sum(output.tally.column("late")), sum(output.tally.column("too_late"))) == (2, 1)
 
 
 def test_how_much_disorder_is_allowed_is_told_to_the_stage() -> None:

@@ -31,6 +31,7 @@ def test_the_tally_of_every_batch_adds_up_to_its_decisions(records: list[bytes],
             "challenged": actions["challenge"],
             "monitored": actions["monitor"],
             "late": sum(decision.late for decision in told),
+            "too_late": sum(decision.degraded for decision in told),
         }
         counted = Counter(decision.merchant_id for decision in told)
         rows = zip(tally.merchants(), tally.column("transactions"), strict=True)
@@ -85,8 +86,8 @@ def test_payments_of_a_minute_and_merchant_make_one_row() -> None:
 
 def test_what_is_behind_the_watermark_counts_in_its_minute() -> None:
     tally = Tally(watermark=at(10) + 1)
-    tally.add("shop", at(3), 10.0, "approve", alert=False, late=True)
-    tally.add("shop", at(12), 10.0, "block", alert=True, late=False)
+    tally.add("shop", at(3), 10.0, "approve", alert=False, late=True, too_late=True)
+    tally.add("shop", at(12), 10.0, "block", alert=True, late=False, too_late=False)
     assert tally.minutes() == [at(10), at(12)]
-    assert tally.column("late") == [1, 0]
+    assert tally.column("late") == tally.column("too_late") == [1, 0]
     assert tally.column("blocked") == [0, 1]

@@ -67,6 +67,7 @@ def _user_options() -> UserStageOptions:
         device_shards=DEVICE_SHARDS,
         merchant_shards=MERCHANT_SHARDS,
         out_of_orderness_ms=5_000,
+        lateness_ms=3_600_000,
         idle_ms=IDLE_MS,
         cached_profiles=4,
     )
@@ -74,7 +75,11 @@ def _user_options() -> UserStageOptions:
 
 def _device_options() -> DeviceStageOptions:
     return DeviceStageOptions(
-        first_source=USER_SHARDS, merchant_shards=MERCHANT_SHARDS, idle_ms=IDLE_MS, cached_profiles=4
+        first_source=USER_SHARDS,
+        merchant_shards=MERCHANT_SHARDS,
+        lateness_ms=3_600_000,
+        idle_ms=IDLE_MS,
+        cached_profiles=4,
     )
 
 
@@ -85,6 +90,7 @@ def _merchant_options() -> MerchantStageOptions:
         bands=Bands(),
         model=None,
         sample_every=0,
+        lateness_ms=3_600_000,
         idle_ms=IDLE_MS,
         cached_profiles=4,
     )

@@ -2,69 +2,96 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
-from hypothesis import given
+import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.tiles import FLOOR_MS, RELATIVE_WIDTH, Tiles, tiles_of
+from state import tiles, windows
+from state.history import History
+from state.tiles import FLOOR_MS, RELATIVE_WIDTH
+from state.windows import TOLD
 
 Event = tuple[int, int, bool]
 
 _events = st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, 10**13), st.booleans()), min_size=1, max_size=120)
+_CAPACITY = 8
 
 
-def tiled(events: list[Event], chunk: int = 40) -> Tiles:
-    """Tiles of events in order of time, taken as a history takes them: a chunk at a time."""
-    tiles = Tiles()
-    for begin in range(0, len(events), chunk):
-        times, units, declined = zip(*events[begin : begin + chunk], strict=True)
-        sums = list(accumulate(units, initial=0))
-        squares = list(accumulate((one * one for one in units), initial=0))
-        tiles.append(tiles_of(times, sums, squares, bytes(declined), times[-1]), times[-1])
-    return tiles
+def tiled(events: list[Event]) -> History:
+    """Events in order of time, of which next to none are kept one by one."""
+    history = History(retention=10**12, capacity=_CAPACITY)
+    for time, units, declined in events:
+        history.observe(time, 1, units, np.array([1]), np.empty((1, TOLD)), declined=declined)
+    return history
 
 
+def after(history: History, start: int, newest: int) -> dict[str, float]:
+    """What is told of all after ``start``, up to the newest event."""
+    told = np.empty((1, TOLD))
+    history.observe(newest, 1, 0, np.array([newest - start]), told, counts=False)
+    names = ("events", "declined", "units", "distinct", "spread", "low", "high", "first", "last")
+    return dict(zip(names, told[0].tolist(), strict=True))
+
+
+@settings(deadline=None)
 @given(_events, st.integers(-1, 400_000))
 def test_a_window_lies_between_those_a_tile_shorter_and_a_tile_longer(unordered: list[Event], start: int) -> None:
     events = sorted(unordered)
-    told = tiled(events).after(start)
-    blur = max(FLOOR_MS, (events[-1][0] - start) // RELATIVE_WIDTH + 1)
+    newest = events[-1][0]
+    told = after(tiled(events), start, newest)
+    blur = max(FLOOR_MS, (newest - start) // RELATIVE_WIDTH + 1)
     longer = [event for event in events if event[0] > start - blur]
     shorter = [event for event in events if event[0] > start + blur]
-    assert len(shorter) <= told.events <= len(longer)
-    assert sum(units for _, units, _ in shorter) <= told.units <= sum(units for _, units, _ in longer)
-    assert sum(declined for *_, declined in shorter) <= told.declined <= sum(declined for *_, declined in longer)
+    assert len(shorter) <= told["events"] <= len(longer)
+    assert sum(units for _, units, _ in shorter) <= told["units"] * (1 + 1e-12)
+    assert told["units"] <= sum(units for _, units, _ in longer) * (1 + 1e-12)
+    assert sum(declined for *_, declined in shorter) <= told["declined"] <= sum(declined for *_, declined in longer)
     within = [units for time, units, _ in events if time > start]
     if within:
-        assert told.high >= max(within)
-        assert told.low <= min(within)
-        assert told.high <= max(units for _, units, _ in longer)
+        assert told["high"] >= max(within)
+        assert told["low"] <= min(within)
+        assert told["high"] <= max(units for _, units, _ in longer)
+        assert told["first"] in {units for _, units, _ in longer}
 
 
+@settings(deadline=None)
 @given(_events)
 def test_the_whole_past_is_told_exactly(unordered: list[Event]) -> None:
     events = sorted(unordered)
     units = [one for _, one, _ in events]
-    told = tiled(events).after(-1)
-    assert told == (
-        len(events),
-        sum(declined for *_, declined in events),
-        sum(units),
-        sum(one * one for one in units),
-        min(units),
-        max(units),
-    )
+    told = after(tiled(events), -1, events[-1][0])
+    count, total = len(events), sum(units)
+    assert told["events"] == count
+    assert told["declined"] == sum(declined for *_, declined in events)
+    assert told["units"] == float(total)
+    assert told["spread"] == float(count * sum(one * one for one in units) - total * total)
+    assert (told["low"], told["high"]) == (min(units), max(units))
 
 
-@given(_events)
-def test_packed_tiles_come_back_as_they_were(unordered: list[Event]) -> None:
-    tiles = tiled(sorted(unordered))
-    restored = Tiles.unpack(tiles.pack())
-    assert [restored.after(start) for start in range(0, 400_000, 9_999)] == [
-        tiles.after(start) for start in range(0, 400_000, 9_999)
-    ]
+@settings(deadline=None)
+@given(_events, st.data())
+def test_a_packed_history_goes_on_alike(unordered: list[Event], data: st.DataObject) -> None:
+    events = sorted(unordered)
+    cut = data.draw(st.integers(0, len(events)))
+    kept, packed = tiled(events[:cut]), History(retention=10**12, capacity=_CAPACITY)
+    packed.unpack(kept.pack())
+    for time, units, declined in events[cut:]:
+        told = np.empty((2, 1, TOLD))
+        for history, row in zip((kept, packed), told, strict=True):
+            history.observe(time, 1, units, np.array([100_000]), row, declined=declined)
+        assert told[0].tolist() == told[1].tolist()
+    assert kept.pack() == packed.pack()
 
 
 def test_the_number_of_tiles_grows_with_the_logarithm_of_the_time() -> None:
-    assert len(tiled([(second * 1_000, 1, False) for second in range(50_000)], chunk=128)) <= 300
+    history = tiled([(second * 1_000, 1, False) for second in range(50_000)])
+    assert history.head[tiles.TILES] <= 300
+
+
+def test_what_is_too_late_to_be_placed_is_told_of_alone() -> None:
+    history, told = History(retention=1_000, capacity=_CAPACITY), np.empty((1, TOLD))
+    history.observe(10_000, 1, 5, np.array([500]), told)
+    history.observe(9_000, 1, 7, np.array([500]), told, declined=True)
+    assert told[0].tolist() == [1, 1, 7, 1, 0, 7, 7, 7, 7]
+    history.observe(10_000, 2, 9, np.array([500]), told)
+    assert told[0, windows.EVENTS] == 2

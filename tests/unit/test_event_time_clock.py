@@ -11,12 +11,12 @@ def clock() -> EventTimeClock:
     return EventTimeClock(out_of_orderness_ms=5 * SECOND, idle_ms=30 * SECOND)
 
 
-def test_an_event_is_late_only_when_it_is_further_behind_its_own_source_than_allowed() -> None:
+def test_an_event_is_as_late_as_it_is_behind_the_newest_of_its_own_source() -> None:
     one = clock()
-    assert not one.observe(0, 100 * SECOND)
-    assert not one.observe(0, 95 * SECOND)
-    assert one.observe(0, 95 * SECOND - 1)
-    assert not one.observe(1, 10 * SECOND), "another partition is in order by itself"
+    assert one.observe(0, 100 * SECOND) == 0
+    assert one.observe(0, 95 * SECOND - 1) == 5 * SECOND + 1
+    assert one.observe(0, 101 * SECOND) == 0
+    assert one.observe(1, 10 * SECOND) == 0, "another partition is in order by itself"
 
 
 def test_the_watermark_follows_the_slowest_source() -> None:

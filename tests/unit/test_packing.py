@@ -11,24 +11,13 @@ from state.packing import (
     ProfileVersionError,
     join_sections,
     open_sealed,
-    pack_column,
     seal,
     split_sections,
-    unpack_column,
 )
 from state.shared_profile import DeviceProfile, MerchantProfile
 from state.user_profile import UserProfile
 from tests.payments import payment
 from udfs.features import user
-
-
-@given(st.lists(st.integers(-(2**62), 2**126)))
-def test_a_column_of_any_integers_comes_back(values: list[int]) -> None:
-    assert unpack_column(pack_column(values)) == values
-
-
-def test_close_values_take_few_bytes_however_large_they_are() -> None:
-    assert len(pack_column([10**15 + i for i in range(200)])) < 200 + 32
 
 
 @given(st.lists(st.binary(max_size=300), max_size=12))

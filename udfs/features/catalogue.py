@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from state.shared_profile import LABEL_DELAY_MS
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Risk, Velocity
+from udfs.features.filters import DECLINED, WEB
 from udfs.features.singles import USER_SINGLES
 
 COMPUTATION_VERSION = 2  # raise it whenever a feature keeps its name and changes its value
@@ -29,6 +30,10 @@ USER_VELOCITY = (
     Velocity("user", "amount", "std", USER_WINDOWS),
     Velocity("user", "merchant", "distinct", USER_WINDOWS),
     Velocity("user", "amount", "rate", USER_WINDOWS),
+    Velocity("user", "amount", "first", (HOUR_MS, DAY_MS)),
+    Velocity("user", "transaction", "count", (HOUR_MS, DAY_MS, 7 * DAY_MS), DECLINED),
+    Velocity("user", "amount", "last", (DAY_MS,), DECLINED),
+    Velocity("user", "amount", "sum", (HOUR_MS, DAY_MS, 7 * DAY_MS), WEB),
 )
 DEVICE_VELOCITY = (
     Velocity("device", "transaction", "count", SHARED_WINDOWS),

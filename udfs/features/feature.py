@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Aggregate = Literal["count", "sum", "mean", "max", "min", "std", "distinct", "rate", "share"]
+from udfs.features.filters import Filter
+
+Aggregate = Literal["count", "sum", "mean", "max", "min", "std", "first", "last", "distinct", "rate", "share"]
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -70,23 +72,28 @@ class Velocity:
         what: ``transaction``, ``amount``, or the other key that is counted distinct (``merchant``, ``user``).
         aggregate: what is made of the events in the window.
         windows_ms: lengths of the windows, milliseconds.
+        where: which payments count; None: all.
     """
 
     entity: str
     what: str
     aggregate: Aggregate
     windows_ms: tuple[int, ...]
+    where: Filter | None = None
 
     def features(self) -> tuple[Feature, ...]:
         """The declared columns, one a window."""
-        words, unit, high, absent = _WORDS[self.aggregate]
+        words, unit, high, absent, alone = _WORDS[self.aggregate]
+        passing = "" if self.where is None else f"{self.where.name} "
+        if self.where is not None:
+            absent = alone
         return tuple(
             Feature(
                 entity=self.entity,
-                what=self.what,
+                what=self.what if self.where is None else f"{self.where.name}_{self.what}",
                 aggregate=self.aggregate,
                 window_ms=window,
-                meaning=f"{words.format(what=self.what)} of the {self.entity}'s transactions in the last "
+                meaning=f"{words.format(what=self.what)} of the {self.entity}'s {passing}transactions in the last "
                 f"{window_name(window)}, this one included.",
                 unit=unit.format(what=self.what),
                 high=high,
@@ -145,19 +152,20 @@ class Risk:
         return f"in the {window_name(window)} that ended {window_name(self.delay_ms)} ago"
 
 
-_WORDS: dict[Aggregate, tuple[str, str, float, str]] = {
-    "count": ("Number", "transactions", math.inf, ""),
-    "sum": ("Sum of the {what}s", "currency units", math.inf, ""),
-    "mean": ("Mean {what}", "currency units", math.inf, ""),
-    "max": ("Largest {what}", "currency units", math.inf, ""),
-    "min": ("Smallest {what}", "currency units", math.inf, ""),
-    "std": (
-        "Sample standard deviation of the {what}s",
-        "currency units",
-        math.inf,
-        "fewer than two transactions in the window",
-    ),
-    "distinct": ("Number of different {what}s", "{what}s", math.inf, ""),
-    "rate": ("Sum of the {what}s, per hour of window,", "currency units an hour", math.inf, ""),
-    "share": ("Share {what}", "share", 1.0, ""),
+_NONE = "no such transaction in the window"
+_FEW = "fewer than two transactions in the window"
+
+# Words, unit, largest value, when it is absent; and when it is where a filter lets only some transactions count.
+_WORDS: dict[Aggregate, tuple[str, str, float, str, str]] = {
+    "count": ("Number", "transactions", math.inf, "", ""),
+    "sum": ("Sum of the {what}s", "currency units", math.inf, "", ""),
+    "mean": ("Mean {what}", "currency units", math.inf, "", _NONE),
+    "max": ("Largest {what}", "currency units", math.inf, "", _NONE),
+    "min": ("Smallest {what}", "currency units", math.inf, "", _NONE),
+    "first": ("First {what}", "currency units", math.inf, "", _NONE),
+    "last": ("Last {what}", "currency units", math.inf, "", _NONE),
+    "std": ("Sample standard deviation of the {what}s", "currency units", math.inf, _FEW, _FEW),
+    "distinct": ("Number of different {what}s", "{what}s", math.inf, "", ""),
+    "rate": ("Sum of the {what}s, per hour of window,", "currency units an hour", math.inf, "", ""),
+    "share": ("Share {what}", "share", 1.0, "", _NONE),
 }

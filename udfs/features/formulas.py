@@ -39,32 +39,40 @@ class Beside(NamedTuple):
         time: of the payment, epoch ms.
         amount: of the payment, currency units.
         units: the same in units of ``state.moments``.
+        created: when the account was opened, epoch ms.
+        limit: credit limit of the account, currency units.
+        category_risk: of the merchant's category.
+        latitude, longitude: of the payment, millionths of a degree.
+        high_risk: 1 if the country is one of high risk, else 0.
+        card_present: 1 or 0.
         count, total, spread, high: of all the user's earlier payments: how many, their units, n (n - 1) times the
             sample variance of the units, the largest.
         last: time of the one before, epoch ms.
         same_hour: how many of the earlier ones were in this hour of the day.
         visits: how many of them went to this merchant.
         repeated: 1 if one of the last day was of just this amount, else 0.
-        created: when the account was opened, epoch ms.
-        limit: credit limit of the account, currency units.
         account_events: of the last day.
-        category_risk: of the merchant's category.
-        latitude, longitude: of the payment, millionths of a degree.
+        device_new: 1 if none of the earlier ones was made with this device, else 0.
         last_time, last_latitude, last_longitude: of the last payment with a place: epoch ms, millionths of a degree.
         usual_latitude, usual_longitude: where the user pays most, millionths of a degree.
+        foreign: 1 if the country is not the one of most earlier payments, else 0.
         country_count: earlier payments in this country.
         located: earlier payments with a country.
-        foreign: 1 if the country is not the one of most earlier payments, else 0.
-        high_risk: 1 if the country is one of high risk, else 0.
         channel_count: earlier payments through this channel.
         channelled: earlier payments with a channel.
-        card_present: 1 or 0.
-        device_new: 1 if none of the earlier ones was made with this device, else 0.
     """
 
     time: Floats
     amount: Floats
     units: Floats
+    created: Floats
+    limit: Floats
+    category_risk: Floats
+    latitude: Floats
+    longitude: Floats
+    high_risk: Floats
+    card_present: Floats
+    # From here on as ``state.habits`` and ``state.surroundings`` tell.
     count: Floats  # type: ignore[assignment]  # hides tuple.count, which nobody asks of columns
     total: Floats
     spread: Floats
@@ -73,25 +81,18 @@ class Beside(NamedTuple):
     same_hour: Floats
     visits: Floats
     repeated: Floats
-    created: Floats
-    limit: Floats
     account_events: Floats
-    category_risk: Floats
-    latitude: Floats
-    longitude: Floats
+    device_new: Floats
     last_time: Floats
     last_latitude: Floats
     last_longitude: Floats
     usual_latitude: Floats
     usual_longitude: Floats
+    foreign: Floats
     country_count: Floats
     located: Floats
-    foreign: Floats
-    high_risk: Floats
     channel_count: Floats
     channelled: Floats
-    card_present: Floats
-    device_new: Floats
 
     @property
     def hour(self) -> Floats:
@@ -188,14 +189,15 @@ FORMULAS: dict[str, Callable[[Beside], Floats | Flags]] = {
 _IN_ORDER = [FORMULAS[feature.name] for feature in USER_SINGLES]
 
 
-def fill_singles(columns: Floats, rows: list[float]) -> None:
+def fill_singles(columns: Floats, given: list[float], before: Floats) -> None:
     """Write the columns of ``USER_SINGLES``.
 
     Args:
         columns: (n, len(USER_SINGLES)), written.
-        rows: the fields of ``Beside``, payment by payment.
+        given: the fields of ``Beside`` that a payment itself tells, payment by payment.
+        before: (n, ``habits.TOLD``), the others.
     """
-    beside = Beside(*np.array(rows, np.float64).reshape(len(columns), len(Beside._fields)).T)
+    beside = Beside(*np.array(given, np.float64).reshape(len(columns), -1).T, *before.T)
     # A limit may be as small as a number can be, and the share of it is then infinite.
     with np.errstate(invalid="ignore", over="ignore"):
         for column, formula in enumerate(_IN_ORDER):

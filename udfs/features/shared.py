@@ -42,7 +42,8 @@ class SharedBlock:
 
     def __init__(self, velocities: Sequence[Velocity], risk: Risk) -> None:
         self._velocity = VelocityBlock(velocities)
-        self._risk = risk
+        self._delay = risk.delay_ms
+        self._risk_lengths = np.array(risk.windows_ms, np.int64)
         self.width = self._velocity.width + 2 * len(risk.windows_ms)
 
     def observe(
@@ -59,56 +60,42 @@ class SharedBlock:
         Returns:
             (n, width): the block of each payment, as of its event time; NaN where a feature is absent.
         """
-        told: list[int] = []
-        due: list[float] = []
-        windows = self._velocity.windows
+        told = self._velocity.told(len(pairs))
+        risk = np.empty((len(pairs), len(self._risk_lengths), 2))
         waiting = deque(sorted(labels, key=_known_since))
-        for profile, payment in pairs:
-            history = profile.history
+        for row, (profile, payment) in enumerate(pairs):
             time = payment.event_time
             while waiting and waiting[0][1].labelled_at <= time:
                 observe_label(*waiting.popleft())
-            self._tell_risk(profile, time, due)
-            history.observe(
-                history.place(time),
+            units, user = to_units(payment.amount), key_of(payment.user_id)
+            self._velocity.observe_filtered(profile, payment, user, units, told, row)
+            profile.observe(
                 time,
-                to_units(payment.amount),
-                key_of(payment.user_id),
-                payment.declined,
-                windows=windows,
-                told=told,
+                user,
+                units,
+                self._velocity.lengths,
+                told[0][row],
+                self._delay,
+                self._risk_lengths,
+                risk[row],
+                declined=payment.declined,
             )
         for labelled in waiting:
             observe_label(*labelled)
         columns = np.empty((len(pairs), self.width))
         if pairs:
             self._velocity.fill(columns[:, : self._velocity.width], told)
-            self._fill_risk(columns[:, self._velocity.width :], due)
+            _fill_risk(columns[:, self._velocity.width :], risk)
         return columns
 
-    def _tell_risk(self, profile: SharedProfile, time: int, due: list[float]) -> None:
-        """Append payments due and frauds among them, window by window."""
-        end = time - self._risk.delay_ms
-        history = profile.history
-        if not history.times or (history.times[0] > end and history.older is None):
-            due += _NOTHING_DUE[: 2 * len(self._risk.windows_ms)]
-            return
-        settled, frauds = history.count_after(end), profile.frauds_after(end)
-        for window in self._risk.windows_ms:
-            start = end - window
-            due += (history.count_after(start) - settled, profile.frauds_after(start) - frauds)
 
-    def _fill_risk(self, columns: npt.NDArray[np.float64], due: Sequence[float]) -> None:
-        told = np.array(due, np.float64).reshape(len(columns), -1, 2)
-        settled, frauds = told[:, :, 0], told[:, :, 1]
-        columns[:, 0::2] = settled
-        # Of a payment that is forgotten, or was never seen here, the label may still have come.
-        columns[:, 1::2] = np.divide(
-            np.minimum(frauds, settled), settled, out=np.full(settled.shape, np.nan), where=settled > 0
-        )
-
-
-_NOTHING_DUE = (0,) * 64
+def _fill_risk(columns: npt.NDArray[np.float64], risk: npt.NDArray[np.float64]) -> None:
+    settled, frauds = risk[:, :, 0], risk[:, :, 1]
+    columns[:, 0::2] = settled
+    # Of a payment that is forgotten, or was never seen here, the label may still have come.
+    columns[:, 1::2] = np.divide(
+        np.minimum(frauds, settled), settled, out=np.full(settled.shape, np.nan), where=settled > 0
+    )
 
 
 def observe_label(profile: SharedProfile, label: Label) -> None:

@@ -2,85 +2,165 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from state.history import FIELDS_IN_FULL
+from state import windows
+from state.events import Words
+from state.history import History
 from state.moments import UNITS
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
+from udfs.features.filters import Filter
 
 Floats = npt.NDArray[np.float64]
 
-_COUNT, _DECLINED, _UNITS, _DISTINCT, _SPREAD, _LOW, _HIGH = range(len(FIELDS_IN_FULL))
-
 
 def _std(told: Floats, hours: Floats) -> Floats:
-    count = told[_COUNT]
+    count = told[windows.EVENTS]
     # Of a single event 0 / 0: no deviation can be told, and NaN says so.
-    variance: Floats = told[_SPREAD] / (count * (count - 1.0))
+    variance: Floats = told[windows.SPREAD] / (count * (count - 1.0))
     return np.sqrt(variance) / UNITS
 
 
-# Each takes what is told of the windows, fields first, (fields, n, windows), and the windows' hours, (windows,).
-_AGGREGATES: dict[Aggregate, Callable[[Floats, Floats], Floats]] = {
-    "count": lambda told, hours: told[_COUNT],
-    "sum": lambda told, hours: told[_UNITS] / UNITS,
-    "mean": lambda told, hours: told[_UNITS] / (told[_COUNT] * UNITS),
-    "max": lambda told, hours: told[_HIGH] / UNITS,
-    "min": lambda told, hours: told[_LOW] / UNITS,
+# Each takes what is told of the windows, fields first, (TOLD, n, windows), and the windows' hours, (windows,).
+_AGGREGATES: Mapping[Aggregate, Callable[[Floats, Floats], Floats]] = {
+    "count": lambda told, hours: told[windows.EVENTS],
+    "sum": lambda told, hours: told[windows.UNITS] / UNITS,
+    "mean": lambda told, hours: told[windows.UNITS] / (told[windows.EVENTS] * UNITS),
+    "max": lambda told, hours: told[windows.HIGHEST] / UNITS,
+    "min": lambda told, hours: told[windows.LOWEST] / UNITS,
+    "first": lambda told, hours: told[windows.FIRST] / UNITS,
+    "last": lambda told, hours: told[windows.LAST] / UNITS,
     "std": _std,
-    "distinct": lambda told, hours: told[_DISTINCT],
-    "rate": lambda told, hours: told[_UNITS] / (hours * UNITS),
-    "share": lambda told, hours: told[_DECLINED] / told[_COUNT],
+    "distinct": lambda told, hours: told[windows.DISTINCT],
+    "rate": lambda told, hours: told[windows.UNITS] / (hours * UNITS),
+    "share": lambda told, hours: told[windows.DECLINED] / told[windows.EVENTS],
 }
 
 
-def _floats(told: Sequence[int]) -> Floats:
-    try:
-        return np.frombuffer(array("q", told), np.int64).astype(np.float64)
-    except OverflowError:  # the spread of amounts in the hundred thousands; this is twice as slow
-        return np.array(told, np.float64)
+class HasHistories(Protocol):
+    """A profile, as far as filtered velocities need it."""
+
+    history: History
+    filtered: dict[str, History]
+
+
+class Passing(Protocol):
+    """A payment, as far as filtered velocities need it; filters look at further fields."""
+
+    @property
+    def event_time(self) -> int:
+        """Epoch milliseconds."""
+
+    @property
+    def declined(self) -> bool:
+        """Whether it was declined."""
+
+
+class _Part(NamedTuple):
+    """The velocities over the payments that one filter lets pass.
+
+    Attributes:
+        filter: None: all of them.
+        lengths: every window that one of them has, ms, ascending.
+        hours: the same in hours.
+        columns: where each goes, how it is made, and from which windows.
+    """
+
+    filter: Filter | None
+    lengths: Words
+    hours: Floats
+    columns: list[tuple[slice, Callable[[Floats, Floats], Floats], list[int]]]
 
 
 class VelocityBlock:
     """The declared velocities of one entity.
 
     Args:
-        velocities: of one entity, in column order.
+        velocities: of one entity, in column order; at least one without a filter.
 
     Attributes:
-        windows: every window that one of them has, ms, ascending: what to ask ``History.observe`` for.
+        lengths: the windows of those without a filter, ms, ascending: what to ask a profile's ``observe`` for.
         width: number of columns.
     """
 
     def __init__(self, velocities: Sequence[Velocity]) -> None:
-        self.windows = tuple(sorted({window for velocity in velocities for window in velocity.windows_ms}))
         self.width = sum(len(velocity.windows_ms) for velocity in velocities)
-        self._hours = np.array(self.windows) / HOUR_MS
-        self._columns = [
-            (_AGGREGATES[velocity.aggregate], self._places(velocity.windows_ms)) for velocity in velocities
-        ]
+        placed: defaultdict[Filter | None, list[tuple[slice, Velocity]]] = defaultdict(list)
+        start = 0
+        for velocity in velocities:
+            end = start + len(velocity.windows_ms)
+            placed[velocity.where].append((slice(start, end), velocity))
+            start = end
+        self._all = _part(None, placed.pop(None))
+        self._filtered = [(where, _part(where, some)) for where, some in placed.items() if where is not None]
+        self.lengths = self._all.lengths
 
-    def _places(self, windows: Sequence[int]) -> list[int] | slice:
-        if tuple(windows) == self.windows:
-            return slice(None)
-        return [self.windows.index(window) for window in windows]
+    def told(self, payments: int) -> list[Floats]:
+        """Room for what is told of so many payments' windows: of all, then of each filter's, where nothing passed."""
+        parts = [self._all, *(part for _, part in self._filtered)]
+        made = [np.zeros((payments, len(part.lengths), windows.TOLD)) for part in parts]
+        for told in made[1:]:
+            told[:, :, windows.LOWEST :] = np.nan
+        return made
 
-    def fill(self, columns: Floats, told: Sequence[int]) -> None:
+    def observe_filtered(
+        self, profile: HasHistories, payment: Passing, key: int, units: int, told: Sequence[Floats], row: int
+    ) -> None:
+        """Take a payment into the histories of the filters that let it pass, and tell of the windows of all.
+
+        Args:
+            profile: of the entity.
+            payment: the payment.
+            key: of the other party.
+            units: amount, in units of ``state.moments``.
+            told: what ``told`` made; written.
+            row: of the payment.
+        """
+        for number, (where, part) in enumerate(self._filtered, 1):
+            passes = where.passes(payment)
+            history = profile.filtered.get(where.name)
+            if history is None:
+                if not passes:
+                    continue
+                history = profile.filtered[where.name] = profile.history.another()
+            history.observe(
+                payment.event_time,
+                key,
+                units,
+                part.lengths,
+                told[number][row],
+                declined=payment.declined,
+                counts=passes,
+            )
+
+    def fill(self, columns: Floats, told: Sequence[Floats]) -> None:
         """Write the columns.
 
         Args:
             columns: (n, width), written.
-            told: what ``History.observe`` appended for n events.
+            told: what ``told`` made, and the profiles have filled.
         """
-        fields = _floats(told).reshape(len(columns), len(self.windows), -1).transpose(2, 0, 1)
-        start = 0
+        parts = [self._all, *(part for _, part in self._filtered)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            for aggregate, places in self._columns:
-                block = aggregate(fields, self._hours)[:, places]
-                end = start + block.shape[1]
-                columns[:, start:end] = block
-                start = end
+            for part, of_part in zip(parts, told, strict=True):
+                fields = of_part.transpose(2, 0, 1)
+                for where, aggregate, places in part.columns:
+                    columns[:, where] = aggregate(fields, part.hours)[:, places]
+
+
+def _part(where: Filter | None, velocities: Sequence[tuple[slice, Velocity]]) -> _Part:
+    lengths = sorted({length for _, velocity in velocities for length in velocity.windows_ms})
+    return _Part(
+        where,
+        np.array(lengths, np.int64),
+        np.array(lengths) / HOUR_MS,
+        [
+            (columns, _AGGREGATES[velocity.aggregate], [lengths.index(length) for length in velocity.windows_ms])
+            for columns, velocity in velocities
+        ],
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,14 @@ class DeviceStageOptions:
     Attributes:
         first_source: number of the first device shard among all that hand over to the merchant stage.
         merchant_shards: number of shards of the merchant stage.
+        lateness_ms: how late a payment may come and be decided with exact features.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
     """
 
     first_source: int
     merchant_shards: int
+    lateness_ms: int
     idle_ms: int
     cached_profiles: int
 
@@ -44,7 +47,11 @@ class DeviceStage:
 
     def __init__(self, options: DeviceStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(DeviceProfile, DeviceProfile.unpack, options.cached_profiles)
+        self._profiles = ProfileStore(
+            partial(DeviceProfile, options.lateness_ms),
+            partial(DeviceProfile.unpack, lateness=options.lateness_ms),
+            options.cached_profiles,
+        )
         self._clocks = ShardClocks(0, options.idle_ms)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:

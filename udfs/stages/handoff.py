@@ -20,7 +20,8 @@ from udfs.records.label import Label
 class Payment(msgspec.Struct, array_like=True, frozen=True):
     """A transaction, as far as the stages after the user's need it.
 
-    ``event_time`` is in epoch milliseconds, ``value`` the record as it came: an alert carries it along.
+    ``event_time`` is in epoch milliseconds, ``value`` the record as it came: an alert carries it along. What is
+    ``too_late`` came later than features are exact for.
     """
 
     transaction_id: str
@@ -31,6 +32,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True):
     event_time: int
     declined: bool
     late: bool
+    too_late: bool
     matches: tuple[Match, ...]
     value: bytes
 

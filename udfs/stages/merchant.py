@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class MerchantStageOptions:
         bands: likewise.
         model: None if there is none to ask; rules then decide alone.
         sample_every: every so many-th decision carries its features; 0 for none.
+        lateness_ms: how late a payment may come and be decided with exact features.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
     """
@@ -50,6 +52,7 @@ class MerchantStageOptions:
     bands: Bands
     model: Scores | None
     sample_every: int
+    lateness_ms: int
     idle_ms: int
     cached_profiles: int
 
@@ -80,7 +83,11 @@ class MerchantStage:
 
     def __init__(self, options: MerchantStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(MerchantProfile, MerchantProfile.unpack, options.cached_profiles)
+        self._profiles = ProfileStore(
+            partial(MerchantProfile, options.lateness_ms),
+            partial(MerchantProfile.unpack, lateness=options.lateness_ms),
+            options.cached_profiles,
+        )
         self._sampling = Sampling(options.names, options.sample_every)
         self._clocks = ShardClocks(0, options.idle_ms)
         self._controls: dict[int, ShardControl] = {}

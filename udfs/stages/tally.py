@@ -6,12 +6,12 @@ from collections import defaultdict
 
 MINUTE_MS = 60_000
 
-TALLY_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late")
+TALLY_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late", "too_late")
 """What is counted; ``amount`` is a sum in currency units, regardless of currency."""
 
 _ACTIONS = {"block": "blocked", "challenge": "challenged", "monitor": "monitored"}
-_TRANSACTIONS, _AMOUNT, _ALERTS, _LATE = (
-    TALLY_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late")
+_TRANSACTIONS, _AMOUNT, _ALERTS, _LATE, _TOO_LATE = (
+    TALLY_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late", "too_late")
 )
 _BY_ACTION = {action: TALLY_COLUMNS.index(name) for action, name in _ACTIONS.items()}
 
@@ -30,7 +30,17 @@ class Tally:
         self._watermark = watermark
         self._totals: defaultdict[tuple[int, str], list[float]] = defaultdict(lambda: [0.0] * len(TALLY_COLUMNS))
 
-    def add(self, merchant_id: str, event_time: int, amount: float, action: str, *, alert: bool, late: bool) -> None:
+    def add(
+        self,
+        merchant_id: str,
+        event_time: int,
+        amount: float,
+        action: str,
+        *,
+        alert: bool,
+        late: bool,
+        too_late: bool,
+    ) -> None:
         """Count a decision."""
         moment = max(event_time, self._watermark)
         totals = self._totals[moment - moment % MINUTE_MS, merchant_id]
@@ -40,6 +50,7 @@ class Tally:
             totals[_ALERTS] += 1
         if late:
             totals[_LATE] += 1
+            totals[_TOO_LATE] += too_late
         column = _BY_ACTION.get(action)
         if column is not None:
             totals[column] += 1

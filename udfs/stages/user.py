@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ class UserStageOptions:
         device_shards: number of shards of the device stage.
         merchant_shards: likewise of the merchant stage.
         out_of_orderness_ms: disorder that is not called late.
+        lateness_ms: how far behind the newest of its partition a payment may be and be decided with exact features.
         idle_ms: wall-clock time after which a silent partition no longer holds event time back.
         cached_profiles: decoded profiles kept.
     """
@@ -47,6 +49,7 @@ class UserStageOptions:
     device_shards: int
     merchant_shards: int
     out_of_orderness_ms: int
+    lateness_ms: int
     idle_ms: int
     cached_profiles: int
 
@@ -62,6 +65,7 @@ class UserOutput:
         transactions: how many are in the handoffs.
         duplicates: transactions that had been taken in before, and were dropped.
         late: how many of the transactions were late.
+        too_late: how many of those were later than features are exact for.
     """
 
     to_devices: list[tuple[int, bytes]] = field(default_factory=list)
@@ -70,6 +74,7 @@ class UserOutput:
     transactions: int = 0
     duplicates: int = 0
     late: int = 0
+    too_late: int = 0
 
 
 @dataclass
@@ -78,7 +83,7 @@ class _Batch:
 
     opened: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
-    lates: list[bool] = field(default_factory=list)
+    behind_ms: list[int] = field(default_factory=list)
     matches: list[tuple[Match, ...]] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     features: list[NDArray[np.float64]] = field(default_factory=list)
@@ -98,7 +103,11 @@ class UserStage:
 
     def __init__(self, options: UserStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(UserProfile, UserProfile.unpack, options.cached_profiles)
+        self._profiles = ProfileStore(
+            partial(UserProfile, options.lateness_ms),
+            partial(UserProfile.unpack, lateness=options.lateness_ms),
+            options.cached_profiles,
+        )
         self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
@@ -120,7 +129,7 @@ class UserStage:
         batch.compute()
         watermark = clock.advance(now_ms, batch.partitions)
         self._hand_over(shard, watermark, batch, output)
-        output.transactions, output.late = len(batch.opened), sum(batch.lates)
+        output.transactions = len(batch.opened)
         self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
         return output
 
@@ -165,7 +174,7 @@ class UserStage:
         batch.partitions.add(envelope.partition)
         batch.opened.append((profile, transaction))
         batch.values.append(envelope.value or b"")
-        batch.lates.append(clock.observe(envelope.partition, transaction.event_time))
+        batch.behind_ms.append(clock.observe(envelope.partition, transaction.event_time))
         batch.matches.append(tuple(observe(_USER_PATTERNS, profile, transaction)))
         return True
 
@@ -176,7 +185,9 @@ class UserStage:
 
     def _hand_over(self, shard: int, watermark: int, batch: _Batch, output: UserOutput) -> None:
         """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
-        payments = [_payment(batch, row) for row in range(len(batch.opened))]
+        payments = [self._payment(batch, row) for row in range(len(batch.opened))]
+        output.late = sum(payment.late for payment in payments)
+        output.too_late = sum(payment.too_late for payment in payments)
         features = np.concatenate(batch.features) if batch.features else np.empty((0, USER_WIDTH))
         with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
         named = _chosen(payments, with_device)
@@ -198,6 +209,22 @@ class UserStage:
             min([watermark, *on_their_way]),
         )
 
+    def _payment(self, batch: _Batch, row: int) -> Payment:
+        transaction, behind_ms = batch.opened[row][1], batch.behind_ms[row]
+        return Payment(
+            transaction.transaction_id,
+            transaction.user_id,
+            transaction.merchant_id,
+            transaction.device_id,
+            transaction.amount,
+            transaction.event_time,
+            transaction.declined,
+            behind_ms > self._options.out_of_orderness_ms,
+            behind_ms > self._options.lateness_ms,
+            batch.matches[row],
+            batch.values[row],
+        )
+
     def _to_devices(
         self, shard: int, watermark: int, payments: list[Payment], features: NDArray[np.float64], batch: _Batch
     ) -> list[tuple[int, bytes]]:
@@ -212,19 +239,3 @@ class UserStage:
 
 def _chosen(payments: Sequence[Payment], rows: NDArray[np.bool_]) -> list[Payment]:
     return [payment for payment, wanted in zip(payments, rows.tolist(), strict=True) if wanted]
-
-
-def _payment(batch: _Batch, row: int) -> Payment:
-    transaction = batch.opened[row][1]
-    return Payment(
-        transaction.transaction_id,
-        transaction.user_id,
-        transaction.merchant_id,
-        transaction.device_id,
-        transaction.amount,
-        transaction.event_time,
-        transaction.declined,
-        batch.lates[row],
-        batch.matches[row],
-        batch.values[row],
-    )

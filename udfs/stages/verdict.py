@@ -122,7 +122,13 @@ class _Batch:
             verdicts.decision_keys.append(key)
             verdicts.decisions.append(_encoder.encode(decision))
             tally.add(
-                payment.merchant_id, payment.event_time, payment.amount, action, alert=is_alert, late=payment.late
+                payment.merchant_id,
+                payment.event_time,
+                payment.amount,
+                action,
+                alert=is_alert,
+                late=payment.late,
+                too_late=payment.too_late,
             )
 
     def _score(self, row: int, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> float:
@@ -157,7 +163,7 @@ class _Batch:
             event_time=payment.event_time,
             decided_at=now_ms,
             late=payment.late,
-            degraded=policy.model is None,
+            degraded=policy.model is None or payment.too_late,
         )
 
     def _alert(self, row: int, decision: Decision, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> Alert:

@@ -1,0 +1,240 @@
+"""What a user does as a rule: hours, merchants, devices, places; how they are told of, learned and packed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from state import events, known, surroundings, tiles, wide
+from state.compiled import compiled
+from state.events import COUNT, KEY, TIME, Words
+from state.known import DEVICE, MERCHANT
+from state.packing import ProfileDamagedError
+from state.surroundings import ABSENT
+from state.times import DAY_MS, HOUR_MS, NEVER
+
+HOURS = 24
+KNOWN, RECENT = HOURS, HOURS + 1
+"""After the payments in each hour of the day (UTC): rows of the table of what is known, and of the recent payments."""
+HABITS = HOURS + 2
+
+(
+    EARLIER,
+    EARLIER_UNITS,
+    EARLIER_SPREAD,
+    EARLIER_HIGHEST,
+    LAST,
+    SAME_HOUR,
+    VISITS,
+    REPEATED,
+    ACCOUNT_EVENTS,
+    DEVICE_NEW,
+    SURROUNDINGS,
+) = range(11)
+"""What is told of before a payment: all earlier ones (how many, their units, n (n - 1) times the sample variance of
+them, the largest), the time of the last (ms), those in this hour of the day, those at this merchant, 1 if one of the
+last day had just this amount; account events of the last day; 1 if the device is new, else 0; and then
+``surroundings.TOLD``. NaN where there is nothing to tell."""
+TOLD = SURROUNDINGS + surroundings.TOLD
+
+_MOST_ROWS_A_PAYMENT = 5
+
+
+@compiled
+def has_room(habits: Words, table: Words, recent: Words) -> bool:
+    """Whether one payment more fits."""
+    return habits[KNOWN] + _MOST_ROWS_A_PAYMENT <= table.shape[1] and habits[RECENT] < recent.shape[1]
+
+
+@compiled
+def tell(
+    head: Words,
+    kept: Words,
+    older: Words,
+    habits: Words,
+    table: Words,
+    recent: Words,
+    account_events: Words,
+    time: int,
+    units: int,
+    merchant: int,
+    device: int,
+    country: int,
+    channel: int,
+    told: npt.NDArray[np.float64],
+) -> None:
+    """Tell what was before a payment that comes now, in order or late; before it is learned.
+
+    Args:
+        head: of the history.
+        kept: likewise.
+        older: likewise, its tiles.
+        habits: hours and counts.
+        table: what is known (``state.known``).
+        recent: recent payments (``state.surroundings``).
+        account_events: times (ms), ascending.
+        time: of the payment, ms.
+        units: its amount.
+        merchant: its key.
+        device: its key, or ``ABSENT``.
+        country: likewise.
+        channel: likewise.
+        told: (TOLD,), written.
+    """
+    row = events.place(kept, head[COUNT], time)
+    _tell_amounts(head, kept, older, row, time, units, told)
+    hour = time // HOUR_MS % HOURS
+    same_hour = habits[hour]
+    visits = known.times_seen(table, habits[KNOWN], MERCHANT, merchant)
+    for newer in range(row, head[COUNT]):
+        same_hour -= kept[TIME, newer] // HOUR_MS % HOURS == hour
+        visits -= kept[KEY, newer] == merchant
+    told[SAME_HOUR], told[VISITS] = same_hour, max(visits, 0)
+    told[ACCOUNT_EVENTS] = _between(account_events, time - DAY_MS, time)
+    told[DEVICE_NEW] = _is_device_new(table, habits[KNOWN], device, time)
+    surroundings.tell(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[SURROUNDINGS:])
+
+
+@compiled
+def _tell_amounts(
+    head: Words, kept: Words, older: Words, row: int, time: int, units: int, told: npt.NDArray[np.float64]
+) -> None:
+    if row or not head[tiles.TILES]:
+        count, _, total, high, low = events.totals_before(head, kept, row)
+    else:
+        count, _, total, high, low = tiles.totals_until(head, older, time)
+    told[EARLIER], told[EARLIER_UNITS] = count, total
+    told[EARLIER_SPREAD] = wide.spread(count, total, high, low)
+    highest, repeated = head[events.BASE_HIGHEST], False
+    for i in range(row):
+        of_event = events.amount(head, kept, i)
+        highest = max(highest, of_event)
+        repeated |= of_event == units and kept[TIME, i] > time - DAY_MS
+    told[EARLIER_HIGHEST], told[REPEATED] = highest, repeated
+    last = kept[TIME, row - 1] if row else head[events.BASE_LAST]
+    told[LAST] = last if NEVER < last <= time else math.nan
+
+
+@compiled
+def _between(times: Words, start: int, end: int) -> int:
+    counted = 0
+    for i in range(times.shape[0]):
+        counted += start < times[i] <= end
+    return counted
+
+
+@compiled
+def _is_device_new(table: Words, count: int, device: int, time: int) -> float:
+    """1 if the device was not used before, NaN if none was."""
+    if device == ABSENT:
+        return math.nan
+    any_used = False
+    for row in range(count):
+        if table[known.KIND, row] == DEVICE and table[known.EXTRA, row] <= time:
+            if table[known.KEY, row] == device:
+                return 0.0
+            any_used = True
+    return 1.0 if any_used else math.nan
+
+
+@compiled
+def learn(
+    habits: Words,
+    table: Words,
+    recent: Words,
+    time: int,
+    merchant: int,
+    device: int,
+    latitude: int,
+    longitude: int,
+    country: int,
+    channel: int,
+    lateness: int,
+) -> None:
+    """Take what a payment says. There must be room."""
+    habits[time // HOUR_MS % HOURS] += 1
+    _, count = known.learn(table, habits[KNOWN], MERCHANT, merchant)
+    if device != ABSENT:
+        row, count = known.learn(table, count, DEVICE, device)
+        is_first = table[known.SEEN, row] == 1
+        table[known.EXTRA, row] = time if is_first else min(table[known.EXTRA, row], time)
+    habits[KNOWN], habits[RECENT] = surroundings.learn(
+        table, count, recent, habits[RECENT], time, latitude, longitude, country, channel, lateness
+    )
+
+
+def pack(habits: Words, table: Words, recent: Words) -> bytes:
+    """As bytes: 16 for each that is known (24 for devices, 32 for cells), 40 for each recent payment."""
+    words = np.empty(HABITS + 4 * int(habits[KNOWN]) + surroundings.COLUMNS * int(habits[RECENT]), np.int64)
+    used = _pack(habits, table, recent, words)
+    return words[:used].tobytes()
+
+
+_KIND_AT = 56  # bits: kind above, how often seen below
+
+
+@compiled
+def _extras(kind: int) -> int:
+    return (2 if kind == known.CELL else 1) if kind in (known.CELL, DEVICE) else 0
+
+
+@compiled
+def _pack(habits: Words, table: Words, recent: Words, words: Words) -> int:
+    at = HABITS
+    words[:HABITS] = habits
+    for row in range(habits[KNOWN]):
+        kind = table[known.KIND, row]
+        words[at], words[at + 1] = table[known.KEY, row], kind << _KIND_AT | table[known.SEEN, row]
+        at += 2
+        for extra in range(_extras(kind)):
+            words[at] = table[known.EXTRA + extra, row]
+            at += 1
+    for row in range(habits[RECENT]):
+        for column in range(surroundings.COLUMNS):
+            words[at] = recent[column, row]
+            at += 1
+    return at
+
+
+def unpack(data: bytes) -> tuple[Words, Words, Words]:
+    """What ``pack`` packed: habits, table and recent payments, with room for more.
+
+    Raises:
+        ProfileDamagedError: if it cannot be.
+    """
+    words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
+    if len(words) < HABITS or not 0 <= 2 * int(words[KNOWN]) + 5 * int(words[RECENT]) <= len(words) - HABITS:
+        raise ProfileDamagedError(f"{len(data)} bytes are no packed habits")
+    habits = words[:HABITS].copy()
+    table = np.empty((known.COLUMNS, int(habits[KNOWN]) + 2 * _MOST_ROWS_A_PAYMENT), np.int64)
+    recent = np.empty((surroundings.COLUMNS, int(habits[RECENT]) + 2), np.int64)
+    if _unpack(habits, table, recent, words) != len(words):
+        raise ProfileDamagedError(f"{len(data)} bytes are not the packed habits that they say they are")
+    return habits, table, recent
+
+
+@compiled
+def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
+    at = HABITS
+    for row in range(habits[KNOWN]):
+        if at + 2 > words.shape[0]:
+            return -1
+        kind = words[at + 1] >> _KIND_AT
+        table[known.KEY, row], table[known.KIND, row] = words[at], kind
+        table[known.SEEN, row] = words[at + 1] & ((1 << _KIND_AT) - 1)
+        table[known.EXTRA, row] = table[known.MORE, row] = 0
+        at += 2
+        if at + _extras(kind) > words.shape[0]:
+            return -1
+        for extra in range(_extras(kind)):
+            table[known.EXTRA + extra, row] = words[at]
+            at += 1
+    if at + surroundings.COLUMNS * habits[RECENT] > words.shape[0]:
+        return -1
+    for row in range(habits[RECENT]):
+        for column in range(surroundings.COLUMNS):
+            recent[column, row] = words[at]
+            at += 1
+    return at

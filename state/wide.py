@@ -1,0 +1,75 @@
+"""Whole numbers of 128 bits, as two of 64: sums of squared units must be exact, and do not fit into one.
+
+Everything is modulo 2^128, so a difference of running totals is right as long as itself is below 2^127.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from state.compiled import compiled
+
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_ONE = np.uint64(1)
+_TWO_TO_64 = 2.0**64
+
+
+@compiled
+def multiply(left: int, right: int) -> tuple[int, int]:
+    """The product of two numbers that are not negative: high and low 64 bits."""
+    a, b = np.uint64(left), np.uint64(right)
+    a_low, a_high, b_low, b_high = a & _LOW_HALF, a >> _HALF, b & _LOW_HALF, b >> _HALF
+    low = a_low * b_low
+    middle = a_high * b_low + (low >> _HALF)
+    other = a_low * b_high + (middle & _LOW_HALF)
+    return (
+        np.int64(a_high * b_high + (middle >> _HALF) + (other >> _HALF)),
+        np.int64((other << _HALF) | (low & _LOW_HALF)),
+    )
+
+
+@compiled
+def add(high: int, low: int, other_high: int, other_low: int) -> tuple[int, int]:
+    """The sum."""
+    total = np.uint64(low) + np.uint64(other_low)
+    carry = np.int64(1) if total < np.uint64(low) else np.int64(0)
+    return np.int64(high + other_high + carry), np.int64(total)
+
+
+@compiled
+def subtract(high: int, low: int, other_high: int, other_low: int) -> tuple[int, int]:
+    """The difference."""
+    borrow = np.int64(1) if np.uint64(low) < np.uint64(other_low) else np.int64(0)
+    return np.int64(high - other_high - borrow), np.int64(np.uint64(low) - np.uint64(other_low))
+
+
+@compiled
+def to_float(high: int, low: int) -> float:
+    """The nearest or next nearest float, of a number below 2^127 in size, negative or not."""
+    return np.float64(high) * _TWO_TO_64 + np.float64(np.uint64(low))
+
+
+@compiled
+def from_float(value: float) -> tuple[int, int]:
+    """The whole part of a number that is not negative and below 2^127."""
+    high = np.int64(value / _TWO_TO_64)
+    return high, np.int64(np.uint64(value - np.float64(high) * _TWO_TO_64))
+
+
+@compiled
+def spread(count: int, total: int, high: int, low: int) -> float:
+    """``count`` * sum of squares - ``total`` ** 2: n (n - 1) times the sample variance, without loss of digits.
+
+    Args:
+        count: how many.
+        total: their sum, not negative.
+        high: the sum of their squares, high 64 bits.
+        low: its low ones.
+    """
+    # count * (high * 2^64 + low), of which what goes over 128 bits is never needed
+    top, bottom = multiply(count, low)
+    squares_high = np.int64(top + count * high)
+    total_high, total_low = multiply(total, total)
+    found_high, found_low = subtract(squares_high, bottom, total_high, total_low)
+    return max(to_float(found_high, found_low), 0.0)
