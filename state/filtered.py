@@ -1,4 +1,7 @@
-"""Histories of the payments that a filter lets pass, by the filter's name: none until the first one passes."""
+"""Histories of the payments that a filter lets pass, by the filter's name: none until the first one passes.
+
+Most payments pass none, so a history is packed anew only after one has.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from collections.abc import Mapping
 from state.history import History
 from state.packing import join_sections, split_sections
 
-_SECTIONS = 4  # of a packed history
-
 
 def pack_filtered(filtered: Mapping[str, History]) -> bytes:
     """As bytes; nothing where there is none."""
     if not filtered:
         return b""
-    return join_sections([part for name, one in filtered.items() for part in (name.encode(), *one.pack())])
+    sections: list[bytes] = []
+    for name, history in filtered.items():
+        if history.packed is None:
+            history.packed = history.pack()
+        sections += (name.encode(), history.packed)
+    return join_sections(sections)
 
 
 def unpack_filtered(data: bytes, retention: int, capacity: int) -> dict[str, History]:
@@ -32,8 +38,7 @@ def unpack_filtered(data: bytes, retention: int, capacity: int) -> dict[str, His
         return {}
     sections = split_sections(data)
     filtered = {}
-    for at in range(0, len(sections), 1 + _SECTIONS):
-        name, *packed = sections[at : at + 1 + _SECTIONS]
+    for name, packed in zip(sections[::2], sections[1::2], strict=True):
         filtered[name.decode()] = History(retention, capacity)
         filtered[name.decode()].unpack(packed)
     return filtered

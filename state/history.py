@@ -11,16 +11,12 @@ still kept one by one; so the different parties of its windows are too few by at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
-from state import distinct, events, tiles, windows
+from state import distinct, events, packed_history, tiles, windows
 from state.compiled import compiled
 from state.events import COUNT, KEY, TIME, Words
-from state.packed_events import pack_events, unpack_events
-from state.packing import ProfileDamagedError
 from state.times import NEVER
 
 HEAD = distinct.HEAD
@@ -151,9 +147,10 @@ class History:
         kept: the newest events, one by one, (``events.COLUMNS``, room).
         older: tiles of what is older of a hot key, (``tiles.COLUMNS``, room).
         parties: the parties seen there last, (``distinct.COLUMNS``, room).
+        packed: for whoever packs it, until ``observe`` takes an event.
     """
 
-    __slots__ = ("capacity", "head", "kept", "older", "parties", "retention")
+    __slots__ = ("capacity", "head", "kept", "older", "packed", "parties", "retention")
 
     def __init__(self, retention: int, capacity: int) -> None:
         self.retention = retention
@@ -164,6 +161,7 @@ class History:
         self.kept = np.empty((events.COLUMNS, _ROOM_AT_FIRST), np.int64)
         self.older = NO_TILES
         self.parties = NO_PARTIES
+        self.packed: bytes | None = None
 
     def __len__(self) -> int:
         """How many events are kept one by one."""
@@ -195,6 +193,8 @@ class History:
             declined: whether it was declined.
             counts: False: it is only asked what there was up to it.
         """
+        if counts:
+            self.packed = None
         while full := room(self.head, self.kept, self.older, self.parties):
             self.make_room(full)
         done = take(
@@ -238,31 +238,19 @@ class History:
         self.older = with_room(self.older[:, : head[tiles.TILES]], _SPARE)
         self.parties = with_room(self.parties[:, : head[distinct.PARTIES]], _SPARE)
 
-    def pack(self) -> list[bytes]:
-        """The sections of a packed profile that hold a history: about 16 bytes an event, and what a hot key needs."""
-        head = self.head
-        return [
-            head[: _words_used(head)].tobytes(),
-            pack_events(head, self.kept),
-            self.older[:, : head[tiles.TILES]].tobytes(),
-            self.parties[:, : head[distinct.PARTIES]].tobytes(),
-        ]
+    def pack(self) -> bytes:
+        """About 16 bytes an event, and what a hot key needs."""
+        return packed_history.pack(self.head, self.kept, self.older, self.parties)
 
-    def unpack(self, sections: Sequence[bytes]) -> None:
+    def unpack(self, data: bytes) -> None:
         """Become what ``pack`` packed.
 
         Raises:
-            ProfileDamagedError: if the sections do not fit each other.
+            ProfileDamagedError: if the bytes are cut short or run over.
         """
-        head, kept, older, parties = sections
-        try:
-            words = np.frombuffer(head, np.int64)
-            self.head[: len(words)] = words
-            self.older = _columns(older, tiles.COLUMNS, self.head[tiles.TILES])
-            self.parties = _columns(parties, distinct.COLUMNS, self.head[distinct.PARTIES])
-        except ValueError as error:
-            raise ProfileDamagedError(f"the sections of a packed history do not fit each other: {error}") from error
-        self.kept = unpack_events(self.head, kept)
+        self.kept, older, parties = packed_history.unpack(data, self.head)
+        if older.size:
+            self.older, self.parties = with_room(older, _SPARE), with_room(parties, _SPARE)
         while len(self) > self.capacity:
             self.fold()
 
@@ -273,13 +261,3 @@ def with_room(table: Words, more: int) -> Words:
     larger = np.empty((rows, columns + more), np.int64)
     larger[:, :columns] = table
     return larger
-
-
-def _columns(data: bytes, rows: int, count: int) -> Words:
-    """Tables of a hot key; empty ones are shared."""
-    table = np.frombuffer(data, np.int64).reshape(rows, count)
-    return with_room(table, _SPARE if count else 0)
-
-
-def _words_used(head: Words) -> int:
-    return distinct.SINCE + int(head[distinct.STRATA]) if head[tiles.TILES] else tiles.TILES

@@ -23,10 +23,14 @@ class ProfileDamagedError(Exception):
     """The stored bytes are not a whole profile."""
 
 
+_TABLES = [struct.Struct(f"<B{count}I") for count in range(256)]
+"""Of lengths, by their number."""
+
+
 def join_sections(sections: Sequence[bytes]) -> bytes:
     """Sections (at most 255) in one, behind a table of their lengths."""
     count = len(sections)
-    return b"".join((struct.pack(f"<B{count}I", count, *map(len, sections)), *sections))
+    return b"".join((_TABLES[count].pack(count, *map(len, sections)), *sections))
 
 
 def split_sections(data: bytes) -> list[bytes]:
@@ -37,7 +41,7 @@ def split_sections(data: bytes) -> list[bytes]:
     """
     count = data[0] if data else 0
     offset = 1 + 4 * count
-    if len(data) < offset or sum(lengths := struct.unpack_from(f"<{count}I", data, 1)) != len(data) - offset:
+    if len(data) < offset or sum(lengths := _TABLES[count].unpack_from(data)[1:]) != len(data) - offset:
         raise ProfileDamagedError(f"{len(data)} bytes of a packed profile do not fit their own table of lengths")
     ends = list(accumulate(lengths, initial=offset))
     return [data[start:end] for start, end in pairwise(ends)]

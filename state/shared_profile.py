@@ -177,7 +177,7 @@ class SharedProfile:
         return seal(
             VERSION,
             (
-                *self.history.pack(),
+                self.history.pack(),
                 np.fromiter(frauds, np.int64, len(frauds)).tobytes() if frauds else b"",
                 np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes() if frauds else b"",
                 pack_filtered(self.filtered),
@@ -193,7 +193,7 @@ class SharedProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        *own, frauds, times, filtered = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        own, frauds, times, filtered = open_sealed(data, cls.KIND, VERSION, UPGRADES)
         if len(frauds) != len(times) or len(frauds) % 8:
             raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
         profile.history.unpack(own)

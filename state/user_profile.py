@@ -216,7 +216,7 @@ class UserProfile:
         return seal(
             VERSION,
             (
-                *self.history.pack(),
+                self.history.pack(),
                 bytes(self._ids),
                 habits.pack(self._habits, self._known, self._recent),
                 self.account_events.tobytes(),
@@ -234,7 +234,7 @@ class UserProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        *own, ids, habit, account_events, progress, filtered = open_sealed(data, "user", VERSION, UPGRADES)
+        own, ids, habit, account_events, progress, filtered = open_sealed(data, "user", VERSION, UPGRADES)
         if len(account_events) % 8:
             raise ProfileDamagedError("account events are cut short")
         profile.history.unpack(own)

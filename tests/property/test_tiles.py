@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ def test_the_whole_past_is_told_exactly(unordered: list[Event]) -> None:
     assert told["events"] == count
     assert told["declined"] == sum(declined for *_, declined in events)
     assert told["units"] == float(total)
-    assert told["spread"] == float(count * sum(one * one for one in units) - total * total)
+    assert told["spread"] == pytest.approx(count * sum(one * one for one in units) - total * total, rel=1e-15)
     assert (told["low"], told["high"]) == (min(units), max(units))
 
 

@@ -1,0 +1,154 @@
+"""A history as bytes: the head, the events that are kept one by one, and what there is of the older past.
+
+Of an event only what the columns follow from is stored, 16 bytes as a rule: 4 bytes the time as a distance from the
+oldest, 4 bytes the amount (8 each where an amount is 429,497 currency units or more), 8 bytes the other party, and a
+bit that tells whether it was declined. Running totals and ``SEEN`` are made again from these.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from state import distinct, events, tiles
+from state.compiled import compiled
+from state.events import COUNT, DECLINED, KEY, TIME, Words
+from state.packing import ProfileDamagedError
+
+_WIDE = 2**32
+_WORD_BITS = 64
+_SPARE = 4
+_HEAD = 2  # words before the events: time of the oldest, and whether times and amounts take a word each
+MOST_PER_EVENT = 3
+"""Words an event takes at most; bits of declined events and the head beside them."""
+
+
+def pack(head: Words, kept: Words, older: Words, parties: Words) -> bytes:
+    """As bytes."""
+    size = distinct.HEAD + _HEAD + (MOST_PER_EVENT + 1) * kept.shape[1] + older.size + parties.size
+    words = np.empty(size, np.int64)
+    return words[: _pack(head, kept, older, parties, words)].tobytes()
+
+
+@compiled
+def _pack(head: Words, kept: Words, older: Words, parties: Words, words: Words) -> int:
+    """Write it; say how many words were written."""
+    at = _words_of_head(head)
+    for word in range(at):
+        words[word] = head[word]
+    at = _pack_events(head, kept, words, at)
+    for row in range(tiles.COLUMNS):
+        for column in range(head[tiles.TILES]):
+            words[at] = older[row, column]
+            at += 1
+    for row in range(distinct.COLUMNS):
+        for column in range(head[distinct.PARTIES]):
+            words[at] = parties[row, column]
+            at += 1
+    return at
+
+
+@compiled
+def _words_of_head(head: Words) -> int:
+    return distinct.SINCE + head[distinct.STRATA] if head[tiles.TILES] else tiles.TILES + 1
+
+
+@compiled
+def _pack_events(head: Words, kept: Words, words: Words, at: int) -> int:
+    count = head[COUNT]
+    if not count:
+        return at
+    oldest, largest, before = kept[TIME, 0], 0, head[events.BASE_UNITS]
+    for row in range(count):
+        largest = max(largest, kept[events.UNITS, row] - before)
+        before = kept[events.UNITS, row]
+    is_wide = largest >= _WIDE or kept[TIME, count - 1] - oldest >= _WIDE
+    words[at], words[at + 1] = oldest, is_wide
+    at += _HEAD
+    for row in range(count):
+        words[at + row] = kept[KEY, row]
+    at += count
+    before = head[events.BASE_UNITS]
+    for row in range(count):
+        time, units = kept[TIME, row] - oldest, kept[events.UNITS, row] - before
+        before = kept[events.UNITS, row]
+        if is_wide:
+            words[at + 2 * row], words[at + 2 * row + 1] = time, units
+        else:
+            words[at + row] = time << 32 | units
+    at += 2 * count if is_wide else count
+    before = head[events.BASE_DECLINED]
+    for word in range(_words_of_bits(count)):
+        words[at + word] = 0
+    for row in range(count):
+        words[at + row // _WORD_BITS] |= (kept[DECLINED, row] - before) << (row % _WORD_BITS)
+        before = kept[DECLINED, row]
+    return at + _words_of_bits(count)
+
+
+@compiled
+def _words_of_bits(count: int) -> int:
+    return (count + _WORD_BITS - 1) // _WORD_BITS
+
+
+def unpack(data: bytes, head: Words) -> tuple[Words, Words, Words]:
+    """What ``pack`` packed: the events, tiles and parties, with some room for more; the head is filled.
+
+    Raises:
+        ProfileDamagedError: if it cannot be.
+    """
+    words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
+    at = _unpack_head(words, head)
+    count, tiled, parted = int(head[COUNT]), int(head[tiles.TILES]), int(head[distinct.PARTIES])
+    if at < 0 or min(count, tiled, parted) < 0 or not 0 < head[distinct.STRATA] <= distinct.STRATA_AT_MOST:
+        raise ProfileDamagedError(f"{len(data)} bytes are no packed history")
+    older_at = at + _words_of_events(words, at, count)
+    parties_at = older_at + tiles.COLUMNS * tiled
+    if len(words) != parties_at + distinct.COLUMNS * parted:
+        raise ProfileDamagedError(f"{len(data)} bytes do not hold the {count} events that they say they do")
+    kept = np.empty((events.COLUMNS, count + count // 4 + _SPARE), np.int64)
+    _unpack_events(head, words, at, kept)
+    older = words[older_at:parties_at].reshape(tiles.COLUMNS, tiled)
+    return kept, older, words[parties_at:].reshape(distinct.COLUMNS, parted)
+
+
+def _unpack_head(words: Words, head: Words) -> int:
+    """Fill the head; say where the events begin, or -1."""
+    start = tiles.TILES + 1
+    if len(words) < start:
+        return -1
+    head[:start] = words[:start]
+    if not head[tiles.TILES]:
+        return start
+    if len(words) < distinct.SINCE:
+        return -1
+    start = distinct.SINCE + int(words[distinct.STRATA])
+    if not distinct.SINCE < start <= min(distinct.HEAD, len(words)):
+        return -1
+    head[:start] = words[:start]
+    return start
+
+
+def _words_of_events(words: Words, at: int, count: int) -> int:
+    if not count or len(words) <= at + 1:
+        return 0
+    return _HEAD + (MOST_PER_EVENT if words[at + 1] else 2) * count + _words_of_bits(count)
+
+
+@compiled
+def _unpack_events(head: Words, words: Words, at: int, kept: Words) -> None:
+    count = head[COUNT]
+    if not count:
+        return
+    oldest, is_wide = words[at], words[at + 1]
+    keys = at + _HEAD
+    pairs = keys + count
+    bits = pairs + (2 if is_wide else 1) * count
+    head[COUNT] = 0
+    for row in range(count):
+        if is_wide:
+            time, units = words[pairs + 2 * row], words[pairs + 2 * row + 1]
+        else:
+            time, units = words[pairs + row] >> 32 & (_WIDE - 1), words[pairs + row] & (_WIDE - 1)
+        declined = words[bits + row // _WORD_BITS] >> (row % _WORD_BITS) & 1
+        key = words[keys + row]
+        events.insert(head, kept, row, oldest + time, key, events.seen_before(kept, row, key), declined, units)
