@@ -8,24 +8,26 @@ given a source:
 - ``=EUR``: a constant; JSON where it is JSON (``=true``, ``=1.5``), else text.
 
 Fields that are not mapped are taken from columns of their own names, where there are any. A time may be a date column
-(without zone: UTC), ISO-8601 text, or a number of ``timestamp_unit``.
+(without zone: UTC), ISO-8601 text with a zone, or a number of ``timestamp_unit``. What a row leaves empty is left out.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import yaml
 
+from udfs.records import times
 from udfs.records.transaction import Transaction
 
 Row = Mapping[str, Any]
@@ -34,6 +36,8 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 _PER_MS: Mapping[str, float] = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
 _COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
 _TIMES = ("timestamp", "account.created_at")
+_FREE = "metadata."
+"""What may be said of a payment beyond the fields that are known."""
 _READY = files(__package__) / "mappings"
 
 
@@ -73,15 +77,17 @@ class ColumnMapping:
             if not (name and equals and source):
                 raise MappingError(f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID")
             more[name] = source
-        return ColumnMapping(_checked({**self.fields, **more}), self.timestamp_unit, self.label)
+        return replace(self, fields=_checked({**self.fields, **more}))
 
     def compile(self, columns: Collection[str]) -> Callable[[Row], dict[str, Any]]:
         """A function from a row with these columns to a transaction's fields, absent ones left out.
 
         Raises:
-            MappingError: a column that is not there, or a required field without a source.
+            MappingError: a column that is not there, a required field without a source, or a field that has a source as
+                a whole and another for a part of it.
         """
-        own = {name: name for name in _known_fields() if name in columns}
+        known = _known_fields()
+        own = {name: name for name in columns if name in known or name.startswith(_FREE)}
         sources = {**own, **self.fields}
         for name, source in sources.items():
             for column in columns_of(source):
@@ -92,6 +98,7 @@ class ColumnMapping:
             raise MappingError(
                 f"nothing says where {', '.join(missing)} comes from: map it to one of {', '.join(columns)}"
             )
+        _check_parts(sources)
         parts = [(name.split("."), _reader(name, source, self.timestamp_unit)) for name, source in sources.items()]
         return lambda row: _transaction(parts, row)
 
@@ -127,29 +134,39 @@ def columns_of(source: str) -> list[str]:
 
 
 def epoch_ms(value: object, unit: TimeUnit) -> int | str:
-    """A time as a transaction wants it: epoch milliseconds, or text that the job will read."""
+    """A time as a transaction wants it: epoch milliseconds, or text that is no time and that the job will refuse."""
     if isinstance(value, datetime):
         moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1000)
     if isinstance(value, date):
         return round(datetime.combine(value, time(), UTC).timestamp() * 1000)
-    if isinstance(value, int | float):
-        return round(value / _PER_MS[unit])
-    return str(value)
+    if isinstance(value, int | float | Decimal) and math.isfinite(value):
+        return round(float(value) / _PER_MS[unit])
+    try:
+        return times.epoch_ms("time", str(value))
+    except times.TimeUnreadableError:
+        return str(value)
 
 
 def _checked(fields: Mapping[str, str]) -> Mapping[str, str]:
     known = _known_fields()
     for name in fields:
-        if name not in known and not name.startswith("metadata."):
+        if name not in known and not name.startswith(_FREE):
             raise MappingError(f"a transaction has no field {name!r}; it has {', '.join(known)} and metadata.*")
     return fields
+
+
+def _check_parts(sources: Collection[str]) -> None:
+    for name in sources:
+        whole = next((other for other in sources if name.startswith(f"{other}.")), None)
+        if whole is not None:
+            raise MappingError(f"{whole} has a source as a whole, and its part {name} another: map one of the two")
 
 
 def _known_fields() -> list[str]:
     names: list[str] = []
     for each in msgspec.structs.fields(Transaction):
-        nested = next((kind for kind in getattr(each.type, "__args__", ()) if hasattr(kind, "__struct_fields__")), None)
+        nested = next(filter(None, map(_struct, get_args(each.type))), None)
         if nested is None:
             names.append(each.encode_name)
         else:
@@ -157,21 +174,41 @@ def _known_fields() -> list[str]:
     return names
 
 
+def _struct(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - any annotation
+    """The struct that an annotation names, generic or not; None if it names something else."""
+    named = get_origin(kind) or kind
+    return named if isinstance(named, type) and issubclass(named, msgspec.Struct) else None
+
+
 def _required_fields() -> list[str]:
     return [each.encode_name for each in msgspec.structs.fields(Transaction) if each.required]
 
 
 def _reader(name: str, source: str, unit: TimeUnit) -> Callable[[Row], Any]:
+    """What gives a field's value, or None for a row that leaves it empty."""
     if source.startswith("="):
         constant = _constant(source[1:])
         return lambda _: constant
     if _COLUMN_IN_TEXT.search(source):
-        return lambda row: _COLUMN_IN_TEXT.sub(lambda found: str(row[found[1]]), source)
+        return _filled(source)
     if name in _TIMES:
-        return lambda row: None if row[source] is None else epoch_ms(row[source], unit)
-    if name.endswith("_id") or name == "device.id":
-        return lambda row: None if row[source] is None else str(row[source])
-    return lambda row: _plain(row[source])
+        convert: Callable[[Any], object] = lambda value: epoch_ms(value, unit)  # noqa: E731
+    elif name.endswith("_id") or name == "device.id":
+        convert = str
+    else:
+        convert = _plain
+    return lambda row: None if (value := row.get(source)) is None else convert(value)
+
+
+def _filled(source: str) -> Callable[[Row], str | None]:
+    wanted = columns_of(source)
+
+    def fill(row: Row) -> str | None:
+        if any(row.get(column) is None for column in wanted):
+            return None
+        return _COLUMN_IN_TEXT.sub(lambda found: str(row[found[1]]), source)
+
+    return fill
 
 
 def _plain(value: object) -> object:

@@ -17,6 +17,17 @@ from udfs.names import Topic
 
 _encoder = msgspec.json.Encoder()
 _TICK_S = 0.005
+_VERDICTS: Mapping[str, bool] = {
+    "1": True,
+    "1.0": True,
+    "true": True,
+    "fraud": True,
+    "0": False,
+    "0.0": False,
+    "false": False,
+    "legitimate": False,
+}
+"""What a label's column may say, and whether that is fraud."""
 
 
 class ReplayRecord(NamedTuple):
@@ -47,7 +58,7 @@ def records(file: RowFile, mapping: ColumnMapping, options: ReplayOptions) -> It
     """Every row as a transaction, and labels in between as they become known.
 
     Raises:
-        MappingError: the mapping does not fit the file.
+        MappingError: the mapping does not fit the file, or a label is neither yes nor no.
         FileError: the file cannot be read to its end.
     """
     with_labels = options.label_delay_ms is not None
@@ -65,8 +76,9 @@ def records(file: RowFile, mapping: ColumnMapping, options: ReplayOptions) -> It
         while pending and pending[0][0] <= record.time:
             yield heapq.heappop(pending)[2]
         yield record
-        if with_labels and record.time:
-            label = _label(fields, row, mapping.label or "", record.time, options.label_delay_ms or 0)
+        fraud = _fraud(row, mapping.label or "") if with_labels and record.time else None
+        if fraud is not None:
+            label = _label(fields, fraud, record.time, options.label_delay_ms or 0)
             heapq.heappush(pending, (label.time, number, label))
     yield from (heapq.heappop(pending)[2] for _ in range(len(pending)))
 
@@ -75,20 +87,42 @@ def _transaction(fields: dict[str, Any], shift_ms: int) -> ReplayRecord:
     moment = fields["timestamp"] if isinstance(fields.get("timestamp"), int) else 0
     if moment:
         fields["timestamp"] = moment = moment + shift_ms
+    account = fields.get("account")
+    # An account stays as old as it was.
+    if isinstance(account, dict) and isinstance(account.get("created_at"), int):
+        account["created_at"] += shift_ms
     user = fields.get("user_id")
     key = None if user is None else str(user).encode()
     return ReplayRecord(Topic.TRANSACTIONS, key, _encoder.encode(fields), moment)
 
 
-def _label(fields: Mapping[str, Any], row: Row, column: str, moment: int, delay_ms: int) -> ReplayRecord:
-    label = {name: fields[name] for name in ("transaction_id", "user_id", "merchant_id")}
+def _label(fields: Mapping[str, Any], fraud: bool, moment: int, delay_ms: int) -> ReplayRecord:
+    label = {name: fields.get(name) for name in ("transaction_id", "user_id", "merchant_id")}
+    device = fields.get("device")
+    if isinstance(device, dict) and device.get("id") is not None:
+        label["device_id"] = device["id"]
     label |= {
         "event_time": moment,
         "timestamp": moment + delay_ms,
-        "label": "fraud" if row[column] else "legitimate",
-        "source": "chargeback" if row[column] else "analyst",
+        "label": "fraud" if fraud else "legitimate",
+        "source": "chargeback" if fraud else "analyst",
     }
-    return ReplayRecord(Topic.LABELS, str(fields["user_id"]).encode(), _encoder.encode(label), moment + delay_ms)
+    return ReplayRecord(Topic.LABELS, str(fields.get("user_id")).encode(), _encoder.encode(label), moment + delay_ms)
+
+
+def _fraud(row: Row, column: str) -> bool | None:
+    """What a column says was true; None where it says nothing.
+
+    Raises:
+        MappingError: it says something that is neither yes nor no.
+    """
+    value = row.get(column)
+    if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        return None
+    said = _VERDICTS.get(str(value).lower())
+    if said is None:
+        raise MappingError(f"{column} says {value!r}: a label is one of {', '.join(_VERDICTS)}")
+    return said
 
 
 def send(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 _BATCH = 5_000
+_LOOKED_AT = 1_000
 _JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
@@ -26,7 +28,7 @@ class RowFile:
 
     Attributes:
         path: of the file.
-        columns: their names, in order; of JSON lines, those of the first line, nested ones with a dot.
+        columns: their names, in order; of JSON lines, those of the first ``_LOOKED_AT`` lines, nested ones with a dot.
         count: number of rows, or None where only reading to the end would tell.
     """
 
@@ -35,7 +37,7 @@ class RowFile:
     count: int | None
 
     def rows(self, wanted: Collection[str]) -> Iterator[dict[str, Any]]:
-        """Every row, with the wanted columns at least.
+        """Every row, with the wanted columns at least; of JSON lines, with those that the line has.
 
         Raises:
             FileError: the file breaks off or changes its columns.
@@ -62,8 +64,8 @@ def open_rows(path: Path) -> RowFile:
             parquet = pq.ParquetFile(path)
             return RowFile(path, tuple(parquet.schema_arrow.names), parquet.metadata.num_rows)
         if path.suffix in _JSON_LINES:
-            first = next(_json_lines(path), {})
-            return RowFile(path, tuple(first), None)
+            first = islice(_json_lines(path), _LOOKED_AT)
+            return RowFile(path, tuple(dict.fromkeys(name for row in first for name in row)), None)
         if path.suffix == ".csv":
             return RowFile(path, tuple(pyarrow.csv.open_csv(path).schema.names), None)
     except (OSError, pa.ArrowException) as error:
@@ -98,7 +100,7 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{name}.")
         else:
             found[prefix + name] = value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from apps.simulator.drafts import Happening, Payment
 from apps.simulator.population import Population, draw_population
 from apps.simulator.scenarios import SCENARIOS, Scene
-from apps.simulator.traffic import busyness, ordinary_payments
+from apps.simulator.traffic import busyness, ordinary_payments, users_awake
 from apps.simulator.writing import SimulatedRecord, Writer
 
 HOUR_MS = 3_600_000
@@ -27,6 +27,8 @@ BEGUN_AT_8 = 0.0785
 """Share of fraud that begins in the hour from 08:00, the worst. Some of it falls into the next hour: in records
 between 08:00 and 09:00 the share is 6.16 %, as published (``tests/unit/test_simulated_rates.py`` holds it to that)."""
 _LABELLED_LEGITIMATE = 0.01
+_VICTIM_AWAKE = 0.6
+"""Share of attacks at an hour at which the victim pays as well: who works with the victim's phone, or as the victim."""
 _BLOCK = 2_000
 
 
@@ -114,20 +116,27 @@ class Simulator:
 
     def _attack(self, times: NDArray[np.int64]) -> None:
         """Begin as many attacks as the fraud rate asks for beside the ordinary payments."""
-        self._owed += len(times) * self._fraud_odds(int(times[0]) // HOUR_MS % 24)
+        hour = int(times[0]) // HOUR_MS % 24
+        self._owed += len(times) * self._fraud_odds(hour)
         while self._owed > 0:
             scenario = SCENARIOS[int(self._rng.choice(len(SCENARIOS), p=self._weights))]
             self._attacks += 1
             scene = Scene(
                 self._rng,
                 self.people,
-                int(self._rng.integers(0, self.people.users)),
+                self._victim(hour),
                 int(self._rng.integers(times[0], times[-1] + 1)),
                 f"{self.options.seed:x}-{self._attacks}",
             )
             for part in scenario.play(scene):
                 self._expect(part.time, part)
                 self._owed -= isinstance(part, Payment) and part.fraud is not None
+
+    def _victim(self, hour: int) -> int:
+        """Somebody who might be paying at that hour, or anybody, as stolen numbers come from lists."""
+        if self._rng.random() < _VICTIM_AWAKE:
+            return int(users_awake(self._rng, self.people, hour, 1)[0])
+        return int(self._rng.integers(0, self.people.users))
 
     def _fraud_odds(self, hour: int) -> float:
         """Fraud payments beside an ordinary one, begun in an hour of the day."""

@@ -35,7 +35,7 @@ def busyness(hour: int) -> float:
 def ordinary_payments(rng: np.random.Generator, people: Population, times: NDArray[np.int64]) -> list[Payment]:
     """A payment at each of the times (epoch milliseconds, all within about an hour)."""
     count = len(times)
-    users = _users(rng, people, int(times[0]) // HOUR_MS % 24, count)
+    users = users_awake(rng, people, int(times[0]) // HOUR_MS % 24, count)
     any_merchant = np.searchsorted(people.popularity, rng.random(count))
     favourite = people.favourites[users, rng.integers(0, FAVOURITES, count)]
     merchants = np.where(rng.random(count) < _FAVOURITE_SHARE, favourite, any_merchant)
@@ -69,7 +69,7 @@ def _travel(payments: list[Payment], users: NDArray[np.int64]) -> None:
         payment.city = _ABROAD[(payment.user // _ABROAD_EVERY + week) % len(_ABROAD)]
 
 
-def _users(rng: np.random.Generator, people: Population, hour: int, count: int) -> NDArray[np.int64]:
+def users_awake(rng: np.random.Generator, people: Population, hour: int, count: int) -> NDArray[np.int64]:
     """Users who are up at that hour."""
     sizes = np.array([len(members) for members, _ in people.by_habit])
     weights = HABITS[:, hour] * sizes

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from deploy.cli.output import say
-from deploy.flink_rest import FlinkRest
-from flink_jobs.settings import load_settings
+from deploy.cli.running import running_job
 
 ENDED_WITHIN_S = 120.0
 
 
 def cancel() -> None:
     """End the job at once, without a savepoint; its last checkpoint stays and can be restored by its path."""
-    settings = load_settings()
-    rest = FlinkRest(settings.flink.rest_url)
-    job = rest.running(settings.job.name)
+    _, rest, job = running_job()
     checkpoint = rest.checkpoints(job.id).last_path
     rest.cancel(job.id, ENDED_WITHIN_S)
     say(f"{job.name} ({job.id}) cancelled; last checkpoint: {checkpoint or 'none was completed'}")

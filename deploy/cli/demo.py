@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from deploy.cli.output import console, say
 from deploy.demonstration import Demonstration
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
+from deploy.interruption import interrupted_by_sigterm
 from deploy.observer import Observer, latency_ms
 from deploy.simulation import natural_speedup, options_until_now
 from deploy.stack.stack import Stack
@@ -37,13 +37,11 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
 ) -> None:
     """Start everything, decide some days of history and a minute of live traffic, show it, and stop everything."""
-    signal.signal(signal.SIGTERM, _interrupt)
     settings = load_settings()
     stack = Stack(settings)
     if any(component.is_running() for component in stack.components()):
         raise OperationError("the local stack runs already: stop it first with `sentinel down`")
-    finished = False
-    try:
+    with interrupted_by_sigterm(), _stopped_at_the_end(stack, unless_it_went_well=keep):
         stack.up(say)
         topics.ensure(settings)
         if skipped := offsets.skip_backlog(settings):
@@ -51,13 +49,20 @@ def demo(
         speedup = natural_speedup(rate, users)
         options = options_until_now(rate / speedup, history, seconds * speedup, users=users)
         _run(settings, Demonstration(settings, options, history, seconds, speedup))
-        finished = True
-    finally:
-        if not (keep and finished):
-            say("stopping everything")
-            stack.down()
     if keep:
         say(f"everything runs on; web UI: {settings.flink.rest_url}, alerts: `sentinel watch`, end: `sentinel down`")
+
+
+@contextmanager
+def _stopped_at_the_end(stack: Stack, *, unless_it_went_well: bool) -> Iterator[None]:
+    went_well = False
+    try:
+        yield
+        went_well = True
+    finally:
+        if not (unless_it_went_well and went_well):
+            say("stopping everything")
+            stack.down()
 
 
 def _run(settings: Settings, show: Demonstration) -> None:
@@ -133,7 +138,3 @@ def _summary(show: Demonstration) -> Table:
         table.add_row(f"  {kind.replace('_', ' ')}", f"{count:,}, {caught[kind]:,} alerted")
     table.add_row("dead letters", f"{show.dead_letters():,}")
     return table
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -64,7 +64,7 @@ def replay(
 def _to_now(rows: RowFile, columns: ColumnMapping) -> int:
     first = next(records(rows, columns, ReplayOptions(limit=1)), None)
     if first is None or not first.time:
-        raise OperationError("the first row has no time that is a number or a date, so nothing can be moved to now")
+        raise OperationError("the first row has no time that can be read, so nothing can be moved to now")
     return round(time.time() * 1000) - first.time
 
 

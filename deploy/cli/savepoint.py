@@ -9,8 +9,7 @@ import typer
 
 from deploy import savepoints
 from deploy.cli.output import duration, say
-from deploy.flink_rest import FlinkRest
-from flink_jobs.settings import load_settings
+from deploy.cli.running import running_job
 
 
 def savepoint(
@@ -20,9 +19,7 @@ def savepoint(
 
     Restored later, it decides again what came after it; to restart without that, use `sentinel stop`.
     """
-    settings = load_settings()
-    rest = FlinkRest(settings.flink.rest_url)
-    job = rest.running(settings.job.name)
+    settings, rest, job = running_job()
     rest.await_all_running(job.id, timeout_s)
     began = time.monotonic()
     path = rest.savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)

@@ -9,17 +9,14 @@ import typer
 
 from deploy import savepoints
 from deploy.cli.output import duration, say
-from deploy.flink_rest import FlinkRest
-from flink_jobs.settings import load_settings
+from deploy.cli.running import running_job
 
 
 def stop(
     timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds the savepoint may take.")] = 300.0,
 ) -> None:
     """End the job with a savepoint, from which `sentinel restore` goes on without losing or doubling an alert."""
-    settings = load_settings()
-    rest = FlinkRest(settings.flink.rest_url)
-    job = rest.running(settings.job.name)
+    settings, rest, job = running_job()
     rest.await_all_running(job.id, timeout_s)
     began = time.monotonic()
     path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)

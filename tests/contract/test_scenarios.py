@@ -5,35 +5,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-import numpy as np
 import pytest
 
 import apps.simulator.scenarios
-from apps.simulator.drafts import Happening, Payment
-from apps.simulator.population import draw_population
-from apps.simulator.scenarios import SCENARIOS, Scenario, Scene
+from apps.simulator.drafts import Happening
+from apps.simulator.scenarios import SCENARIOS, Scenario
+from tests.attacks import PEOPLE, START_MS, frauds, played, plays
 from udfs.records.account_event import KINDS
 from udfs.records.limits import Limits
 
-START_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 TWO_DAYS_MS = 2 * 86_400_000
 PLAYS = 60
-PEOPLE = draw_population(np.random.default_rng(1), 200, 80, START_MS)
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.kind)
-
-
-def played(scenario: Scenario, seed: int) -> list[Payment | Happening]:
-    rng = np.random.default_rng(seed)
-    return list(scenario.play(Scene(rng, PEOPLE, int(rng.integers(0, 200)), START_MS, f"scene-{seed}")))
-
-
-def plays(scenario: Scenario) -> list[list[Payment | Happening]]:
-    return [played(scenario, seed) for seed in range(PLAYS)]
-
-
-def frauds(parts: list[Payment | Happening]) -> list[Payment]:
-    return [part for part in parts if isinstance(part, Payment) and part.fraud is not None]
 
 
 def test_every_scenario_that_is_written_is_registered_under_the_name_of_its_file() -> None:
@@ -56,17 +40,17 @@ def test_every_pattern_the_product_finds_is_played() -> None:
 @each_scenario
 def test_it_is_played_at_all(scenario: Scenario) -> None:
     assert scenario.weight > 0
-    assert all(frauds(parts) for parts in plays(scenario))
+    assert all(frauds(parts) for parts in plays(scenario, PLAYS))
 
 
 @each_scenario
 def test_its_fraud_carries_its_kind(scenario: Scenario) -> None:
-    assert {payment.fraud for parts in plays(scenario) for payment in frauds(parts)} == {scenario.kind}
+    assert {payment.fraud for parts in plays(scenario, PLAYS) for payment in frauds(parts)} == {scenario.kind}
 
 
 @each_scenario
 def test_it_is_told_in_order_of_time_from_the_start_on_and_is_over_within_two_days(scenario: Scenario) -> None:
-    for parts in plays(scenario):
+    for parts in plays(scenario, PLAYS):
         times = [part.time for part in parts]
         assert times == sorted(times)
         assert times[0] >= START_MS
@@ -75,7 +59,7 @@ def test_it_is_told_in_order_of_time_from_the_start_on_and_is_over_within_two_da
 
 @each_scenario
 def test_what_happens_is_something_a_record_can_say(scenario: Scenario) -> None:
-    for part in (part for parts in plays(scenario) for part in parts):
+    for part in (part for parts in plays(scenario, PLAYS) for part in parts):
         assert 0 <= part.user < PEOPLE.users
         if isinstance(part, Happening):
             assert part.kind in KINDS

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from tests.pipeline.sent import NOW_MS, RULES, controlled, decide, decisions, paid, pipeline, record, restarted
-from udfs.decision import Bands
-from udfs.features.catalogue import FEATURE_NAMES
+from tests.pipeline.stages import merchant_stage
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.control_state import ControlLostError
-from udfs.stages.merchant import MerchantStage, MerchantStageOptions
 
 STRICT = {"block": 0.5, "challenge": 0.3, "monitor": 0.1, "alert": 0.3}
 
@@ -148,18 +146,7 @@ def test_a_record_in_force_that_is_not_understood_any_more_stops_the_job() -> No
 
 
 def test_every_shard_takes_the_change_and_one_of_them_answers() -> None:
-    stage = MerchantStage(
-        MerchantStageOptions(
-            names=FEATURE_NAMES,
-            rules=RULES,
-            bands=Bands(),
-            model=None,
-            sample_every=0,
-            lateness_ms=3_600_000,
-            idle_ms=30_000,
-            cached_profiles=10,
-        )
-    )
+    stage = merchant_stage()
     sent = [controlled("rules", 1, rules(2)), controlled("rules", 1, "nonsense")]
     states = [MemoryState() for _ in range(3)]
     letters = [stage.process(shard, sent, state, NOW_MS).dead_letters for shard, state in enumerate(states)]

@@ -9,15 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
-from tests.pipeline.sent import NOW_MS, RULES, decide, decisions, paid, pipeline
+from tests.pipeline.sent import NOW_MS, decide, decisions, paid, pipeline
+from tests.pipeline.stages import merchant_stage, user_stage
 from tests.pipeline.test_alerts import OF_A_DECISION
 from tests.pipeline.traffic import traffic
 from udfs.decision import Bands, level
-from udfs.features.catalogue import FEATURE_NAMES
 from udfs.pipeline import MemoryState
-from udfs.records.limits import Limits
-from udfs.stages.merchant import MerchantStage, MerchantStageOptions
-from udfs.stages.user import UserStage, UserStageOptions
 
 
 def strictly(value: bytes) -> dict[str, Any]:
@@ -54,29 +51,8 @@ def test_a_decision_that_is_no_alert_carries_no_features_by_default() -> None:
 
 
 def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time() -> None:
-    users = UserStage(
-        UserStageOptions(
-            limits=Limits(),
-            device_shards=1,
-            merchant_shards=1,
-            out_of_orderness_ms=5_000,
-            lateness_ms=3_600_000,
-            idle_ms=30_000,
-            cached_profiles=10,
-        )
-    )
-    merchants = MerchantStage(
-        MerchantStageOptions(
-            names=FEATURE_NAMES,
-            rules=RULES,
-            bands=Bands(),
-            model=None,
-            sample_every=60_000,
-            lateness_ms=3_600_000,
-            idle_ms=30_000,
-            cached_profiles=10,
-        )
-    )
+    users = user_stage()
+    merchants = merchant_stage(sample_every=60_000)
     sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
     handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).to_merchants]
     told = decisions(merchants.process(0, handoffs, MemoryState(), NOW_MS))

@@ -9,14 +9,11 @@ import pytest
 
 from state.clock import BEGINNING
 from state.shared_profile import DeviceProfile
-from tests.pipeline.sent import NOW_MS, RULES, at, feature, labelled, memory, paid, pipeline, restarted
-from udfs.decision import Bands
-from udfs.features.catalogue import DEVICE_FEATURES, FEATURE_NAMES
+from tests.pipeline.sent import NOW_MS, at, feature, labelled, memory, paid, pipeline, restarted
+from tests.pipeline.stages import device_stage, merchant_stage, user_stage
+from udfs.features.catalogue import DEVICE_FEATURES
 from udfs.pipeline import MemoryState
-from udfs.records.limits import Limits
-from udfs.stages.device import DeviceStage, DeviceStageOptions
-from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
-from udfs.stages.user import UserStage, UserStageOptions
+from udfs.stages.merchant import MerchantOutput
 
 DAY = 24 * 60.0  # minutes
 PHONE = {"id": "phone"}
@@ -159,26 +156,6 @@ def test_a_device_is_remembered_across_a_restart() -> None:
 # Event time
 
 
-def user_stage() -> UserStage:
-    return UserStage(
-        UserStageOptions(
-            limits=Limits(),
-            device_shards=1,
-            merchant_shards=1,
-            out_of_orderness_ms=5_000,
-            lateness_ms=3_600_000,
-            idle_ms=30_000,
-            cached_profiles=10,
-        )
-    )
-
-
-def device_stage() -> DeviceStage:
-    return DeviceStage(
-        DeviceStageOptions(first_source=1, merchant_shards=1, lateness_ms=3_600_000, idle_ms=30_000, cached_profiles=10)
-    )
-
-
 def label_of_phone() -> bytes:
     return labelled("a", "fraud", 0, device="phone")
 
@@ -188,18 +165,7 @@ class Stages:
 
     def __init__(self) -> None:
         self._user, self._device = user_stage(), device_stage()
-        self._merchant = MerchantStage(
-            MerchantStageOptions(
-                names=FEATURE_NAMES,
-                rules=RULES,
-                bands=Bands(),
-                model=None,
-                sample_every=0,
-                lateness_ms=3_600_000,
-                idle_ms=30_000,
-                cached_profiles=10,
-            )
-        )
+        self._merchant = merchant_stage()
         self._states = MemoryState(), MemoryState(), MemoryState()
 
     def user(self, *records: bytes) -> tuple[list[bytes], list[bytes]]:

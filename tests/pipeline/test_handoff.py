@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
+from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.patterns import Match
 from udfs.pipeline import MemoryState
 from udfs.records.label import Label
-from udfs.records.limits import Limits
 from udfs.stages.envelope import is_control
 from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, seal_handoff, shard_of
-from udfs.stages.user import UserOutput, UserStage, UserStageOptions
+from udfs.stages.user import UserOutput
 
 DEVICE_SHARDS, MERCHANT_SHARDS = 3, 4
 WIDTH = 5
@@ -99,17 +99,7 @@ def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_th
 
 
 def handed_over(records: list[bytes]) -> UserOutput:
-    stage = UserStage(
-        UserStageOptions(
-            limits=Limits(),
-            device_shards=DEVICE_SHARDS,
-            merchant_shards=MERCHANT_SHARDS,
-            out_of_orderness_ms=5_000,
-            lateness_ms=3_600_000,
-            idle_ms=30_000,
-            cached_profiles=10,
-        )
-    )
+    stage = user_stage(device_shards=DEVICE_SHARDS, merchant_shards=MERCHANT_SHARDS)
     return stage.process(2, records, MemoryState(), NOW_MS)
 
 

@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, RULES, controlled
+from tests.pipeline.sent import NOW_MS, controlled
+from tests.pipeline.stages import device_stage, merchant_stage, user_stage
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
-from udfs.decision import Bands
-from udfs.features.catalogue import FEATURE_NAMES
 from udfs.pipeline import MemoryState
-from udfs.records.limits import Limits
-from udfs.stages.device import DeviceStage, DeviceStageOptions
+from udfs.stages.device import DeviceStage
 from udfs.stages.envelope import open_envelope
 from udfs.stages.handoff import shard_of
-from udfs.stages.merchant import MerchantStage, MerchantStageOptions
-from udfs.stages.user import UserStage, UserStageOptions
+from udfs.stages.merchant import MerchantStage
+from udfs.stages.user import UserStage
 
 USER_SHARDS, DEVICE_SHARDS, MERCHANT_SHARDS = 4, 3, 4
 KEY_GROUPS = 128
-IDLE_MS = 30_000
+TO_BOTH = {"device_shards": DEVICE_SHARDS, "merchant_shards": MERCHANT_SHARDS}
+TO_MERCHANTS = {"first_source": USER_SHARDS, "merchant_shards": MERCHANT_SHARDS}
+FEW_PROFILES = {"cached_profiles": 4}
 LATER_MS = NOW_MS + 250 * 24 * 3_600_000
 STRICT = {"block": 0.5, "challenge": 0.3, "monitor": 0.1, "alert": 0.3}
 RULE = {"id": "any", "when": "device_transaction_count_24h > 2 or amount > 100", "reason": "ANY", "add": 0.4}
@@ -47,9 +47,12 @@ class Subtasks:
     """The stages of so many subtasks, that know nothing yet."""
 
     def __init__(self, count: int) -> None:
-        self.users = [UserStage(_user_options()) for _ in range(count)]
-        self.devices = [DeviceStage(_device_options()) for _ in range(count)]
-        self.merchants = [MerchantStage(_merchant_options()) for _ in range(count)]
+        self.users = [user_stage(**TO_BOTH, **FEW_PROFILES) for _ in range(count)]
+        self.devices = [
+            device_stage(first_source=USER_SHARDS, merchant_shards=MERCHANT_SHARDS, **FEW_PROFILES)
+            for _ in range(count)
+        ]
+        self.merchants = [merchant_stage(**FEW_PROFILES) for _ in range(count)]
 
     def user(self, shard: int) -> UserStage:
         return self.users[subtask(shard, USER_SHARDS, len(self.users))]
@@ -59,41 +62,6 @@ class Subtasks:
 
     def merchant(self, shard: int) -> MerchantStage:
         return self.merchants[subtask(shard, MERCHANT_SHARDS, len(self.merchants))]
-
-
-def _user_options() -> UserStageOptions:
-    return UserStageOptions(
-        limits=Limits(),
-        device_shards=DEVICE_SHARDS,
-        merchant_shards=MERCHANT_SHARDS,
-        out_of_orderness_ms=5_000,
-        lateness_ms=3_600_000,
-        idle_ms=IDLE_MS,
-        cached_profiles=4,
-    )
-
-
-def _device_options() -> DeviceStageOptions:
-    return DeviceStageOptions(
-        first_source=USER_SHARDS,
-        merchant_shards=MERCHANT_SHARDS,
-        lateness_ms=3_600_000,
-        idle_ms=IDLE_MS,
-        cached_profiles=4,
-    )
-
-
-def _merchant_options() -> MerchantStageOptions:
-    return MerchantStageOptions(
-        names=FEATURE_NAMES,
-        rules=RULES,
-        bands=Bands(),
-        model=None,
-        sample_every=0,
-        lateness_ms=3_600_000,
-        idle_ms=IDLE_MS,
-        cached_profiles=4,
-    )
 
 
 def _states(shards: int) -> list[MemoryState]:

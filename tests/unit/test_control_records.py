@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,39 @@ def test_rules_may_be_the_text_of_the_file_they_are_kept_in() -> None:
 def test_what_a_note_says_survives(note: str) -> None:
     (rule,) = rules_of(read("rules", {"version": 1, "rules": [RULE | {"note": note}]})).all
     assert rule.note == note
+
+
+@pytest.mark.parametrize("share", [1e-05, 1e-7, 0.25])
+def test_a_number_may_be_as_small_as_json_can_write_it(share: float) -> None:
+    (rule,) = rules_of(read("rules", {"version": 1, "rules": [RULE | {"add": share}]})).all
+    assert rule.add == share
+
+
+def test_a_set_of_rules_has_an_end_also_as_an_object() -> None:
+    notes = [RULE | {"id": f"r{number}", "note": "x" * 1_000} for number in range(2_200)]
+    assert refused(read("rules", {"version": 1, "rules": notes})).startswith("rules take at most 2097152 characters")
+
+
+def test_a_fault_in_rules_that_are_an_object_is_counted_from_their_only_line() -> None:
+    wrong = RULE | {"when": "amount >\n  five"}
+    detail = refused(read("rules", {"version": 1, "rules": [wrong]}))
+    assert detail == "line 2, column 3 of the condition: rule high: there is nothing called 'five' here"
+
+
+def test_the_same_record_is_read_once_however_often_it_comes() -> None:
+    first, again = read("rules", RULES), read("rules", RULES)
+    assert first is again
+    assert read("rules", RULES, version=2) is not first
+
+
+def test_the_same_record_means_something_else_where_there_are_other_features() -> None:
+    value = json.dumps({"kind": "rules", "version": 1, "body": RULES}).encode()
+    assert isinstance(decode_control(value, b"rules", ("amount",)), Control)
+    assert isinstance(decode_control(value, b"rules", ("total",)), Refusal)
+    reordered = rules_of(decode_control(value, b"rules", ("user_merchant_new", "amount")))
+    row = np.array([[1.0, 700.0]])
+    assert reordered.evaluate(row).matrix.tolist() == [[True]]
+    assert rules_of(decode_control(value, b"rules", NAMES)).evaluate(row).matrix.tolist() == [[False]]
 
 
 def test_thresholds_are_the_four_of_them() -> None:

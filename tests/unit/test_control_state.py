@@ -103,6 +103,13 @@ def test_the_largest_version_can_be_kept() -> None:
     assert restarted(control).rules.version == 2
 
 
+def test_the_shards_of_a_process_share_rules_that_are_the_same_also_after_a_restart() -> None:
+    one, other = shard(), shard()
+    send(one, "rules", 5, rules(50))
+    send(other, "rules", 5, rules(50))
+    assert one.rules is other.rules is restarted(one).rules
+
+
 _changes = st.lists(
     st.one_of(
         st.tuples(st.just("rules"), st.integers(1, 6), st.integers(1, 3).map(rules)),

@@ -37,12 +37,12 @@ _COMPARISONS: Mapping[str, np.ufunc] = {
 }
 
 
-def compile_condition(text: str, names: Sequence[str]) -> Condition:
+def compile_condition(text: str, names: Sequence[str] | Mapping[str, int]) -> Condition:
     """Compile a condition once, to be asked for every batch.
 
     Args:
         text: of the condition.
-        names: of the columns, in order.
+        names: of the columns, in order; or the number of each by its name, which is quicker for many conditions.
 
     Returns:
         A function of a matrix (n, len(names)) with NaN where a value is absent; it gives (n,) of bool.
@@ -50,7 +50,8 @@ def compile_condition(text: str, names: Sequence[str]) -> Condition:
     Raises:
         ConditionError: with the place of the fault.
     """
-    condition = _truth(parse_condition(text, names), {name: column for column, name in enumerate(names)})
+    columns = names if isinstance(names, Mapping) else {name: column for column, name in enumerate(names)}
+    condition = _truth(parse_condition(text, columns), columns)
 
     def evaluate(matrix: Floats) -> NDArray[np.bool_]:
         # A constant condition gives one value for all rows.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -109,6 +110,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.NotEq: "!=",
 }
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_BRACKET_OR_FOREIGN = re.compile(r"[()]|[^\x00-\x7f]")
 
 
 def parse_condition(text: str, names: Collection[str]) -> Truth:
@@ -143,7 +145,8 @@ def _lines(text: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     opened: list[tuple[int, int]] = []
     for number, line in enumerate(lines, 1):
-        for column, character in enumerate(line.partition("#")[0], 1):
+        for found in _BRACKET_OR_FOREIGN.finditer(line.partition("#")[0]):
+            character, column = found[0], found.start() + 1
             if not character.isascii():
                 raise ConditionError(f"{character!r} has no meaning here", number, column)
             if character == "(":

@@ -9,9 +9,9 @@ from msgspec import field
 
 from udfs.names import Refused
 from udfs.records.limits import Limits
-from udfs.records.reader import check_identifier, check_key, read, unreadable_time
+from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
-from udfs.records.times import AsRead, Time, TimeUnreadableError, check_event_time, epoch_ms
+from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
 from udfs.records.transaction import Device, Location, check_place
 
 AccountEventKind = Literal[
@@ -44,13 +44,9 @@ _decoder = msgspec.json.Decoder(AccountEvent[AsRead])
 
 def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> AccountEvent | Refusal:
     """Read a record of the ``account-events`` topic; arguments as of ``decode_transaction``."""
-    as_read = read(_decoder, value, limits)
-    if isinstance(as_read, Refusal):
-        return as_read
-    try:
-        event = _settle_times(as_read)
-    except TimeUnreadableError as error:
-        return unreadable_time(error)
+    event = read_settled(_decoder, value, limits, _settle_times)
+    if isinstance(event, Refusal):
+        return event
     if event.kind not in KINDS:
         return Refusal(Refused.UNKNOWN_KIND, f"kind is {event.kind[:64]!r}, known are {', '.join(sorted(KINDS))}")
     return (

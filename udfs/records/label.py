@@ -8,9 +8,9 @@ import msgspec
 from msgspec import field
 
 from udfs.records.limits import Limits
-from udfs.records.reader import check_identifier, check_key, read, unreadable_time
+from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
-from udfs.records.times import AsRead, Time, TimeUnreadableError, check_event_time, epoch_ms
+from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
 
 
 class Label(msgspec.Struct, Generic[Time]):
@@ -44,13 +44,9 @@ _decoder = msgspec.json.Decoder(Label[AsRead])
 
 def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Label | Refusal:
     """Read a record of the ``labels`` topic; arguments as of ``decode_transaction``."""
-    as_read = read(_decoder, value, limits)
-    if isinstance(as_read, Refusal):
-        return as_read
-    try:
-        label = _settle_times(as_read)
-    except TimeUnreadableError as error:
-        return unreadable_time(error)
+    label = read_settled(_decoder, value, limits, _settle_times)
+    if isinstance(label, Refusal):
+        return label
     return (
         check_identifier("transaction_id", label.transaction_id)
         or check_identifier("user_id", label.user_id)

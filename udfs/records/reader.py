@@ -7,6 +7,7 @@ failure, by reading the record again, slowly.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from udfs.records.refusal import Refusal
 from udfs.records.times import TimeUnreadableError
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T", bound=msgspec.Struct)
 _DETAIL_CHARACTERS = 500
 _TOO_LARGE = ("Number out of range", "Integer value out of range")  # as msgspec says it: no float can hold it
 
@@ -34,6 +36,19 @@ def read(decoder: msgspec.json.Decoder[S], value: bytes | None, limits: Limits) 
         return decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _reason(decoder, value, error)
+
+
+def read_settled(
+    decoder: msgspec.json.Decoder[S], value: bytes | None, limits: Limits, settle: Callable[[S], T]
+) -> T | Refusal:
+    """Decode a value as ``read`` does, and let ``settle`` make its times epoch milliseconds."""
+    as_read = read(decoder, value, limits)
+    if isinstance(as_read, Refusal):
+        return as_read
+    try:
+        return settle(as_read)
+    except TimeUnreadableError as error:
+        return Refusal(Refused.TIME_UNREADABLE, str(error))
 
 
 def check_identifier(name: str, text: str) -> Refusal | None:
@@ -55,11 +70,6 @@ def check_key(key: bytes | None, user_id: str) -> Refusal | None:
         return None
     shown = "absent" if key is None else repr(key[:64].decode(errors="replace"))
     return Refusal(Refused.KEY_MISMATCH, f"the record key is {shown}, user_id is {user_id!r}")
-
-
-def unreadable_time(error: TimeUnreadableError) -> Refusal:
-    """The refusal of a time that could not be read."""
-    return Refusal(Refused.TIME_UNREADABLE, str(error))
 
 
 def _reason(decoder: msgspec.json.Decoder[S], value: bytes, error: Exception) -> Refusal:

@@ -9,12 +9,11 @@ from msgspec import field
 
 from udfs.names import Refused
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
-from udfs.records.reader import check_identifier, check_key, read, unreadable_time
+from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
 from udfs.records.times import (
     AsRead,
     Time,
-    TimeUnreadableError,
     check_calendar_time,
     check_event_time,
     epoch_ms,
@@ -90,13 +89,9 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
         now_ms: the wall clock, epoch milliseconds.
         limits: what is refused as a mistake.
     """
-    as_read = read(_decoder, value, limits)
-    if isinstance(as_read, Refusal):
-        return as_read
-    try:
-        transaction = _settle_times(as_read)
-    except TimeUnreadableError as error:
-        return unreadable_time(error)
+    transaction = read_settled(_decoder, value, limits, _settle_times)
+    if isinstance(transaction, Refusal):
+        return transaction
     return _check(transaction, key, now_ms, limits) or transaction
 
 

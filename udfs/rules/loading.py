@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import yaml
 
 from udfs.conditions import ConditionError, compile_condition
+from udfs.rules.collection import collection_paused
 from udfs.rules.document import DocumentError, read_document
 from udfs.rules.rule import IDENTIFIER, LAST_VERSION, REASON, Rule
 from udfs.rules.rule_set import CompiledRule, RuleSet
@@ -37,14 +39,36 @@ def load_rules(text: str, names: Sequence[str]) -> RuleSet:
     Raises:
         RuleError: naming every fault with its line.
     """
-    if len(text) > MAXIMUM_BYTES:
-        raise RuleError([f"rules take at most {MAXIMUM_BYTES} characters, these {len(text)}"])
+    _check_size(len(text))
+    with collection_paused():
+        return _read(text, names)
+
+
+def convert_rules(document: Any, names: Sequence[str]) -> RuleSet:  # noqa: ANN401 - any JSON
+    """The same of what has been read as JSON; every fault is in line 1."""
+    _check_size(len(json.dumps(document, ensure_ascii=False)))
+    with collection_paused():
+        version, entries = _outline(document)
+        return RuleSet(version, _compiled(entries, [(1, 1)] * len(entries), names))
+
+
+def _read(text: str, names: Sequence[str]) -> RuleSet:
     try:
         root, document = read_document(text)
     except DocumentError as error:
         raise RuleError([str(error)]) from None
     version, entries = _outline(document)
-    lines = _lines(root)
+    return RuleSet(version, _compiled(entries, _lines(root), names))
+
+
+def _check_size(characters: int) -> None:
+    if characters > MAXIMUM_BYTES:
+        raise RuleError([f"rules take at most {MAXIMUM_BYTES} characters, these {characters}"])
+
+
+def _compiled(entries: Sequence[Any], lines: Sequence[tuple[int, int]], names: Sequence[str]) -> list[CompiledRule]:
+    """The rules, each with its condition; ``lines`` says where each begins, and where its condition does."""
+    columns = {name: column for column, name in enumerate(names)}
     faults: list[str] = []
     rules: list[CompiledRule] = []
     seen: dict[str, int] = {}
@@ -56,13 +80,13 @@ def load_rules(text: str, names: Sequence[str]) -> RuleSet:
             faults.append(f"line {line}: rule {rule.id}: the id is taken by the rule in line {seen[rule.id]}")
         seen[rule.id] = line
         try:
-            rules.append(CompiledRule(rule, compile_condition(rule.when, names)))
+            rules.append(CompiledRule(rule, compile_condition(rule.when, columns)))
         except ConditionError as error:
             place = f"line {condition_line + error.line - 1}, column {error.column} of the condition"
             faults.append(f"{place}: rule {rule.id}: {error.message}")
     if faults:
         raise RuleError(faults)
-    return RuleSet(version, tuple(rules))
+    return rules
 
 
 def _outline(document: Any) -> tuple[int, list[Any]]:  # noqa: ANN401 - any YAML

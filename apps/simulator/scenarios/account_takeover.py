@@ -12,19 +12,22 @@ KIND = "account_takeover"
 
 
 def play(scene: Scene) -> Iterator[Payment | Happening]:
-    """Failed log-ins, a reset from a new device, a change, then high payments from there."""
-    time, device = scene.start, f"dev-{scene.name}"
+    """Failed log-ins, a reset, a change, then payments; from a device of theirs, or by remote access to the owner's."""
+    time, device = scene.start, scene.device()
     for _ in range(scene.count(1, 4)):
         yield Happening(time, scene.victim, "failed_login", device)
         time += int(scene.between(5_000, MINUTE_MS))
-    for kind in ("password_reset", "new_device", "email_change" if scene.chance(0.5) else "new_payee"):
+    change = "email_change" if scene.chance(0.5) else "new_payee"
+    for kind in ("password_reset", change) if device is None else ("password_reset", "new_device", change):
         yield Happening(time, scene.victim, kind, device)
         time += int(scene.between(MINUTE_MS / 2, 4 * MINUTE_MS))
-    city = FAR_CITIES[scene.count(0, len(FAR_CITIES) - 1)] if scene.chance(0.6) else None
+    abroad = device is not None and scene.chance(0.6)
+    city = FAR_CITIES[scene.count(0, len(FAR_CITIES) - 1)] if abroad else None
     for _ in range(scene.count(1, 3)):
         time += int(scene.between(MINUTE_MS, 10 * MINUTE_MS))
-        amount = scene.between(300, 2500)
-        merchant = scene.merchant(online=True)
+        # Who knows what the owner pays stays below what would be asked about.
+        amount = scene.between(300, 2500) if scene.chance(0.6) else scene.usual_amount(1.0, 4.0)
+        merchant = scene.shop(online=True)
         yield Payment(time, scene.victim, merchant, amount, KIND, city=city, device=device, online=True)
 
 

@@ -12,7 +12,7 @@ KIND = "amount_probing"
 
 def play(scene: Scene) -> Iterator[Payment]:
     """From under ten upwards, about doubling, until it is refused or enough."""
-    time, amount, merchant = scene.start, scene.between(2, 9), scene.merchant(online=True)
+    time, amount, merchant = scene.start, scene.between(2, 9), scene.shop(online=True)
     for _ in range(scene.count(5, 8)):
         yield Payment(time, scene.victim, merchant, amount, KIND, amount > 400 and scene.chance(0.4), online=True)
         amount *= scene.between(1.7, 2.4)

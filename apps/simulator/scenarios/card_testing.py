@@ -12,7 +12,7 @@ KIND = "card_testing"
 
 def play(scene: Scene) -> Iterator[Payment]:
     """Tests within a quarter of an hour, the harvest within the next."""
-    time, device = scene.start, f"dev-{scene.name}"
+    time, device = scene.start, scene.device()
     for _ in range(scene.count(3, 7)):
         amount = scene.between(0.3, 4.9)
         yield Payment(
@@ -22,7 +22,7 @@ def play(scene: Scene) -> Iterator[Payment]:
     for _ in range(scene.count(1, 3)):
         time += int(scene.between(MINUTE_MS, 8 * MINUTE_MS))
         amount = scene.between(150, 900)
-        yield Payment(time, scene.victim, scene.merchant(online=True), amount, KIND, device=device, online=True)
+        yield Payment(time, scene.victim, scene.shop(online=True), amount, KIND, device=device, online=True)
 
 
 SCENARIO = Scenario(KIND, 0.18, play)

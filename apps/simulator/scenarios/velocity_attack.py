@@ -12,13 +12,13 @@ KIND = "velocity_attack"
 
 def play(scene: Scene) -> Iterator[Payment]:
     """Many payments within a few minutes, at many merchants."""
-    time, device = scene.start, f"dev-{scene.name}"
+    time, device = scene.start, scene.device()
     for _ in range(scene.count(8, 16)):
         amount = scene.between(4, 150)
         yield Payment(
             time,
             scene.victim,
-            scene.merchant(online=True),
+            scene.shop(online=True),
             amount,
             KIND,
             scene.chance(0.15),

@@ -1,0 +1,171 @@
+"""The job goes from two subtasks to three and back, by savepoints, and computes what one process would have computed.
+
+Compared is each decision, transaction by transaction, with that of ``udfs.pipeline.Pipeline``, which takes the same
+records one at a time and is never stopped: all features to the last bit, lateness, rules and patterns. Scores are not
+compared, as the model is a function of the features and has tests of its own. That this may be exact at all, although
+a running job takes records of different users in any order, is a matter of how the traffic is made (``waves.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from deploy import topics
+from deploy.stack.stack import Stack
+from flink_jobs.settings import DecisionSettings
+from tests.integration.local_stack import LocalStack, await_true
+from tests.integration.waves import HOUR_MS, Sent, Waves, payments_of
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.names import Kind
+from udfs.pipeline import Pipeline
+from udfs.stages.envelope import Envelope, seal_envelope
+
+pytestmark = pytest.mark.integration
+
+WITHIN_S = 60.0
+DAYS_BACK = 20
+SUBTASKS = (2, 3, 2)
+COMPARED = ("features", "late", "rules", "patterns")
+
+
+@pytest.fixture
+def job(stack: LocalStack) -> Iterator[LocalStack]:
+    """A third TaskManager, topics of its own, features in every decision; neither job nor TaskManager stays."""
+    settings = stack.settings.model_copy(
+        update={
+            "decision": DecisionSettings(sampled_features=1.0),
+            "stack": stack.settings.stack.model_copy(update={"task_managers": max(SUBTASKS)}),
+        }
+    )
+    third = Stack(settings).task_manager(max(SUBTASKS))
+    third.launch()
+    try:
+        third.await_ready()
+        own = LocalStack(settings, Stack(settings), stack.rest)
+        own = own.with_own_topics("rescale", checkpoint_interval_ms=1_000)
+        yield own
+        own.cancel_job()
+    finally:
+        third.component.stop()
+        await_true(
+            lambda: third.component.name not in stack.rest.task_managers(), WITHIN_S, "rid of the third TaskManager"
+        )
+
+
+@dataclass
+class Sender:
+    """Sends waves to the job, and knows all that it sent in order."""
+
+    job: LocalStack
+    sent: list[Sent]
+    to_decide: int = 0
+
+    def send(self, records: Sequence[Sent]) -> None:
+        names = self.job.settings.kafka.topics
+        by_kind = {
+            Kind.TRANSACTION: names.transactions,
+            Kind.LABEL: names.labels,
+            Kind.ACCOUNT_EVENT: names.account_events,
+        }
+        for kind, topic in by_kind.items():
+            of_kind = [(record.key, record.value) for record in records if record.kind == kind]
+            if of_kind:
+                self.job.produce(topic, of_kind)
+        self.sent += records
+        self.to_decide += payments_of(records)
+
+    def await_decided(self) -> None:
+        """Wait until all that was sent is decided, and so known to every profile."""
+        decisions = self.job.settings.kafka.topics.decisions
+        await_true(lambda: topics.records(self.job.settings, decisions) >= self.to_decide, WITHIN_S, "all decided")
+
+    def send_aside(self, records: Sequence[Sent]) -> None:
+        """Send what nothing is heard of: after a second checkpoint it is through, as batches gather for 70 ms."""
+        self.send(records)
+        self.job.await_checkpoints(2, WITHIN_S)
+
+
+def at(job: LocalStack, parallelism: int) -> LocalStack:
+    """The same job with so many subtasks."""
+    of_job = job.settings.job.model_copy(update={"parallelism": parallelism})
+    settings = job.settings.model_copy(update={"job": of_job})
+    return replace(job, settings=settings, stack=Stack(settings))
+
+
+def subtasks(job: LocalStack) -> dict[str, int]:
+    """How many subtasks work on each stage."""
+    vertices = job.job().vertices
+    stages = ("user stage", "device stage", "merchant stage")
+    return {stage: vertex.parallelism for stage in stages for vertex in vertices if stage in vertex.name}
+
+
+def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
+    """What is compared of each decision by transaction; fails where there are two."""
+    read = [json.loads(message.value() or b"") for message in job.read(job.settings.kafka.topics.decisions)]
+    found = {each["transaction_id"]: {name: each[name] for name in COMPARED} for each in read}
+    assert len(found) == len(read), "something was decided twice"
+    return found
+
+
+def computed(sent: Sequence[Sent]) -> dict[str, dict[str, Any]]:
+    """The same from one process, one record at a time."""
+    pipeline, now_ms = Pipeline(), round(time.time() * 1000)
+    found: dict[str, dict[str, Any]] = {}
+    for record in sent:
+        _, output = pipeline.process([seal_envelope(Envelope(record.kind, 0, 0, record.key, record.value))], now_ms)
+        for decision, row in zip(output.verdicts.decisions, output.features.tolist(), strict=True):
+            told = json.loads(decision)
+            told["features"] = {
+                name: None if math.isnan(value) else value for name, value in zip(FEATURE_NAMES, row, strict=True)
+            }
+            found[told["transaction_id"]] = {name: told[name] for name in COMPARED}
+    return found
+
+
+def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_process_does(job: LocalStack) -> None:
+    sender = Sender(job, [])
+    waves = Waves(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
+    for run, parallelism in enumerate(SUBTASKS):
+        rescaled = at(job, parallelism)
+        rescaled.sentinel("restore" if run else "submit")
+        assert set(subtasks(rescaled).values()) == {parallelism}
+        sender.await_decided()  # of the time before: what was on its way when the job stopped
+        for _ in range(2):
+            sender.send(waves.ordinary())
+            sender.await_decided()
+        sender.send_aside(waves.aside())
+        sender.send(waves.late())
+        sender.await_decided()
+        sender.send(waves.ordinary())
+        if run < len(SUBTASKS) - 1:
+            rescaled.sentinel("stop")
+    sender.await_decided()
+
+    expected, found = computed(sender.sent), decided(job)
+
+    assert found.keys() == expected.keys()
+    differing = {
+        name: {
+            feature: (value, found[name]["features"][feature])
+            for feature, value in expected[name]["features"].items()
+            if value != found[name]["features"][feature]
+        }
+        for name in expected
+        if expected[name]["features"] != found[name]["features"]
+    }
+    assert differing == {}
+    assert found == expected
+    # The traffic has what could go wrong: without it the comparison would say little.
+    never = set(FEATURE_NAMES) - {
+        name for each in expected.values() for name, value in each["features"].items() if value
+    }
+    assert never == set()
+    assert any(each["late"] for each in expected.values())
+    assert any(each["patterns"] for each in expected.values())
