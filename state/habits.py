@@ -166,13 +166,16 @@ def learn(
 
 
 def pack(habits: Words, table: Words, recent: Words) -> bytes:
-    """As bytes: 16 for each that is known (24 for devices, 32 for cells), 40 for each recent payment."""
+    """As bytes: 12 for each that is known (20 for devices, 28 for cells), 40 for each recent payment."""
     words = np.empty(HABITS + 4 * int(habits[KNOWN]) + surroundings.COLUMNS * int(habits[RECENT]), np.int64)
     used = _pack(habits, table, recent, words)
     return words[:used].tobytes()
 
 
-_KIND_AT = 56  # bits: kind above, how often seen below
+_HALF = 32  # bits; in one half of a word: the kind in 3 bits above, how often seen below
+_KIND_AT = 29
+_ALL_SEEN = (1 << _KIND_AT) - 1
+_PACKED_HABITS = HOURS // 2 + 2
 
 
 @compiled
@@ -182,13 +185,17 @@ def _extras(kind: int) -> int:
 
 @compiled
 def _pack(habits: Words, table: Words, recent: Words, words: Words) -> int:
-    at = HABITS
-    words[:HABITS] = habits
-    for row in range(habits[KNOWN]):
-        kind = table[known.KIND, row]
-        words[at], words[at + 1] = table[known.KEY, row], kind << _KIND_AT | table[known.SEEN, row]
-        at += 2
-        for extra in range(_extras(kind)):
+    for pair in range(HOURS // 2):
+        words[pair] = habits[2 * pair] << _HALF | habits[2 * pair + 1]
+    words[HOURS // 2], words[HOURS // 2 + 1] = habits[KNOWN], habits[RECENT]
+    count, at = habits[KNOWN], _PACKED_HABITS
+    for row in range(0, count, 2):
+        words[at] = _kind_and_seen(table, row) << _HALF | (_kind_and_seen(table, row + 1) if row + 1 < count else 0)
+        at += 1
+    for row in range(count):
+        words[at] = table[known.KEY, row]
+        at += 1
+        for extra in range(_extras(table[known.KIND, row])):
             words[at] = table[known.EXTRA + extra, row]
             at += 1
     for row in range(habits[RECENT]):
@@ -198,6 +205,11 @@ def _pack(habits: Words, table: Words, recent: Words, words: Words) -> int:
     return at
 
 
+@compiled
+def _kind_and_seen(table: Words, row: int) -> int:
+    return table[known.KIND, row] << _KIND_AT | min(table[known.SEEN, row], _ALL_SEEN)
+
+
 def unpack(data: bytes) -> tuple[Words, Words, Words]:
     """What ``pack`` packed: habits, table and recent payments, with room for more.
 
@@ -205,11 +217,12 @@ def unpack(data: bytes) -> tuple[Words, Words, Words]:
         ProfileDamagedError: if it cannot be.
     """
     words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
-    if len(words) < HABITS or not 0 <= 2 * int(words[KNOWN]) + 5 * int(words[RECENT]) <= len(words) - HABITS:
+    rows, recents = words[_PACKED_HABITS - 2 : _PACKED_HABITS].tolist() if len(words) >= _PACKED_HABITS else (-1, -1)
+    if min(rows, recents) < 0 or rows + surroundings.COLUMNS * recents > len(words) - _PACKED_HABITS:
         raise ProfileDamagedError(f"{len(data)} bytes are no packed habits")
-    habits = words[:HABITS].copy()
-    table = np.empty((known.COLUMNS, int(habits[KNOWN]) + 2 * _MOST_ROWS_A_PAYMENT), np.int64)
-    recent = np.empty((surroundings.COLUMNS, int(habits[RECENT]) + 2), np.int64)
+    habits = np.empty(HABITS, np.int64)
+    table = np.empty((known.COLUMNS, rows + 2 * _MOST_ROWS_A_PAYMENT), np.int64)
+    recent = np.empty((surroundings.COLUMNS, recents + 2), np.int64)
     if _unpack(habits, table, recent, words) != len(words):
         raise ProfileDamagedError(f"{len(data)} bytes are not the packed habits that they say they are")
     return habits, table, recent
@@ -217,17 +230,21 @@ def unpack(data: bytes) -> tuple[Words, Words, Words]:
 
 @compiled
 def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
-    at = HABITS
-    for row in range(habits[KNOWN]):
-        if at + 2 > words.shape[0]:
+    """Fill all three; say how many words that took, or -1 if there are too few."""
+    mask = (1 << _HALF) - 1
+    for pair in range(HOURS // 2):
+        habits[2 * pair], habits[2 * pair + 1] = words[pair] >> _HALF & mask, words[pair] & mask
+    habits[KNOWN], habits[RECENT] = words[HOURS // 2], words[HOURS // 2 + 1]
+    count, at = habits[KNOWN], _PACKED_HABITS
+    kinds, at = at, at + (count + 1) // 2
+    for row in range(count):
+        half = words[kinds + row // 2] >> (0 if row % 2 else _HALF) & mask
+        kind = half >> _KIND_AT
+        if at + 1 + _extras(kind) > words.shape[0]:
             return -1
-        kind = words[at + 1] >> _KIND_AT
-        table[known.KEY, row], table[known.KIND, row] = words[at], kind
-        table[known.SEEN, row] = words[at + 1] & ((1 << _KIND_AT) - 1)
+        table[known.KEY, row], table[known.KIND, row], table[known.SEEN, row] = words[at], kind, half & _ALL_SEEN
         table[known.EXTRA, row] = table[known.MORE, row] = 0
-        at += 2
-        if at + _extras(kind) > words.shape[0]:
-            return -1
+        at += 1
         for extra in range(_extras(kind)):
             table[known.EXTRA + extra, row] = words[at]
             at += 1
@@ -238,3 +255,7 @@ def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
             recent[column, row] = words[at]
             at += 1
     return at
+
+
+EMPTY = bytes(8 * _PACKED_HABITS)
+"""Packed habits of a user without any."""

@@ -167,10 +167,6 @@ class History:
         """How many events are kept one by one."""
         return int(self.head[COUNT])
 
-    def another(self) -> History:
-        """An empty one of the same kind."""
-        return History(self.retention, self.capacity)
-
     def observe(
         self,
         time: int,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from state import history, windows
 from state.compiled import compiled
 from state.events import Words
-from state.filtered import pack_filtered, unpack_filtered
+from state.filtered import filtered_history, pack_filtered, unpack_filtered
 from state.history import History
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
 from state.times import DAY_MS, HOUR_MS
@@ -95,9 +95,10 @@ class SharedProfile:
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_frauds", "filtered", "fraud_times", "history")
+    __slots__ = ("_frauds", "_lateness", "filtered", "fraud_times", "history")
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
+        self._lateness = lateness
         self.history = History(LONGEST_MS + lateness, self.PAYMENTS_KEPT)
         self.filtered: dict[str, History] = {}
         self._frauds: dict[int, int] = {}
@@ -154,6 +155,10 @@ class SharedProfile:
         if done == history.FOLD:
             own.fold()
 
+    def filter(self, name: str, longest: int) -> History:
+        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
+        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
+
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
 
@@ -201,7 +206,7 @@ class SharedProfile:
             zip(np.frombuffer(frauds, np.int64).tolist(), np.frombuffer(times, np.int64).tolist(), strict=True)
         )
         profile.fraud_times = _ascending(profile._frauds)
-        profile.filtered = unpack_filtered(filtered, profile.history.retention, cls.PAYMENTS_KEPT)
+        profile.filtered = unpack_filtered(filtered, cls.PAYMENTS_KEPT)
         return profile
 
 

@@ -13,7 +13,7 @@ import xxhash
 from state import habits, history
 from state.compiled import compiled
 from state.events import Words
-from state.filtered import pack_filtered, unpack_filtered
+from state.filtered import filtered_history, pack_filtered, unpack_filtered
 from state.history import History, with_room
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
 from state.times import DAY_MS, HOUR_MS
@@ -105,7 +105,7 @@ class UserProfile:
         self._lateness = lateness
         self.history = History(LONGEST_MS + lateness, PAYMENTS_KEPT)
         self.filtered: dict[str, History] = {}
-        self._habits, self._known, self._recent = habits.unpack(_NO_HABITS)
+        self._habits, self._known, self._recent = habits.unpack(habits.EMPTY)
         self.account_events = _NO_EVENTS
         self._ids = bytearray()
         self._progress: dict[str, list[Any]] | None = None
@@ -195,6 +195,10 @@ class UserProfile:
         """Let go the ids that go with payments that the history let go."""
         del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(self.history))]
 
+    def filter(self, name: str, longest: int) -> History:
+        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
+        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
+
     def add_account_event(self, time: int) -> None:
         """Note an account event; more than a day older than the newest are forgotten, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
@@ -242,9 +246,8 @@ class UserProfile:
         profile._habits, profile._known, profile._recent = habits.unpack(habit)
         profile.account_events = np.frombuffer(bytearray(account_events), np.int64)
         profile._packed_progress = progress
-        profile.filtered = unpack_filtered(filtered, profile.history.retention, PAYMENTS_KEPT)
+        profile.filtered = unpack_filtered(filtered, PAYMENTS_KEPT)
         return profile
 
 
-_NO_HABITS = bytes(8 * habits.HABITS)
 _NO_EVENTS = np.empty(0, np.int64)

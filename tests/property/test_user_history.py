@@ -77,12 +77,14 @@ def test_a_batch_says_the_same_as_one_payment_at_a_time(stream: list[Payment]) -
 def test_disorder_within_the_lateness_leaves_the_next_payment_alike(
     stream: list[Payment], chance: random.Random
 ) -> None:
-    span = [payment for payment in stream if payment.time > max(one.time for one in stream) - HOUR_MS]
-    earlier = [payment for payment in stream if payment not in span]
+    newest = max(one.time for one in stream)
+    # Of two at one moment the one that came first is the earlier one: their order is no chance.
+    span = list({payment.time: payment for payment in stream if payment.time > newest - HOUR_MS}.values())
+    earlier = [payment for payment in stream if payment.time <= newest - HOUR_MS]
     in_time = sorted(span, key=lambda payment: payment.time)
     shuffled = list(span)
     chance.shuffle(shuffled)
-    last = Payment(max(one.time for one in stream) + 1, 42.0, "a")
+    last = Payment(newest + 1, 42.0, "a")
     rows = []
     for order in (in_time, shuffled):
         profile = UserProfile()

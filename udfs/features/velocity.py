@@ -45,8 +45,10 @@ _AGGREGATES: Mapping[Aggregate, Callable[[Floats, Floats], Floats]] = {
 class HasHistories(Protocol):
     """A profile, as far as filtered velocities need it."""
 
-    history: History
     filtered: dict[str, History]
+
+    def filter(self, name: str, longest: int) -> History:
+        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms)."""
 
 
 class Passing(Protocol):
@@ -67,12 +69,14 @@ class _Part(NamedTuple):
     Attributes:
         filter: None: all of them.
         lengths: every window that one of them has, ms, ascending.
+        longest: the last of them.
         hours: the same in hours.
         columns: where each goes, how it is made, and from which windows.
     """
 
     filter: Filter | None
     lengths: Words
+    longest: int
     hours: Floats
     columns: list[tuple[slice, Callable[[Floats, Floats], Floats], list[int]]]
 
@@ -124,10 +128,10 @@ class VelocityBlock:
         for number, (where, part) in enumerate(self._filtered, 1):
             passes = where.passes(payment)
             history = profile.filtered.get(where.name)
-            if history is None:
-                if not passes:
-                    continue
-                history = profile.filtered[where.name] = profile.history.another()
+            if history is None and not passes:
+                continue
+            if history is None or history.retention < part.longest:
+                history = profile.filter(where.name, part.longest)
             history.observe(
                 payment.event_time,
                 key,
@@ -158,6 +162,7 @@ def _part(where: Filter | None, velocities: Sequence[tuple[slice, Velocity]]) ->
     return _Part(
         where,
         np.array(lengths, np.int64),
+        lengths[-1],
         np.array(lengths) / HOUR_MS,
         [
             (columns, _AGGREGATES[velocity.aggregate], [lengths.index(length) for length in velocity.windows_ms])
