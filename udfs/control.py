@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from udfs.decision import Bands
+from udfs.document import LAST_VERSION
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleError, RuleSet, load_rules
-from udfs.rules.rule import LAST_VERSION
 
 Kind = Literal["rules", "thresholds"]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

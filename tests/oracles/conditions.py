@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from udfs.conditions.grammar import Arithmetic, Call, Comparison, IsAbsent, Junction, Name, Not, Number, Truth, Value
+from udfs.conditions.tree import Arithmetic, Call, Comparison, IsAbsent, Junction, Name, Not, Number, Truth, Value
 
 
 def holds(condition: Truth, row: Mapping[str, float]) -> bool:

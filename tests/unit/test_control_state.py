@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
+from udfs.document import LAST_VERSION
 from udfs.names import Kind, Refused
 from udfs.records.refusal import Refusal
 from udfs.rules import load_rules
-from udfs.rules.rule import LAST_VERSION
 from udfs.stages.control_state import ControlLostError, ShardControl
 from udfs.stages.envelope import Envelope
 
