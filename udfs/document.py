@@ -149,6 +149,31 @@ def value_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
     return None
 
 
+def place_of(node: yaml.Node) -> str:
+    """Where a node begins, for a fault."""
+    return f"line {node.start_mark.line + 1}, column {node.start_mark.column + 1}"
+
+
+def place_in_text(node: yaml.Node, text: str, line: int, column: int) -> str:
+    """Where a place in a text value stands in the document, for a fault.
+
+    Args:
+        node: of the value.
+        text: of the document.
+        line: in the value, from 1.
+        column: likewise.
+    """
+    style = node.style if isinstance(node, yaml.ScalarNode) else None
+    first = text_line(node)
+    if style == "|":
+        shown = text.splitlines()[first + line - 2]
+        return f"line {first + line - 1}, column {len(shown) - len(shown.lstrip()) + column}"
+    if line == 1 and node.start_mark.line == node.end_mark.line:
+        return f"line {first}, column {node.start_mark.column + (style is not None) + column}"
+    # What is folded has lost its line ends: the value's own places are all that is known.
+    return f"{place_of(node)}, and there column {column}"
+
+
 def text_line(node: yaml.Node) -> int:
     """The line in which a text begins, from 1: a block begins in the line after its sign."""
     block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
