@@ -141,7 +141,7 @@ class _UserStage(_Stage):
         self._stage = wiring.user_stage(self._settings)
         metrics = runtime_context.get_metrics_group()
         self._duplicates, self._late = metrics.counter("duplicates"), metrics.counter("late")
-        self._refused = metrics.counter("refused")
+        self._refused, self._forgotten = metrics.counter("refused"), metrics.counter("pattern_events_forgotten")
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
@@ -149,6 +149,7 @@ class _UserStage(_Stage):
             (self._duplicates, output.duplicates),
             (self._late, output.late),
             (self._refused, len(output.dead_letters)),
+            (self._forgotten, output.forgotten),
         ):
             if count:
                 counter.inc(count)

@@ -50,6 +50,7 @@ def user_stage(settings: Settings) -> UserStage:
             out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
             idle_ms=int(event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
+            allowed_lateness_ms=int(settings.event_time.allowed_lateness_s * 1000),
         )
     )
 
@@ -62,6 +63,7 @@ def device_stage(settings: Settings) -> DeviceStage:
             merchant_shards=settings.job.merchant_shards,
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
+            allowed_lateness_ms=int(settings.event_time.allowed_lateness_s * 1000),
         )
     )
 
@@ -84,6 +86,7 @@ def merchant_stage(settings: Settings) -> MerchantStage:
             sample_every=round(1 / share) if share else 0,
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
+            allowed_lateness_ms=int(settings.event_time.allowed_lateness_s * 1000),
         )
     )
 

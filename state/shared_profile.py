@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+
+import msgspec
 
 from state.history import History, history_from_version_1
 from state.packing import Upgrade, open_sealed, seal, unpack_array
@@ -17,9 +19,16 @@ RETENTION_MS = LABEL_DELAY_MS + 30 * DAY_MS + HOUR_MS
 """The longest window, which ends a label's delay ago, and the lateness that is corrected within it."""
 FRAUDS_KEPT = 256
 
-VERSION = 2
+VERSION = 3
+
+
+def _from_version_2(sections: list[bytes]) -> list[bytes]:
+    """No pattern had begun."""
+    return [*sections, b""]
+
+
 # Version 1 kept 8 days: what it holds is a history of less.
-UPGRADES: Mapping[int, Upgrade] = {1: history_from_version_1}
+UPGRADES: Mapping[int, Upgrade] = {1: history_from_version_1, 2: _from_version_2}
 
 
 class SharedProfile:
@@ -34,12 +43,14 @@ class SharedProfile:
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_fraud_times", "_frauds", "history")
+    __slots__ = ("_fraud_times", "_frauds", "_packed_progress", "_progress", "history")
 
     def __init__(self) -> None:
         self.history = History(RETENTION_MS, self.PAYMENTS_KEPT, in_full=False)
         self._frauds: dict[int, int] = {}
         self._fraud_times: list[int] = []
+        self._progress: dict[str, list[Any]] | None = None
+        self._packed_progress = b""
 
     @property
     def fraud_times(self) -> list[int]:
@@ -70,12 +81,28 @@ class SharedProfile:
             del self._frauds[min(self._frauds, key=lambda key: (self._frauds[key], key))]
             del self._fraud_times[0]
 
+    @property
+    def progress(self) -> dict[str, list[Any]]:
+        """Progress of patterns by pattern id; whoever asks may change it."""
+        if self._progress is None:
+            packed = self._packed_progress
+            self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
+        return self._progress
+
     def pack(self) -> bytes:
-        """28 bytes a payment, 16 a fraud."""
+        """28 bytes a payment, 16 a fraud, and the progress of patterns."""
         frauds = self._frauds
+        if self._progress is not None:
+            self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
+            self._progress = None
         return seal(
             VERSION,
-            (*self.history.pack(), array("Q", frauds).tobytes(), array("q", frauds.values()).tobytes()),
+            (
+                *self.history.pack(),
+                array("Q", frauds).tobytes(),
+                array("q", frauds.values()).tobytes(),
+                self._packed_progress,
+            ),
         )
 
     @classmethod
@@ -87,10 +114,11 @@ class SharedProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls()
-        *history, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        *history, frauds, times, progress = open_sealed(data, cls.KIND, VERSION, UPGRADES)
         profile.history.unpack(history)
         profile._frauds = dict(zip(unpack_array("Q", frauds), unpack_array("q", times), strict=True))
         profile._fraud_times = sorted(profile._frauds.values())
+        profile._packed_progress = progress
         return profile
 
 

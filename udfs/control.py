@@ -12,10 +12,11 @@ import msgspec
 from udfs.decision import Bands
 from udfs.document import LAST_VERSION
 from udfs.names import Refused
+from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleError, RuleSet, load_rules
 
-Kind = Literal["rules", "thresholds"]
+Kind = Literal["rules", "patterns", "thresholds"]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -44,7 +45,7 @@ class Control:
 
     kind: Kind
     version: int
-    value: RuleSet | Bands
+    value: RuleSet | PatternSet | Bands
 
 
 _decoder = msgspec.json.Decoder(_Record)
@@ -54,7 +55,8 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
     """Read a record of the ``control`` topic: ``{"kind": ..., "version": ..., "body": ...}``, keyed by its kind.
 
     Args:
-        value: JSON; the body of rules is an object or the text of a YAML file, that of thresholds an object.
+        value: JSON; the body of rules and of patterns is an object or the text of a YAML file, that of thresholds
+            an object.
         key: of the record. The topic is compacted, so a record under another's key would take its place.
         names: of the features that rules may use.
     """
@@ -68,15 +70,15 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
         return Refusal(Refused.CONTROL_INVALID, f"a control record of kind {record.kind!r} has that as its key")
     try:
         return Control(record.kind, record.version, _value(record, names))
-    except (RuleError, ValueError, RecursionError) as error:
+    except (RuleError, PatternError, ValueError, RecursionError) as error:
         return Refusal(Refused.CONTROL_INVALID, str(error))
 
 
-def _value(record: _Record, names: Sequence[str]) -> RuleSet | Bands:
-    if record.kind == "rules":
+def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Bands:
+    if record.kind != "thresholds":
         # YAML takes JSON, but for one thing: two escapes that make one character are two characters to it.
         text = record.body if isinstance(record.body, str) else json.dumps(record.body, ensure_ascii=False)
-        return load_rules(text, names)
+        return load_rules(text, names) if record.kind == "rules" else load_patterns(text)
     given = msgspec.convert(record.body, _Thresholds)
     if not given.monitor <= given.challenge <= given.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")

@@ -23,7 +23,7 @@ from udfs.records.transaction import Device, Location, Transaction
 MINUTE_MS = 60_000
 LATENESS_MS = 20 * MINUTE_MS
 AMOUNT = next(column for column, feature in enumerate(USER_FEATURES) if feature.name == "amount")
-KINDS = ("transaction", "transaction", "transaction", "login", "password_reset")
+KINDS = ("transaction", "transaction", "transaction", "transaction", "login", "password_reset")
 
 Event = Transaction | AccountEvent
 
@@ -31,17 +31,19 @@ Event = Transaction | AccountEvent
 @st.composite
 def events(draw: st.DrawFn, most: int = 8) -> list[Event]:
     """Events of one user in the order of their arrival, each at most ``LATENESS_MS`` late; times may be equal."""
+    size = draw(st.sampled_from([most, most - 1, most - 2, 2, 0]))
     drawn = draw(
         st.lists(
             st.tuples(
                 st.integers(0, 12),
                 st.sampled_from(KINDS),
                 st.sampled_from([1.0, 2.0, 3.0, 5.0, 8.0]),
-                st.sampled_from(["AT", "DE", None]),
+                st.sampled_from(["AT", "AT", "DE", None]),
                 st.sampled_from(["phone", "laptop", None]),
                 st.integers(0, 20),
             ),
-            max_size=most,
+            min_size=size,
+            max_size=size,
         )
     )
     made: list[tuple[int, Event]] = []
@@ -56,7 +58,7 @@ def events(draw: st.DrawFn, most: int = 8) -> list[Event]:
     return [one for _, one in sorted(made, key=lambda pair: pair[0])]
 
 
-_ALONE = ("", "amount <= 3", "amount >= 3", "country == 'AT'", "not device_id == 'phone'", "is_absent(country)")
+_ALONE = ("", "", "", "amount <= 3", "amount >= 3", "country == 'AT'", "not device_id == 'phone'", "is_absent(country)")
 
 
 @st.composite
@@ -64,11 +66,11 @@ def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str,
     """A step; it may be one that the loader refuses."""
     name, before = f"s{number}", [f"s{earlier}" for earlier in range(number)]
     step: dict[str, Any] = {"name": name}
-    kinds = draw(st.sampled_from([None, None, "login", "account_event", ["transaction", "login"]]))
+    kinds = draw(st.sampled_from([None] * 6 + ["login", "account_event", ["transaction", "login"]]))
     if kinds is not None:
-        step["on"] = kinds
-    conditions = [draw(st.sampled_from(_ALONE if kinds is None else (_ALONE[0], *_ALONE[3:])))]
-    if before and draw(st.booleans()):
+        step["kind"] = kinds
+    conditions = [draw(st.sampled_from(_ALONE if kinds is None else (_ALONE[0], *_ALONE[5:])))]
+    if before and draw(st.integers(0, 2)) == 0:
         other = draw(st.sampled_from([*before, "previous", "previous"]))
         asked = [f"country != {other}.country", f"device_id == {other}.device_id or is_absent({other}.device_id)"]
         asked += [f"amount > {other}.amount", f"amount >= 2 * {other}.amount"] if kinds is None else []
@@ -80,8 +82,10 @@ def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str,
         return step | {"absent": True}
     step |= draw(
         st.sampled_from(
-            [{}, {}, {"at_least": 2}, {"times": 2}, {"at_least": 1, "at_most": 2}, {"at_least": 1}]
-            + [{"at_least": 2, "distinct": "device_id"}]
+            [
+                *({}, {}, {}, {"at_least": 1}, {"at_least": 2}, {"times": 2}, {"at_least": 1, "at_most": 2}),
+                {"at_least": 2, "distinct": "device_id"},
+            ]
         )
     )
     if not (first or last) and draw(st.integers(0, 3)) == 0:
@@ -98,12 +102,12 @@ def patterns(draw: st.DrawFn, *, trailing: bool = False) -> PatternSet:
     listed = [draw(steps(number, first=number == 0, last=number == count - 1)) for number in range(count)]
     if trailing:
         where = draw(st.sampled_from(["", "country == 'AT'", "country == previous.country"]))
-        absent = {"name": "never", "on": ["transaction", "password_reset"], "absent": True, "within": "5 min"}
+        absent = {"name": "never", "kind": ["transaction", "password_reset"], "absent": True, "within": "5 min"}
         listed.append(absent | ({"where": where} if where else {}))
     entry = {
         "id": "random",
         "entity": "user",
-        "within": draw(st.sampled_from(["6 min", "12 min", "20 min"])),
+        "within": draw(st.sampled_from(["8 min", "16 min", "30 min"])),
         "after_match": draw(st.sampled_from(["overlap", "skip_past_last"])),
         "score": 0.5,
         "reason": "RANDOM",
@@ -180,7 +184,9 @@ def test_disorder_hides_no_match(found: PatternSet, arrived: list[Event]) -> Non
     by_last = [match[-1] for match in told if match]
     ends = [oracle.known[end].id for end in oracle.matches()]
     assert {end for end in ends if end.startswith("t")} <= {*by_last}
-    if all("on" not in json.loads(msgspec.json.encode(step)) or step.on == "transaction" for step in found.all[0].steps):
+    if all(
+        "on" not in json.loads(msgspec.json.encode(step)) or step.on == "transaction" for step in found.all[0].steps
+    ):
         assert len(set(by_last)) == len(by_last), "each is told once"
 
 

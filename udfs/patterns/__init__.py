@@ -9,7 +9,16 @@ from udfs.patterns.loading import PatternError, load_patterns
 from udfs.patterns.pattern import Entity, Match, Pattern
 from udfs.patterns.pattern_set import EntityPatterns, PatternSet
 
-__all__ = ["Entity", "EntityPatterns", "Match", "Pattern", "PatternError", "PatternSet", "load_patterns", "ready_patterns"]
+__all__ = [
+    "Entity",
+    "EntityPatterns",
+    "Match",
+    "Pattern",
+    "PatternError",
+    "PatternSet",
+    "load_patterns",
+    "ready_patterns",
+]
 
 
 @cache

@@ -74,7 +74,7 @@ def _of_step(pattern: Pattern, step: Step) -> Iterator[Fault]:
     unknown = [kind for kind in step.kinds if kind not in known]
     if unknown or not step.kinds:
         given = unknown[0][:64] if unknown else "nothing"
-        yield Fault(("on",), f"the events of a {pattern.entity} are {', '.join(sorted(known))}, not {given}")
+        yield Fault(("kind",), f"the events of a {pattern.entity} are {', '.join(sorted(known))}, not {given}")
         return
     for key in ("gap", "within"):
         yield from _of_duration((key,), getattr(step, key))
@@ -83,7 +83,9 @@ def _of_step(pattern: Pattern, step: Step) -> Iterator[Fault]:
     else:
         yield from _of_quantifier(pattern, step)
         if step.within is not None:
-            yield Fault(("within",), "only an absent step at the end waits; the whole pattern has `within`, a step `gap`")
+            yield Fault(
+                ("within",), "only an absent step at the end waits; the whole pattern has `within`, a step `gap`"
+            )
 
 
 def _of_absent(step: Step) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from udfs.conditions import code_of
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
-from udfs.patterns.pattern import Entity
+from udfs.patterns.pattern import TRANSACTION, Entity
 
 Field = Callable[[Any], float]
 
@@ -40,6 +40,7 @@ def _of_place(name: str) -> Field:
 _PLACE: Mapping[str, Field] = {name: _of_place(name) for name in ("country", "city", "latitude", "longitude")}
 # What every stage knows of a payment without reading its record again.
 DIRECT: Mapping[str, Field] = {
+    "kind": lambda _: code_of(TRANSACTION),
     "user_id": lambda payment: code_of(payment.user_id),
     "merchant_id": lambda payment: code_of(payment.merchant_id),
     "device_id": lambda payment: _coded(payment.device_id),
@@ -55,6 +56,7 @@ OF_TRANSACTIONS: Mapping[str, Field] = {
 }
 OF_ACCOUNT_EVENTS: Mapping[str, Field] = {
     **_PLACE,
+    "kind": lambda event: code_of(event.kind),
     "device_id": lambda event: _coded(None if event.device is None else event.device.id),
 }
 TEXTS = frozenset(OF_TRANSACTIONS) - {"declined", "latitude", "longitude"}

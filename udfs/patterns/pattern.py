@@ -15,7 +15,7 @@ import msgspec
 Severity = Literal["critical", "high", "medium", "low"]
 TRANSACTION = "transaction"
 ACCOUNT_EVENT = "account_event"
-"""In ``on``: an account event of whichever kind."""
+"""As a kind: an account event of whichever kind."""
 
 
 class Entity(StrEnum):
@@ -31,7 +31,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         name: by which later steps refer to it.
-        on: kind or kinds of event: ``transaction``, kinds of account events, or ``account_event`` for all of these.
+        kind: of event, or kinds: ``transaction``, kinds of account events, or ``account_event`` for all of these.
         where: condition on the event; empty for every event of its kind.
         times: exactly so many events.
         at_least: so many events, or with ``distinct`` so many different values.
@@ -46,7 +46,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     name: str
-    on: str | list[str] = TRANSACTION
+    kind: str | list[str] = TRANSACTION
     where: str = ""
     times: int | None = None
     at_least: int | None = None
@@ -61,7 +61,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of event, as they are given."""
-        return (self.on,) if isinstance(self.on, str) else tuple(self.on)
+        return (self.kind,) if isinstance(self.kind, str) else tuple(self.kind)
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

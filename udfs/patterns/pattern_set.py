@@ -78,7 +78,9 @@ class EntityPatterns:
         self._weights = self._weighted(conditions)
         self._always = np.array([one.strict and one.on_transactions for one in patterns], np.bool_)
         kept = {name for one in patterns for name in one.kept}
-        self.fields = frozenset(name for name in {*asked, *kept} if name not in self._places and name in OF_TRANSACTIONS)
+        self.fields = frozenset(
+            name for name in {*asked, *kept} if name not in self._places and name in OF_TRANSACTIONS
+        )
 
     @property
     def read_records(self) -> bool:
@@ -152,5 +154,7 @@ class EntityPatterns:
                 step.bit for step in pattern.observed if event.kind in step.kinds and step.of_account_event(values)
             )
             if mask or pattern.strict:
-                kept = [OF_ACCOUNT_EVENTS[name](event) if name in OF_ACCOUNT_EVENTS else np.nan for name in pattern.kept]
+                kept = [
+                    OF_ACCOUNT_EVENTS[name](event) if name in OF_ACCOUNT_EVENTS else np.nan for name in pattern.kept
+                ]
                 yield pattern, [event.event_time, mask, 0, event.event_id or "", *kept]
