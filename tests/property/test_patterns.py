@@ -78,7 +78,7 @@ def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str,
     where = " and ".join(f"({condition})" for condition in conditions if condition)
     if where:
         step["where"] = where
-    if not first and not last and draw(st.integers(0, 4)) == 0:
+    if not first and not last and draw(st.integers(0, 2)) == 0:
         return step | {"absent": True}
     step |= draw(
         st.sampled_from(
@@ -98,7 +98,7 @@ def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str,
 @st.composite
 def patterns(draw: st.DrawFn, *, trailing: bool = False) -> PatternSet:
     """A set of one pattern."""
-    count = draw(st.integers(1, 4))
+    count = draw(st.sampled_from([1, 2, 3, 3, 4]))
     listed = [draw(steps(number, first=number == 0, last=number == count - 1)) for number in range(count)]
     if trailing:
         where = draw(st.sampled_from(["", "country == 'AT'", "country == previous.country"]))
@@ -184,9 +184,7 @@ def test_disorder_hides_no_match(found: PatternSet, arrived: list[Event]) -> Non
     by_last = [match[-1] for match in told if match]
     ends = [oracle.known[end].id for end in oracle.matches()]
     assert {end for end in ends if end.startswith("t")} <= {*by_last}
-    if all(
-        "on" not in json.loads(msgspec.json.encode(step)) or step.on == "transaction" for step in found.all[0].steps
-    ):
+    if all(step.kinds == ("transaction",) for step in found.all[0].steps):
         assert len(set(by_last)) == len(by_last), "each is told once"
 
 

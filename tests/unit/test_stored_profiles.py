@@ -165,8 +165,7 @@ def test_a_user_of_version_1_still_knows_payments_and_the_progress_of_the_first_
     assert old.has_seen("p70")
     assert old.has_seen("s3")
     stored = old.progress["card_testing"]
-    pattern = ready_patterns().of(Entity.USER).by_id("card_testing")
-    assert pattern is not None
+    pattern = ready_patterns().of(Entity.USER).by_id["card_testing"]
     assert isinstance(stored[0], list), "a list of steps, which reached back an hour"
     PatternMemory(pattern, old.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
     assert old.progress["card_testing"][3] == [[at(0), 1, PAYMENT, "new"]]

@@ -61,8 +61,9 @@ def compile_columns(tree: Truth, names: Sequence[str]) -> Condition:
     condition = _truth(tree, {name: column for column, name in enumerate(names)})
 
     def evaluate(matrix: Floats) -> NDArray[np.bool_]:
+        found = condition(matrix)
         # A constant condition gives one value for all rows.
-        return np.broadcast_to(condition(matrix), len(matrix))
+        return found if found.ndim else np.broadcast_to(found, len(matrix))
 
     return evaluate
 

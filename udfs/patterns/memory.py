@@ -10,7 +10,7 @@ The events of a pattern are a list that msgpack carries, under the pattern's id 
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from state.packing import ProfileVersionError
@@ -40,11 +40,11 @@ class PatternMemory:
         ProfileVersionError: if a later program wrote them.
     """
 
-    __slots__ = ("_entry", "_events", "_keep_ms", "_pattern")
+    __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern")
 
     def __init__(self, pattern: CompiledPattern, progress: MutableMapping[str, Progress], lateness_ms: int) -> None:
         self._pattern = pattern
-        self._keep_ms = pattern.within_ms + pattern.wait_ms + lateness_ms
+        self._lateness_ms = lateness_ms
         entry = progress.get(pattern.pattern.id)
         if not _is_of(pattern, entry):
             # A pattern that asks for something else has not seen what the old one did not ask for.
@@ -68,8 +68,10 @@ class PatternMemory:
             The matches that it made true, by their last events; each is told once in the life of the key.
         """
         events = self._events
-        if event[ID] and any(known[ID] == event[ID] for known in events):
-            return []
+        if event[ID]:
+            for known in events:
+                if known[ID] == event[ID]:
+                    return []
         position = len(events)
         while position and events[position - 1][TIME] > event[TIME]:
             position -= 1
@@ -77,12 +79,16 @@ class PatternMemory:
         position -= self._forget(watermark)
         if position < 0 or self._pattern.wait_ms:
             return []
+        if position == len(events) - 1 and not event[MASK] & self._pattern.ending:
+            return []
         return [self._pattern.match([events[at] for at in chosen]) for chosen in self._new_matches(position)]
 
     def _forget(self, watermark: int) -> int:
         """Let go what no event can need that is not too late, and the oldest of too many; how many went."""
         events = self._events
-        oldest = max(watermark, events[-1][TIME]) - self._keep_ms
+        oldest = _oldest_needed(self._pattern, self._lateness_ms, events[-1][TIME], watermark)
+        if events[0][TIME] >= oldest and len(events) <= REMEMBERED:
+            return 0
         gone = 0
         while gone < len(events) - 1 and events[gone][TIME] < oldest:
             gone += 1
@@ -149,6 +155,40 @@ class PatternMemory:
 
     def _waits(self, event: Event) -> bool:
         return bool(event[MASK] & self._pattern.ending) and not event[FLAGS] & SETTLED
+
+
+def let_go(
+    progress: MutableMapping[str, Progress],
+    patterns: Mapping[str, CompiledPattern],
+    lateness_ms: int,
+    time: int,
+    watermark: int,
+) -> None:
+    """Let go, of all patterns of a key, what no event can need any more: it would be read and stored for nothing.
+
+    Args:
+        progress: of the key.
+        patterns: in force, by id.
+        lateness_ms: how late an event may come.
+        time: of the newest event of the key, ms.
+        watermark: event time of the stage, ms.
+    """
+    for name, entry in list(progress.items()):
+        pattern = patterns.get(name)
+        if pattern is None or not _is_of(pattern, entry) or not entry[3]:
+            del progress[name]
+            continue
+        if entry[3][-1][TIME] < _oldest_needed(pattern, lateness_ms, time, watermark):
+            del progress[name]
+
+
+def _oldest_needed(pattern: CompiledPattern, lateness_ms: int, newest: int, watermark: int) -> int:
+    """Time (ms) of the oldest event that one which is not too late can be in a match with.
+
+    What is waited for ends by the watermark alone: the key may be ahead of it.
+    """
+    now = watermark if pattern.wait_ms else max(watermark, newest)
+    return now - lateness_ms - pattern.within_ms - pattern.wait_ms
 
 
 def _is_of(pattern: CompiledPattern, entry: Progress | None) -> bool:

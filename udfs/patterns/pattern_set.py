@@ -62,12 +62,13 @@ class EntityPatterns:
 
     Attributes:
         patterns: in order.
+        by_id: the same.
         fields: of payments that they look at, beside features.
     """
 
     def __init__(self, entity: Entity, patterns: Sequence[CompiledPattern]) -> None:
         self.patterns = tuple(patterns)
-        self._by_id = {one.pattern.id: one for one in patterns}
+        self.by_id = {one.pattern.id: one for one in patterns}
         self._places = {name: place for place, name in enumerate(features_of(entity))}
         conditions = self._conditions()
         asked = sorted({leaf.name for one in conditions for leaf in leaves(one) if isinstance(leaf, Name)})
@@ -86,10 +87,6 @@ class EntityPatterns:
     def read_records(self) -> bool:
         """Whether they look at fields that are known from a payment's own record only."""
         return not self.fields <= DIRECT.keys()
-
-    def by_id(self, pattern_id: str) -> CompiledPattern | None:
-        """The pattern of that id, if it is enabled here."""
-        return self._by_id.get(pattern_id)
 
     def _conditions(self) -> list[Truth]:
         """What is asked of payments, each condition once."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from state.store import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
-from udfs.patterns.compiled import CompiledPattern, Event
-from udfs.patterns.memory import PatternMemory, Progress
+from udfs.patterns.compiled import TIME, CompiledPattern, Event
+from udfs.patterns.memory import PatternMemory, Progress, let_go
 from udfs.patterns.waiting import Waiting
 from udfs.records.account_event import AccountEvent
 from udfs.records.times import AsRead
@@ -55,7 +55,7 @@ class Watch:
         self, entity: Entity, lateness_ms: int, open_profile: Callable[[str, Backing], RemembersProgress]
     ) -> None:
         self._entity = entity
-        self._lateness_ms = lateness_ms
+        self.lateness_ms = lateness_ms
         self._open = open_profile
         self._waiting: dict[int, Waiting] = {}
         self.forgotten = 0
@@ -67,9 +67,9 @@ class Watch:
             waiting = self._waiting[shard] = Waiting.of(backing.get(ShardEntry.WAITING.value))
         return ShardWatch(self, patterns.of(self._entity), waiting, backing, watermark)
 
-    def memory(self, pattern: CompiledPattern, entity_id: str, backing: Backing) -> PatternMemory:
-        """What is remembered of an entity for a pattern."""
-        return PatternMemory(pattern, self._open(entity_id, backing).progress, self._lateness_ms)
+    def progress(self, entity_id: str, backing: Backing) -> dict[str, Progress]:
+        """How far all patterns have come with an entity."""
+        return self._open(entity_id, backing).progress
 
 
 class ShardWatch:
@@ -83,6 +83,7 @@ class ShardWatch:
         self._waiting = waiting
         self._backing = backing
         self._watermark = watermark
+        self._looked_through: set[str] = set()
 
     def observe(
         self,
@@ -144,10 +145,15 @@ class ShardWatch:
                     told[row].append(match)
 
     def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event) -> list[Match]:
-        memory = self._watch.memory(pattern, entity_id, self._backing)
+        watch = self._watch
+        progress = watch.progress(entity_id, self._backing)
+        if len(progress) > 1 and entity_id not in self._looked_through:
+            self._looked_through.add(entity_id)
+            let_go(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
+        memory = PatternMemory(pattern, progress, watch.lateness_ms)
         before = memory.forgotten
         matches = memory.observe(event, self._watermark)
-        self._watch.forgotten += memory.forgotten - before
+        watch.forgotten += memory.forgotten - before
         if pattern.wait_ms:
             due, known = memory.due(), self._waiting.wakes_at(entity_id)
             if due is not None and (known is None or due < known):
@@ -159,8 +165,9 @@ class ShardWatch:
         patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
         for entity_id in self._waiting.awake(watermark):
             dues: list[int] = []
+            progress = self._watch.progress(entity_id, self._backing)
             for pattern in patterns:
-                memory = self._watch.memory(pattern, entity_id, self._backing)
+                memory = PatternMemory(pattern, progress, self._watch.lateness_ms)
                 for match in memory.settle(watermark):
                     self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
                 due = memory.due()
