@@ -166,7 +166,8 @@ def place_in_text(node: yaml.Node, text: str, line: int, column: int) -> str:
     style = node.style if isinstance(node, yaml.ScalarNode) else None
     first = text_line(node)
     if style == "|":
-        shown = text.splitlines()[first + line - 2]
+        # The first line that is not empty says how far the block is indented.
+        shown = next((each for each in text.splitlines()[first - 1 :] if each.strip()), "")
         return f"line {first + line - 1}, column {len(shown) - len(shown.lstrip()) + column}"
     if line == 1 and node.start_mark.line == node.end_mark.line:
         return f"line {first}, column {node.start_mark.column + (style is not None) + column}"

@@ -106,6 +106,16 @@ def test_a_till_in_manila_twenty_minutes_after_one_in_vienna_is_impossible() -> 
     assert found("impossible_travel", *story) == [("far",)]
 
 
+def test_the_owner_who_pays_at_home_after_the_thief_did_abroad_is_no_thief() -> None:
+    story = [
+        paid("home", 12.0, 0, location=VIENNA, **AT_THE_TILL),
+        paid("far", 30.0, 20, location=MANILA, **AT_THE_TILL),
+    ]
+    again = paid("again", 9.0, 40, location=VIENNA, **AT_THE_TILL)
+    before = months_of_good_use(location=VIENNA)
+    assert found("impossible_travel", *before, *story, again) == [("far",)]
+
+
 def test_a_family_that_flies_on_holiday_takes_its_time() -> None:
     story = [paid("airport", 12.0, 0, location=VIENNA, **AT_THE_TILL)]
     story += [paid(f"beach{n}", 60.0, 15 * 60 + 20 * n, location=MANILA, **AT_THE_TILL) for n in range(5)]

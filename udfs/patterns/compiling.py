@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -85,8 +86,8 @@ class _Compiler:
     def _fingerprint(self) -> int:
         """Of all that decides what is remembered, and what its bits and values mean."""
         pattern = self._pattern
-        said = [pattern.steps, pattern.within, pattern.after_match, self._kept]
-        return key_of(msgspec.json.encode(said).decode()) >> 1  # msgpack's signed integers hold it
+        said = msgspec.to_builtins([pattern.steps, pattern.within, pattern.after_match, self._kept])
+        return key_of(json.dumps(said)) >> 1  # msgpack's signed integers hold it
 
     def _observed(self, number: int) -> Observed:
         step, condition = self._pattern.steps[number], self._alone[number]

@@ -19,6 +19,7 @@ from udfs.patterns.pattern_set import PatternSet
 from udfs.patterns.vocabulary import vocabulary_of
 
 MAXIMUM_PATTERNS = 256
+_PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)
 _PATH = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
@@ -60,8 +61,11 @@ def _pattern(entry: Entry, faults: list[str]) -> Pattern | None:
     name = name_of(entry.content)
     try:
         pattern = msgspec.convert(entry.content, Pattern)
+    except UnicodeEncodeError:
+        faults.append(f"{place_of(entry.node)}: pattern {name}: a text in it holds half a character")
+        return None
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
+        said, path = _said(str(error))
         faults.append(f"{place_of(_node_at(entry.node, path))}: pattern {name}: {said}{_shown(path)}")
         return None
     found: list[Fault] = list(faults_of(pattern))
@@ -84,6 +88,12 @@ def _conditions(pattern: Pattern, node: yaml.Node, text: str, faults: list[str])
     return conditions
 
 
+def _said(error: str) -> tuple[str, str]:
+    """What msgspec says, and the path of the value of which it says it."""
+    found = _PLACE.search(error)
+    return (error, "") if found is None else (error[: found.start()], found[1])
+
+
 def _node(node: yaml.Node, path: Sequence[str | int]) -> yaml.Node:
     """The node at a path, as far as the document itself says it: what an alias brings along ends the way."""
     for part in path:
@@ -103,4 +113,4 @@ def _node_at(node: yaml.Node, path: str) -> yaml.Node:
 
 
 def _shown(path: str) -> str:
-    return f" - at `{path.removeprefix('.')}" if path else ""
+    return f" - at `{path.removeprefix('.')}`" if path else ""
