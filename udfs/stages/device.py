@@ -57,6 +57,11 @@ class DeviceStage:
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
         self._watch = Watch(Entity.DEVICE, options.allowed_lateness_ms, self._profiles.open)
 
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
+
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
 

@@ -95,6 +95,11 @@ class MerchantStage:
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
 
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
+
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
 

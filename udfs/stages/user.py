@@ -66,7 +66,6 @@ class UserOutput:
         transactions: how many are in the handoffs.
         duplicates: transactions that had been taken in before, and were dropped.
         late: how many of the transactions were late.
-        forgotten: events that a pattern had to forget because too many came.
     """
 
     to_devices: list[tuple[int, bytes]] = field(default_factory=list)
@@ -75,7 +74,6 @@ class UserOutput:
     transactions: int = 0
     duplicates: int = 0
     late: int = 0
-    forgotten: int = 0
 
 
 @dataclass
@@ -117,6 +115,11 @@ class UserStage:
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
         self._watch = Watch(Entity.USER, options.allowed_lateness_ms, self._profiles.open)
 
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
+
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
 
@@ -128,7 +131,6 @@ class UserStage:
         """
         clock = self._clocks.of(shard, backing)
         batch, output = _Batch(), UserOutput()
-        forgotten = self._watch.forgotten
         for record in records:
             envelope = open_envelope(record)
             if envelope.kind == Kind.CONTROL:
@@ -147,7 +149,6 @@ class UserStage:
         watched.settle(watermark)
         self._hand_over(shard, watermark, batch, output)
         output.transactions, output.late = len(batch.opened), sum(batch.lates)
-        output.forgotten = self._watch.forgotten - forgotten
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
         self._profiles.flush(backing, beside)
         return output

@@ -46,9 +46,6 @@ class Watch:
         entity: whose stage it is.
         lateness_ms: how late an event may come and be matched exactly.
         open_profile: of an entity, in the state of a shard.
-
-    Attributes:
-        forgotten: remembered events that were pushed out by newer ones, and waits likewise, since the start.
     """
 
     def __init__(
@@ -58,7 +55,16 @@ class Watch:
         self.lateness_ms = lateness_ms
         self._open = open_profile
         self._waiting: dict[int, Waiting] = {}
-        self.forgotten = 0
+        self._forgotten = 0
+
+    @property
+    def forgotten(self) -> int:
+        """Remembered events that were pushed out by newer ones, and waits likewise, since the start."""
+        return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
+
+    def forget(self, events: int) -> None:
+        """Count events that were pushed out."""
+        self._forgotten += events
 
     def shard(self, shard: int, backing: Backing, patterns: PatternSet, watermark: int) -> ShardWatch:
         """What is to be watched of one batch of a shard; ``watermark`` is that before the batch, epoch ms."""
@@ -153,7 +159,7 @@ class ShardWatch:
         memory = PatternMemory(pattern, progress, watch.lateness_ms)
         before = memory.forgotten
         matches = memory.observe(event, self._watermark)
-        watch.forgotten += memory.forgotten - before
+        watch.forget(memory.forgotten - before)
         if pattern.wait_ms:
             due, known = memory.due(), self._waiting.wakes_at(entity_id)
             if due is not None and (known is None or due < known):
