@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
+from state.store import Backing
+from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
 from tests.watched import one_by_one, told
-from udfs.patterns import Pattern, ready_patterns
+from udfs.features.catalogue import USER_WIDTH
+from udfs.patterns import Entity, Pattern, ready_patterns
 from udfs.patterns.compiled import CompiledPattern, Event
 from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress
-from udfs.pipeline import Pipeline
+from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS
+from udfs.stages.watch import Watch
 
 READY = ready_patterns()
-COMPILED = [one for entity in ("user", "device", "merchant") for one in READY.of(entity).patterns]  # type: ignore[arg-type]
+COMPILED = [one for entity in Entity for one in READY.of(entity).patterns]
 
 each_pattern = pytest.mark.parametrize("pattern", READY.all, ids=lambda pattern: pattern.id)
 each_compiled = pytest.mark.parametrize("pattern", COMPILED, ids=lambda compiled: compiled.pattern.id)
@@ -108,3 +112,14 @@ def test_an_event_that_is_remembered_already_changes_nothing(pattern: CompiledPa
     before = msgspec.msgpack.encode(progress)
     assert PatternMemory(pattern, progress, 0).observe(list(event), 0) == []
     assert msgspec.msgpack.encode(progress) == before
+
+
+def test_an_ordinary_payment_never_asks_for_the_progress() -> None:
+    def costly(entity_id: str, backing: Backing) -> NoReturn:
+        raise AssertionError(f"the progress of {entity_id} was unpacked for a payment that touches no pattern")
+
+    lunch: dict[str, Any] = {"card_present": True, "location": {"latitude": 48.2, "longitude": 16.4, "country": "AT"}}
+    _, output = Pipeline().process([paid("lunch", 14.50, **lunch)], NOW_MS)
+    payments = [payment("lunch", 14.50, card_present=True)]
+    watched = Watch(Entity.USER, 3_600_000, costly).shard(0, MemoryState(), READY, 0)
+    assert watched.observe(["alice"], payments, output.features[:, :USER_WIDTH]) == [()]

@@ -6,9 +6,11 @@ from typing import Any
 
 from tests.pipeline.sent import NOW_MS, alert, controlled, copied, decide, happened, memory, paid, pipeline, restarted
 from tests.watched import pattern_body, pattern_set, told
+from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import ready_patterns
 from udfs.pipeline import Pipeline
+from udfs.rules import load_rules
 
 SMALL: dict[str, Any] = {"name": "small", "where": "amount < 1"}
 LARGE: dict[str, Any] = {"name": "large", "where": "amount > 500"}
@@ -117,6 +119,29 @@ def test_users_and_devices_keep_what_concerns_them_and_no_more() -> None:
 
 
 # In the decision and the alert
+
+
+def walkthrough(within: str) -> list[list[str]]:
+    """The payments of each alert on data of the shape of Flink's fraud walkthrough: five accounts taking turns."""
+    amounts = (188.23, 374.79, 112.15, 478.75, 208.85, 379.64, 351.44, 320.75, 259.42, 273.44, 267.25, 397.15, 0.219)
+    directly = LARGE | {"contiguity": "strict"}
+    no_rules = load_rules("{version: 1, rules: []}", FEATURE_NAMES)
+    one = pipeline(patterns=pattern_set(SMALL, directly, within=within), rules=no_rules)
+    accounts = ("1", "2", "4", "5")
+    others = [paid(f"o{n}", amount, n, user=accounts[n % 4]) for n, amount in enumerate(amounts)]
+    third = [
+        paid(f"t{n}", amount, 30 * n, user="3")
+        for n, amount in enumerate((112.15, 0.5, 871.15, 64.19, 0.9, 20.0, 640.0))
+    ]
+    return [told_of.pattern_transactions for told_of in alert(one, *others, *third)]
+
+
+def test_under_one_directly_followed_by_over_500_is_exactly_one_alert() -> None:
+    assert walkthrough("1 h") == [["t1", "t2"]]
+
+
+def test_within_a_minute_of_event_time_the_same_data_give_none() -> None:
+    assert walkthrough("60 s") == []
 
 
 def test_a_match_raises_the_score_and_is_told_with_its_reason_severity_and_payments() -> None:
