@@ -62,7 +62,7 @@ class PatternMemory:
 
         Args:
             event: with its mask; one whose id is remembered already changes nothing.
-            watermark: event time of the stage (ms). What can no longer be part of a match is let go.
+            watermark: event time of the stage (ms), by which waits end.
 
         Returns:
             The matches that it made true, by their last events; each is told once in the life of the key.
@@ -185,9 +185,10 @@ def let_go(
 def _oldest_needed(pattern: CompiledPattern, lateness_ms: int, newest: int, watermark: int) -> int:
     """Time (ms) of the oldest event that one which is not too late can be in a match with.
 
-    What is waited for ends by the watermark alone: the key may be ahead of it.
+    By the key's own newest event, so that it does not depend on how events are cut into batches. What is waited for
+    ends by the watermark: the key may be ahead of it.
     """
-    now = watermark if pattern.wait_ms else max(watermark, newest)
+    now = watermark if pattern.wait_ms else newest
     return now - lateness_ms - pattern.within_ms - pattern.wait_ms
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from state.store import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
-from udfs.patterns.compiled import TIME, CompiledPattern, Event
+from udfs.patterns.compiled import ID, TIME, CompiledPattern, Event
 from udfs.patterns.memory import PatternMemory, Progress, let_go
 from udfs.patterns.waiting import Waiting
 from udfs.records.account_event import AccountEvent
@@ -89,7 +89,7 @@ class ShardWatch:
         self._waiting = waiting
         self._backing = backing
         self._watermark = watermark
-        self._looked_through: set[str] = set()
+        self._looked_through = ("", "")
 
     def observe(
         self,
@@ -153,8 +153,9 @@ class ShardWatch:
     def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event) -> list[Match]:
         watch = self._watch
         progress = watch.progress(entity_id, self._backing)
-        if len(progress) > 1 and entity_id not in self._looked_through:
-            self._looked_through.add(entity_id)
+        # Once for each event, so that what is remembered does not depend on how events are cut into batches.
+        if len(progress) > 1 and (entity_id, event[ID]) != self._looked_through:
+            self._looked_through = (entity_id, event[ID])
             let_go(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
         memory = PatternMemory(pattern, progress, watch.lateness_ms)
         before = memory.forgotten
