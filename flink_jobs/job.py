@@ -2,7 +2,7 @@
 
 events -> gather by user -> user stage -> gather by device -> device stage -> gather by merchant -> merchant stage ->
 decisions, alerts, dead letters, metrics. What names no device goes from the user stage to the merchants at once, and
-control to every merchant shard.
+control to every shard of every stage.
 """
 
 from __future__ import annotations
@@ -30,18 +30,23 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     merchants = find_shards(job.merchant_shards)
 
     events = sources.read_events(tables, settings, users)
-    control = sources.read_control(tables, settings, merchants)
+    control_of_users = sources.read_control(tables, settings, sources.CONTROL_OF_USERS, users)
+    control_of_devices = sources.read_control(tables, settings, sources.CONTROL_OF_DEVICES, devices)
+    control = sources.read_control(tables, settings, sources.CONTROL, merchants)
 
-    by_user = gather(tables, events, users, job.gather_ms)
+    to_users = _union(tables, "to_users", [_records(events), _records(control_of_users)])
+    by_user = gather(tables, to_users, users, job.gather_ms)
     handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
     tables.create_temporary_view("handed_over", handed_over)
 
-    by_device = gather(tables, _to_devices(tables, "handed_over"), devices, job.regather_ms)
+    to_devices = _union(tables, "to_devices", [_unfolded("handed_over", "device"), _records(control_of_devices)])
+    by_device = gather(tables, to_devices, devices, job.regather_ms)
     passed_on = stages.device_stage(by_device, settings, devices, merchants)
     tables.create_temporary_view("passed_on", passed_on)
 
-    unfolded = _to_merchants(tables, ["handed_over", "passed_on"], control)
-    by_merchant = gather(tables, unfolded, merchants, job.regather_ms)
+    handoffs = [_unfolded(view, "merchant") for view in ("handed_over", "passed_on")]
+    to_merchants = _union(tables, "to_merchants", [*handoffs, _records(control)])
+    by_merchant = gather(tables, to_merchants, merchants, job.regather_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
     tables.create_temporary_view("decided", decided)
 
@@ -56,18 +61,13 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     return environment
 
 
-def _to_devices(tables: StreamTableEnvironment, handed_over: str) -> str:
-    tables.execute_sql(f"CREATE TEMPORARY VIEW to_devices AS {_unfolded(handed_over, 'device')}")
-    return "to_devices"
+def _union(tables: StreamTableEnvironment, name: str, queries: list[str]) -> str:
+    tables.execute_sql(f"CREATE TEMPORARY VIEW {name} AS {' UNION ALL '.join(queries)}")
+    return name
 
 
-def _to_merchants(tables: StreamTableEnvironment, views: list[str], control: str) -> str:
-    handoffs = " UNION ALL ".join(_unfolded(view, "merchant") for view in views)
-    tables.execute_sql(f"""
-        CREATE TEMPORARY VIEW to_merchants AS
-        {handoffs} UNION ALL SELECT shard, record, arrived FROM {control}
-    """)
-    return "to_merchants"
+def _records(view: str) -> str:
+    return f"SELECT shard, record, arrived FROM {view}"
 
 
 def _unfolded(view: str, entity: str) -> str:

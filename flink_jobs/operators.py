@@ -23,7 +23,12 @@ _SINKS = {
     "dead_letters": Uid.DEAD_LETTERS,
     "metrics": Uid.METRICS,
 }
-_SOURCES = {"events": Uid.EVENTS, "control": Uid.CONTROL}
+_SOURCES = {
+    "events": Uid.EVENTS,
+    "control": Uid.CONTROL,
+    "control_of_users": Uid.CONTROL_OF_USERS,
+    "control_of_devices": Uid.CONTROL_OF_DEVICES,
+}
 _STATEFUL = {
     ("user stage", "gather"): Uid.GATHER_BY_USER,
     ("device stage", "gather"): Uid.GATHER_BY_DEVICE,

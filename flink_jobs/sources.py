@@ -15,7 +15,7 @@ from flink_jobs.shards import Shards
 from udfs.names import Kind
 
 EVENTS = "events"
-CONTROL = "control"
+CONTROL, CONTROL_OF_USERS, CONTROL_OF_DEVICES = "control", "control_of_users", "control_of_devices"
 
 _START = {"earliest": "earliest-offset", "latest": "latest-offset", "group": "group-offsets"}
 _METADATA = (
@@ -45,24 +45,26 @@ def read_events(tables: StreamTableEnvironment, settings: Settings, shards: Shar
     return "keyed_events"
 
 
-def read_control(tables: StreamTableEnvironment, settings: Settings, shards: Shards) -> str:
-    """Control records, each to every shard; returns the view's name.
+def read_control(tables: StreamTableEnvironment, settings: Settings, source: str, shards: Shards) -> str:
+    """Control records, each to every shard of a stage; returns the view's name.
+
+    Each stage has a source of its own: SQL plans them one by one, and two plans do not share a source.
 
     Each shard takes a control record in between two of its batches and keeps it in its own state. That is a broadcast
     without Flink's broadcast state: a stage has one input, so it runs in the task that gathers for it.
     """
     topics = [settings.kafka.topics.control]
     # From the beginning: the topic is compacted, and what is in force is the last record of each key.
-    create_source(tables, settings, CONTROL, topics, _METADATA, _START["earliest"])
+    create_source(tables, settings, source, topics, _METADATA, _START["earliest"])
     # The keys are made a matter of the record: a constant array would be a table, and the unfolding a join with state.
     keys = f"CASE WHEN kafka_offset >= 0 THEN {_keys(shards)} END"
     tables.execute_sql(f"""
-        CREATE TEMPORARY VIEW keyed_control AS
+        CREATE TEMPORARY VIEW keyed_{source} AS
         SELECT shard, record, PROCTIME() AS arrived
-        FROM (SELECT {_record(literal(Kind.CONTROL))} AS record, {keys} AS shards FROM {CONTROL})
+        FROM (SELECT {_record(literal(Kind.CONTROL))} AS record, {keys} AS shards FROM {source})
         CROSS JOIN UNNEST(shards) AS unfolded (shard)
     """)
-    return "keyed_control"
+    return f"keyed_{source}"
 
 
 def _record(kind: str) -> str:

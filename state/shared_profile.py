@@ -11,17 +11,14 @@ import numpy.typing as npt
 from state import history, windows
 from state.compiled import compiled
 from state.events import Words
-from state.filtered import filtered_history, pack_filtered, unpack_filtered
-from state.history import History
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
-from state.times import DAY_MS, HOUR_MS
+from state.profile import LATENESS_MS, Profile
+from state.times import DAY_MS
 from state.versions.version_1 import shared_from_version_1
 from state.versions.version_2 import shared_from_version_2
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Labels come so late: what is newer says nothing of fraud yet."""
-LATENESS_MS = HOUR_MS
-"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
 LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
 """How far back the longest window begins, which ends a label's delay ago."""
 FRAUDS_KEPT = 256
@@ -78,7 +75,7 @@ def _observe(
     )
 
 
-class SharedProfile:
+class SharedProfile(Profile):
     """Payments of many users, and which of them turned out to be fraud.
 
     Args:
@@ -86,21 +83,18 @@ class SharedProfile:
 
     Attributes:
         KIND: of what, for messages.
-        PAYMENTS_KEPT: one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
+        PAYMENTS_KEPT: one by one.
         history: the payments; the other party is the user.
-        filtered: histories of those payments that a filter lets pass, by its name.
         fraud_times: event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``.
     """
 
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_frauds", "_lateness", "filtered", "fraud_times", "history")
+    __slots__ = ("_frauds", "fraud_times")
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        self._lateness = lateness
-        self.history = History(LONGEST_MS + lateness, self.PAYMENTS_KEPT)
-        self.filtered: dict[str, History] = {}
+        super().__init__(LONGEST_MS, lateness, self.PAYMENTS_KEPT)
         self._frauds: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
 
@@ -155,10 +149,6 @@ class SharedProfile:
         if done == history.FOLD:
             own.fold()
 
-    def filter(self, name: str, longest: int) -> History:
-        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
-        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
-
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
 
@@ -182,10 +172,9 @@ class SharedProfile:
         return seal(
             VERSION,
             (
-                self.history.pack(),
+                *self._pack_shared(),
                 np.fromiter(frauds, np.int64, len(frauds)).tobytes() if frauds else b"",
                 np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes() if frauds else b"",
-                pack_filtered(self.filtered),
             ),
         )
 
@@ -198,15 +187,14 @@ class SharedProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        own, frauds, times, filtered = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        *shared, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
         if len(frauds) != len(times) or len(frauds) % 8:
             raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
-        profile.history.unpack(own)
+        profile._unpack_shared(shared)
         profile._frauds = dict(
             zip(np.frombuffer(frauds, np.int64).tolist(), np.frombuffer(times, np.int64).tolist(), strict=True)
         )
         profile.fraud_times = _ascending(profile._frauds)
-        profile.filtered = unpack_filtered(filtered, cls.PAYMENTS_KEPT)
         return profile
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import xxhash
@@ -13,15 +11,13 @@ import xxhash
 from state import habits, history
 from state.compiled import compiled
 from state.events import Words
-from state.filtered import filtered_history, pack_filtered, unpack_filtered
-from state.history import History, with_room
+from state.history import with_room
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
-from state.times import DAY_MS, HOUR_MS
+from state.profile import LATENESS_MS, Profile
+from state.times import DAY_MS
 from state.versions.version_1 import user_from_version_1
 from state.versions.version_2 import user_from_version_2
 
-LATENESS_MS = HOUR_MS
-"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
 LONGEST_MS = 30 * DAY_MS
 """The longest window; what is kept goes back as far, and the lateness further."""
 PAYMENTS_KEPT = 512
@@ -76,7 +72,7 @@ def _observe(
     )
 
 
-class UserProfile:
+class UserProfile(Profile):
     """One user's payments and habits. Times are epoch ms, amounts units of ``state.moments``.
 
     Args:
@@ -84,32 +80,16 @@ class UserProfile:
 
     Attributes:
         history: the payments; the other party is the merchant.
-        filtered: histories of those payments that a filter lets pass, by its name.
         account_events: times of account events of the last day, ascending.
     """
 
-    __slots__ = (
-        "_habits",
-        "_ids",
-        "_known",
-        "_lateness",
-        "_packed_progress",
-        "_progress",
-        "_recent",
-        "account_events",
-        "filtered",
-        "history",
-    )
+    __slots__ = ("_habits", "_ids", "_known", "_recent", "account_events")
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        self._lateness = lateness
-        self.history = History(LONGEST_MS + lateness, PAYMENTS_KEPT)
-        self.filtered: dict[str, History] = {}
+        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT)
         self._habits, self._known, self._recent = habits.unpack(habits.EMPTY)
         self.account_events = _NO_EVENTS
         self._ids = bytearray()
-        self._progress: dict[str, list[Any]] | None = None
-        self._packed_progress = b""
 
     def has_seen(self, transaction_id: str) -> bool:
         """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
@@ -195,37 +175,21 @@ class UserProfile:
         """Let go the ids that go with payments that the history let go."""
         del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(self.history))]
 
-    def filter(self, name: str, longest: int) -> History:
-        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
-        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
-
     def add_account_event(self, time: int) -> None:
         """Note an account event; more than a day older than the newest are forgotten, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
         self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
 
-    @property
-    def progress(self) -> dict[str, list[Any]]:
-        """Progress of patterns by pattern id; whoever asks may change it."""
-        if self._progress is None:
-            packed = self._packed_progress
-            self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
-        return self._progress
-
     def pack(self) -> bytes:
         """Under 4 KB for 90 payments to 40 merchants."""
-        if self._progress is not None:
-            self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
         self._forget_ids()
         return seal(
             VERSION,
             (
-                self.history.pack(),
+                *self._pack_shared(),
                 bytes(self._ids),
                 habits.pack(self._habits, self._known, self._recent),
                 self.account_events.tobytes(),
-                self._packed_progress,
-                pack_filtered(self.filtered),
             ),
         )
 
@@ -238,15 +202,13 @@ class UserProfile:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        own, ids, habit, account_events, progress, filtered = open_sealed(data, "user", VERSION, UPGRADES)
+        *shared, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
         if len(account_events) % 8:
             raise ProfileDamagedError("account events are cut short")
-        profile.history.unpack(own)
+        profile._unpack_shared(shared)
         profile._ids = bytearray(ids)
         profile._habits, profile._known, profile._recent = habits.unpack(habit)
         profile.account_events = np.frombuffer(bytearray(account_events), np.int64)
-        profile._packed_progress = progress
-        profile.filtered = unpack_filtered(filtered, PAYMENTS_KEPT)
         return profile
 
 

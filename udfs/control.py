@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from udfs.decision import Bands
+from udfs.document import LAST_VERSION
 from udfs.names import Refused
+from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
-from udfs.rules import RuleError, RuleSet, convert_rules, load_rules
-from udfs.rules.rule import LAST_VERSION
+from udfs.rules import RuleError, RuleSet, load_rules
 
-Kind = Literal["rules", "thresholds"]
+Kind = Literal["rules", "patterns", "thresholds"]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -45,7 +46,7 @@ class Control:
 
     kind: Kind
     version: int
-    value: RuleSet | Bands
+    value: RuleSet | PatternSet | Bands
 
 
 _decoder = msgspec.json.Decoder(_Record)
@@ -58,7 +59,8 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
     """Read a record of the ``control`` topic: ``{"kind": ..., "version": ..., "body": ...}``, keyed by its kind.
 
     Args:
-        value: JSON; the body of rules is an object or the text of a YAML file, that of thresholds an object.
+        value: JSON; the body of rules and of patterns is an object or the text of a YAML file, that of thresholds
+            an object.
         key: of the record. The topic is compacted, so a record under another's key would take its place.
         names: of the features that rules may use.
 
@@ -82,13 +84,15 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
         return Refusal(Refused.CONTROL_INVALID, f"a control record of kind {record.kind!r} has that as its key")
     try:
         return Control(record.kind, record.version, _value(record, names))
-    except (RuleError, ValueError, RecursionError) as error:
+    except (RuleError, PatternError, ValueError, RecursionError) as error:
         return Refusal(Refused.CONTROL_INVALID, str(error))
 
 
-def _value(record: _Record, names: Sequence[str]) -> RuleSet | Bands:
+def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Bands:
     if record.kind == "rules":
-        return (load_rules if isinstance(record.body, str) else convert_rules)(record.body, names)
+        return load_rules(record.body, names)
+    if record.kind == "patterns":
+        return load_patterns(record.body)
     given = msgspec.convert(record.body, _Thresholds)
     if not given.monitor <= given.challenge <= given.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")

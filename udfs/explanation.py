@@ -8,7 +8,7 @@ from heapq import nlargest
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.patterns import Pattern
+from udfs.patterns import Match
 from udfs.rules import Rule
 
 MODEL_REASONS = 3
@@ -22,7 +22,7 @@ def model_reason(feature: str) -> str:
 
 def reasons(
     rules: Sequence[Rule],
-    patterns: Sequence[Pattern],
+    matches: Sequence[Match],
     model_score: float = 0.0,
     contributions: NDArray[np.float64] | None = None,
     names: Sequence[str] = (),
@@ -31,14 +31,14 @@ def reasons(
 
     Args:
         rules: that spoke.
-        patterns: that were matched.
+        matches: of patterns.
         model_score: 0 to 1.
         contributions: (F,) log-odds of each feature, where the model is explained; those that speak for fraud share
             the model's score among themselves.
         names: of the features.
     """
     weighted = [(rule.weight, rule.reason) for rule in rules]
-    weighted += [(pattern.score, pattern.reason) for pattern in patterns]
+    weighted += [(match.score, match.reason) for match in matches]
     if contributions is not None:
         for_fraud = np.maximum(contributions, 0.0)
         total = float(for_fraud.sum())

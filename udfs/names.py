@@ -50,6 +50,8 @@ class Uid(StrEnum):
 
     EVENTS = "events"
     CONTROL = "control"
+    CONTROL_OF_USERS = "control-of-users"
+    CONTROL_OF_DEVICES = "control-of-devices"
     GATHER_BY_USER = "gather-by-user"
     USER_STAGE = "user-stage"
     GATHER_BY_DEVICE = "gather-by-device"
@@ -76,6 +78,7 @@ class ShardEntry(StrEnum):
 
     CLOCK = "\0clock"
     CONTROL = "\0control"
+    WAITING = "\0waiting"
 
 
 class Kind(StrEnum):

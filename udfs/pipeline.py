@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from state.times import HOUR_MS
 from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
+from udfs.patterns import PatternSet, ready_patterns
 from udfs.records.limits import Limits
 from udfs.rules import RuleSet, ready_rules
 from udfs.stages.device import DeviceStage, DeviceStageOptions
@@ -34,10 +35,11 @@ class Pipeline:
     Args:
         model: to be asked; None lets rules decide alone.
         rules: in force at first; None for the ready ones.
+        patterns: likewise; None for the ready ones.
         bands: in force at first.
         limits: of the records.
         out_of_orderness_ms: disorder that is not called late.
-        lateness_ms: how late a payment may come and be decided with exact features.
+        lateness_ms: how late an event may come and be decided and matched exactly.
         cached_profiles: decoded profiles kept.
     """
 
@@ -46,6 +48,7 @@ class Pipeline:
         *,
         model: Scores | None = None,
         rules: RuleSet | None = None,
+        patterns: PatternSet | None = None,
         bands: Bands = Bands(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         out_of_orderness_ms: int = 5_000,
@@ -53,6 +56,7 @@ class Pipeline:
         cached_profiles: int = 50_000,
     ) -> None:
         idle_ms = 30_000
+        patterns = patterns or ready_patterns()
         self.user_state, self.device_state, self.merchant_state = MemoryState(), MemoryState(), MemoryState()
         self._users = UserStage(
             UserStageOptions(
@@ -63,6 +67,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                patterns=patterns,
             )
         )
         self._devices = DeviceStage(
@@ -72,6 +77,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                patterns=patterns,
             )
         )
         self._merchants = MerchantStage(
@@ -84,6 +90,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                patterns=patterns,
             )
         )
 
@@ -97,8 +104,8 @@ class Pipeline:
             now_ms: the wall clock, epoch milliseconds.
             control: sealed envelopes of control records, which are in force for the batch.
         """
-        taken = self._users.process(_SHARD, records, self.user_state, now_ms)
-        to_devices = [handoff for _, handoff in taken.to_devices]
+        taken = self._users.process(_SHARD, [*control, *records], self.user_state, now_ms)
+        to_devices = [*control, *(handoff for _, handoff in taken.to_devices)]
         passed_on = self._devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
         handed_over = [*control, *(handoff for _, handoff in (*taken.to_merchants, *passed_on))]
         return taken, self._merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)

@@ -22,6 +22,7 @@ class Payment:
         device: id of the device, if not the user's own.
         online: whether it is made from afar; None: as the merchant sells.
         identity: user id, if it is nobody of the population; its account is then a day old.
+        attack: number of the attack it belongs to, or None.
     """
 
     time: int
@@ -34,6 +35,7 @@ class Payment:
     device: str | None = None
     online: bool | None = None
     identity: str | None = None
+    attack: int | None = None
 
 
 @dataclass(slots=True)

@@ -129,6 +129,8 @@ class Simulator:
                 f"{self.options.seed:x}-{self._attacks}",
             )
             for part in scenario.play(scene):
+                if isinstance(part, Payment) and part.fraud is not None:
+                    part.attack = self._attacks
                 self._expect(part.time, part)
                 self._owed -= isinstance(part, Payment) and part.fraud is not None
 

@@ -22,6 +22,7 @@ class SimulatedRecord(NamedTuple):
         value: JSON.
         time: when it is sent, in event time, epoch milliseconds.
         fraud: kind of attack, or None.
+        attack: its number, or None.
     """
 
     topic: Topic
@@ -29,6 +30,7 @@ class SimulatedRecord(NamedTuple):
     value: bytes
     time: int
     fraud: str | None
+    attack: int | None = None
 
 
 def _place(city: City) -> str:
@@ -87,7 +89,9 @@ class Writer:
             f'"merchant_id":"merchant-{merchant}",{category}'
             f'"timestamp":{payment.time},{place}"payment_method":"card",{card}{device}{account}"metadata":{declined}}}'
         )
-        record = SimulatedRecord(Topic.TRANSACTIONS, user.encode(), value.encode(), payment.time, payment.fraud)
+        record = SimulatedRecord(
+            Topic.TRANSACTIONS, user.encode(), value.encode(), payment.time, payment.fraud, payment.attack
+        )
         return transaction_id, record
 
     def account_event(self, happening: Happening) -> SimulatedRecord:

@@ -14,6 +14,7 @@ from deploy.cli import (
     demo,
     down,
     features,
+    patterns,
     replay,
     restore,
     savepoint,
@@ -53,6 +54,7 @@ app.command()(replay.replay)
 app.command()(watch.watch)
 app.command()(features.features)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(patterns.app, name="patterns")
 app.add_typer(bench.app, name="bench")
 
 

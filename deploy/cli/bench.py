@@ -1,4 +1,4 @@
-"""``sentinel bench drain``, ``live`` and ``features``."""
+"""``sentinel bench drain``, ``live``, ``features`` and ``patterns``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from apps.bench import features as features_bench
+from apps.bench import patterns as patterns_bench
 from apps.bench.latency import Matched
 from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
@@ -93,6 +94,12 @@ def live(
 def features() -> None:
     """Measure what features and packed profiles cost, in this process and without Flink."""
     console.print(features_bench.table())
+
+
+@app.command()
+def patterns() -> None:
+    """Measure what patterns cost an ordinary payment, from 8 to 64 of them, in this process and without Flink."""
+    console.print(patterns_bench.table())
 
 
 def _send_backlog(run: Bench, transactions: int, users: int, merchants: int) -> tuple[Sent, float]:

@@ -37,10 +37,10 @@ _decode_places = msgspec.msgpack.Decoder(
 
 
 def shared_from_version_2(sections: list[bytes]) -> list[bytes]:
-    """A merchant or device; frauds stood as keys and times."""
+    """A merchant or device; no filter let anything pass and no pattern had begun, since there were none."""
     *packed, frauds, times = sections
     keys = [signed(key) for key in unpack_array("Q", frauds)]
-    return [_history(packed).pack(), array("q", keys).tobytes(), times, b""]
+    return [_history(packed).pack(), b"", b"", array("q", keys).tobytes(), times]
 
 
 def user_from_version_2(sections: list[bytes]) -> list[bytes]:
@@ -61,7 +61,7 @@ def user_from_version_2(sections: list[bytes]) -> list[bytes]:
         recent = [_recent(one) for one in passed]
     habit[habits.KNOWN], habit[habits.RECENT] = len(rows), len(recent)
     packed = habits.pack(habit, _table(rows, known.COLUMNS), _table(recent, surroundings.COLUMNS))
-    return [_history(sections[:_OF_HISTORY]).pack(), ids, packed, account_events, progress, b""]
+    return [_history(sections[:_OF_HISTORY]).pack(), b"", progress, ids, packed, account_events]
 
 
 def _pairs(keys: bytes, values: Sequence[int]) -> list[tuple[int, int]]:

@@ -46,6 +46,8 @@ PROMISED: dict[str, dict[str, str]] = {
     "Uid": {
         "EVENTS": "events",
         "CONTROL": "control",
+        "CONTROL_OF_USERS": "control-of-users",
+        "CONTROL_OF_DEVICES": "control-of-devices",
         "GATHER_BY_USER": "gather-by-user",
         "USER_STAGE": "user-stage",
         "GATHER_BY_DEVICE": "gather-by-device",
@@ -66,6 +68,7 @@ PROMISED: dict[str, dict[str, str]] = {
     "ShardEntry": {
         "CLOCK": "\0clock",
         "CONTROL": "\0control",
+        "WAITING": "\0waiting",
     },
     "Kind": {
         "TRANSACTION": "t",

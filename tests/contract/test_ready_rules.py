@@ -7,7 +7,7 @@ import pytest
 from tests import busy_month
 from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.patterns import PATTERNS
+from udfs.patterns import ready_patterns
 from udfs.rules import Rule, ready_rules
 
 RULES = ready_rules(FEATURE_NAMES)
@@ -18,7 +18,7 @@ each_rule = pytest.mark.parametrize("rule", RULES.all, ids=lambda rule: rule.id)
 @each_rule
 def test_its_reason_is_its_own_and_follows_from_its_id(rule: Rule) -> None:
     assert rule.reason == f"RULE_{rule.id.upper()}"
-    reasons = [one.reason for one in RULES.all] + [pattern.reason for pattern in PATTERNS]
+    reasons = [one.reason for one in RULES.all] + [pattern.reason for pattern in ready_patterns().all]
     assert reasons.count(rule.reason) == 1
 
 

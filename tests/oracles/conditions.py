@@ -5,7 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from udfs.conditions.grammar import Arithmetic, Call, Comparison, IsAbsent, Junction, Name, Not, Number, Truth, Value
+from udfs.conditions import code_of
+from udfs.conditions.tree import (
+    Arithmetic,
+    Call,
+    Comparison,
+    IsAbsent,
+    Junction,
+    Name,
+    Not,
+    Number,
+    Reference,
+    Text,
+    Truth,
+    Value,
+)
 
 
 def holds(condition: Truth, row: Mapping[str, float]) -> bool:
@@ -24,10 +38,17 @@ def holds(condition: Truth, row: Mapping[str, float]) -> bool:
 
 
 def value_of(value: Value, row: Mapping[str, float]) -> float:
-    """What the value is in the row; NaN when it is absent or cannot be computed."""
+    """What the value is in the row; NaN when it is absent or cannot be computed.
+
+    What belongs to an earlier step stands in the row under its name with a dot: ``login.country``.
+    """
     match value:
         case Number(number):
             return number
+        case Text(text):
+            return code_of(text)
+        case Reference(step, name):
+            return row.get(f"{step}.{name}", math.nan)
         case Name(name):
             return row[name]
         case Arithmetic(operator, left, right):
@@ -89,8 +110,12 @@ def text_of(tree: Truth | Value) -> str:
     match tree:
         case Number(value):
             return repr(value)
+        case Text(text):
+            return repr(text)
         case Name(name):
             return name
+        case Reference(step, name):
+            return f"{step}.{name}"
         case Arithmetic(operator, left, right) | Comparison(operator, left, right):
             return f"({text_of(left)} {operator} {text_of(right)})"
         case Call(function, arguments):

@@ -137,4 +137,4 @@ def feature(output: MerchantOutput, name: str) -> list[float]:
 
 def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:
     """What a stage remembers of its users, devices or merchants."""
-    return {entity: packed for entity, packed in state.items() if entity != ShardEntry.CLOCK}
+    return {entity: packed for entity, packed in state.items() if entity not in (ShardEntry.CLOCK, ShardEntry.WAITING)}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracles.conditions import holds, text_of
-from udfs.conditions import ConditionError, compile_condition
-from udfs.conditions.grammar import (
+from udfs.conditions import ConditionError, Vocabulary, compile_condition, compile_scalar, parse_condition
+from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
@@ -22,7 +22,6 @@ from udfs.conditions.grammar import (
     Number,
     Truth,
     Value,
-    parse_condition,
 )
 
 NAMES = ("amount", "user_amount_zscore", "card_present")
@@ -69,9 +68,16 @@ def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[floa
     assert told.tolist() == [holds(condition, dict(zip(NAMES, row, strict=True))) for row in rows]
 
 
+@given(conditions, batches)
+def test_a_single_event_is_told_as_a_row_is(condition: Truth, rows: list[tuple[float, ...]]) -> None:
+    ask = compile_scalar(condition, {name: place for place, name in enumerate(NAMES)}, {})
+    for row in rows:
+        assert ask(row, ()) == holds(condition, dict(zip(NAMES, row, strict=True)))
+
+
 @given(conditions)
 def test_what_is_written_is_what_is_read(condition: Truth) -> None:
-    assert parse_condition(text_of(condition), NAMES) == condition
+    assert parse_condition(text_of(condition), Vocabulary(NAMES)) == condition
 
 
 _words = st.sampled_from(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
+from udfs.document import LAST_VERSION
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
-from udfs.rules.rule import LAST_VERSION
 
 NAMES = ("amount", "user_merchant_new")
 RULE = {"id": "high", "reason": "RULE_HIGH", "when": "amount > 500", "add": 0.4}

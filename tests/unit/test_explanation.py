@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.explanation import MODEL_REASONS, model_reason, reasons
-from udfs.patterns import PATTERNS
+from udfs.patterns import Match
 from udfs.rules import Rule
 
 HIGH = Rule(id="high", when="amount > 500", reason="RULE_HIGH", add=0.4)
 NIGHT = Rule(id="night", when="time_late_night == 1", reason="RULE_NIGHT", add=0.2)
 HUGE = Rule(id="huge", when="amount > 10000", reason="RULE_HUGE", at_least=0.8)
 LISTED = Rule(id="listed", when="amount > 0", reason="RULE_LISTED", action="block")
-CARD_TESTING = next(pattern for pattern in PATTERNS if pattern.id == "card_testing")  # speaks with 0.85
+CARD_TESTING = Match("card_testing", 2, ("a", "b"), 0.85, "PATTERN_CARD_TESTING", "high")
 NAMES = ("amount", "user_amount_zscore", "time_hour", "card_present")
 
 

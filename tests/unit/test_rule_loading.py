@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from udfs.document import LAST_VERSION, MAXIMUM_CHARACTERS
 from udfs.rules import Rule, RuleError, RuleSet, load_rules
-from udfs.rules.loading import MAXIMUM_BYTES, MAXIMUM_RULES
-from udfs.rules.rule import LAST_VERSION
+from udfs.rules.loading import MAXIMUM_RULES
 
 NAMES = ("amount", "user_merchant_new")
 
@@ -222,8 +222,8 @@ def test_a_key_that_is_written_twice_is_a_fault() -> None:
 
 
 def test_there_is_an_end_to_the_size_of_a_set() -> None:
-    assert faults_of("#" * (MAXIMUM_BYTES + 1)) == (
-        f"rules take at most {MAXIMUM_BYTES} characters, these {MAXIMUM_BYTES + 1}",
+    assert faults_of("#" * (MAXIMUM_CHARACTERS + 1)) == (
+        f"rules take at most {MAXIMUM_CHARACTERS} characters, these {MAXIMUM_CHARACTERS + 1}",
     )
     many = "version: 1\nrules: [" + "{}," * (MAXIMUM_RULES + 1) + "]"
     assert faults_of(many) == (f"line 1: at most {MAXIMUM_RULES} rules, these are {MAXIMUM_RULES + 1}",)

@@ -1,13 +1,13 @@
 """Profiles that an older program stored are read by this one.
 
 A savepoint may hold any version that ever ran. The samples were written by the code of their version, from the records
-below: version 1 at commit 329edad, version 2 at the commit that added its sample::
+below: version 1 at commit 329edad, the others at the commits that added their samples::
 
     one = Pipeline()
     one.process(records(), NOW_MS)
     Path("tests/samples/user-v2.bin").write_bytes(one.user_state["alice"])
-    Path("tests/samples/merchant-v2.bin").write_bytes(one.merchant_state["shop"])
-    Path("tests/samples/device-v2.bin").write_bytes(one.device_state["phone"])
+    Path("tests/samples/merchant-v3.bin").write_bytes(one.merchant_state["shop"])
+    Path("tests/samples/device-v3.bin").write_bytes(one.device_state["phone"])
 
 A change of what is stored raises the version, adds the step from the one before, and adds samples; it changes none.
 """
@@ -32,6 +32,9 @@ from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.features.user import observe_transactions
 from udfs.names import Kind
+from udfs.patterns import Entity, ready_patterns
+from udfs.patterns.compiled import PAYMENT
+from udfs.patterns.memory import PatternMemory
 from udfs.pipeline import Pipeline
 from udfs.records.transaction import Device, Location, Transaction
 
@@ -159,11 +162,31 @@ def test_a_user_of_version_1_goes_on_as_if_this_program_had_known_them_but_for_p
     assert told[2]["user_place_distance_last"] == 0, "and from now on they are known"
 
 
-def test_a_user_of_version_1_still_knows_payments_and_how_far_patterns_had_come() -> None:
-    old, new = UserProfile.unpack(sample("user-v1")), fresh_user()
+def test_a_user_of_version_1_still_knows_payments_and_the_progress_of_the_first_patterns_is_let_go() -> None:
+    old = UserProfile.unpack(sample("user-v1"))
     assert old.has_seen("p70")
     assert old.has_seen("s3")
-    assert {pattern: new.progress[pattern] for pattern in old.progress} == old.progress != {}
+    stored = old.progress["card_testing"]
+    pattern = ready_patterns().of(Entity.USER).by_id["card_testing"]
+    assert isinstance(stored[0], list), "a list of steps, which reached back an hour"
+    PatternMemory(pattern, old.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
+    assert old.progress["card_testing"][3] == [[at(0), 1, PAYMENT, "new"]]
+
+
+def test_progress_that_a_later_program_wrote_is_refused() -> None:
+    pattern = ready_patterns().of(Entity.USER).patterns[0]
+    with pytest.raises(ProfileVersionError, match="card_testing has format 3"):
+        PatternMemory(pattern, {"card_testing": [3, 0, 0, []]}, 0)
+
+
+def test_a_merchant_of_version_2_has_no_patterns_begun() -> None:
+    assert MerchantProfile.unpack(sample("merchant-v2")).progress == {}
+
+
+def test_progress_of_a_merchant_is_stored() -> None:
+    profile = MerchantProfile()
+    profile.progress["ring"] = [2, 0, 0, []]
+    assert MerchantProfile.unpack(profile.pack()).progress == {"ring": [2, 0, 0, []]}
 
 
 def test_a_merchant_of_version_1_goes_on_alike_but_for_what_it_had_forgotten() -> None:
@@ -232,12 +255,15 @@ def test_what_was_read_is_stored_as_the_present_version_and_read_again(name: str
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", [0, 4, 255])
 def test_a_version_that_is_not_known_is_refused_and_not_guessed_at(kind: str, version: int) -> None:
-    with pytest.raises(ProfileVersionError, match=f"stored {kind} profile has version {version}, .* versions 1 to 3"):
+    newest = KINDS[kind]().pack()[0]
+    with pytest.raises(
+        ProfileVersionError, match=f"stored {kind} profile has version {version}, .* versions 1 to {newest}"
+    ):
         KINDS[kind].unpack(bytes((version,)) + sample(f"{kind}-v2")[1:])
 
 
 def test_there_is_a_sample_of_every_version_that_is_read() -> None:
     # Devices have been kept since version 2.
-    wanted = {"user-v1", "user-v2", "merchant-v1", "merchant-v2", "device-v2"}
+    wanted = {"user-v1", "user-v2", "merchant-v1", "merchant-v2", "merchant-v3", "device-v2", "device-v3"}
     assert {file.stem for file in SAMPLES.glob("*.bin")} == wanted
     assert {name: sample(name)[0] for name in wanted} == {name: int(name[-1]) for name in wanted}

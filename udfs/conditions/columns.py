@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.conditions.grammar import (
+from udfs.conditions.codes import code_of
+from udfs.conditions.grammar import Vocabulary, parse_condition
+from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
@@ -16,9 +18,10 @@ from udfs.conditions.grammar import (
     Name,
     Not,
     Number,
+    Reference,
+    Text,
     Truth,
     Value,
-    parse_condition,
 )
 
 Floats = NDArray[np.float64]
@@ -51,11 +54,22 @@ def compile_condition(text: str, names: Sequence[str] | Mapping[str, int]) -> Co
         ConditionError: with the place of the fault.
     """
     columns = names if isinstance(names, Mapping) else {name: column for column, name in enumerate(names)}
-    condition = _truth(parse_condition(text, columns), columns)
+    return compile_columns(parse_condition(text, Vocabulary(columns)), columns)
+
+
+def compile_columns(tree: Truth, columns: Mapping[str, int]) -> Condition:
+    """Likewise of a condition that is read already and refers to no other event; texts are in columns as codes.
+
+    Args:
+        tree: the condition.
+        columns: the number of each by its name.
+    """
+    condition = _truth(tree, columns)
 
     def evaluate(matrix: Floats) -> NDArray[np.bool_]:
+        found = condition(matrix)
         # A constant condition gives one value for all rows.
-        return np.broadcast_to(condition(matrix), len(matrix))
+        return found if found.ndim else np.broadcast_to(found, len(matrix))
 
     return evaluate
 
@@ -100,9 +114,14 @@ def _value(node: Value, columns: Mapping[str, int]) -> Columns:
         case Number(value):
             constant = np.array(value, np.float64)  # of no dimension: it goes with every column
             return lambda _: constant
+        case Text(text):
+            code = np.array(code_of(text))
+            return lambda _: code
         case Name(name):
             column = columns[name]
             return lambda matrix: matrix[:, column]
+        case Reference():
+            raise TypeError("a column knows its own event only")
         case Arithmetic(operator, left, right):
             return _applied(_ARITHMETIC[operator], _value(left, columns), _value(right, columns))
         case Call(function, arguments):

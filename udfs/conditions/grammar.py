@@ -1,7 +1,8 @@
 """The language of conditions: what may be said, and the tree it becomes.
 
-Comparison, arithmetic, ``and``, ``or``, ``not``, five functions, numbers, and the names that the caller knows. Python's
-own parser reads the text, and nothing of it is ever run: what is not listed here is refused, with line and column.
+Comparison, arithmetic, ``and``, ``or``, ``not``, five functions, numbers, texts in quotes, the names that the caller
+knows, and in a pattern those of earlier steps (``login.country``). Python's own parser reads the text, and nothing of
+it is ever run: what is not listed here is refused, with line and column.
 """
 
 from __future__ import annotations
@@ -11,8 +12,22 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+
+from udfs.conditions.tree import (
+    Arithmetic,
+    Call,
+    Comparison,
+    IsAbsent,
+    Junction,
+    Name,
+    Not,
+    Number,
+    Reference,
+    Text,
+    Truth,
+    Value,
+)
 
 CHARACTERS = 2_000
 DEPTH = 20
@@ -37,69 +52,19 @@ class ConditionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A constant."""
+class Vocabulary:
+    """The names that a condition may use.
 
-    value: float
+    Attributes:
+        numbers: of what is a number, or a flag of 1 and 0.
+        texts: of what is text: it is compared with ``==`` and ``!=`` only.
+        steps: of each earlier step that may be referred to, the names that its events have.
+    """
 
+    numbers: Collection[str]
+    texts: Collection[str] = ()
+    steps: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A feature or field."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """``left operator right`` with + - * /."""
-
-    operator: str
-    left: Value
-    right: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function of numbers."""
-
-    function: str
-    arguments: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``left operator right`` with < <= > >= == !=; false when a side is absent."""
-
-    operator: str
-    left: Value
-    right: Value
-
-
-@dataclass(frozen=True, slots=True)
-class IsAbsent:
-    """Whether a value is not there."""
-
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """Several conditions joined by ``and`` or by ``or``."""
-
-    operator: str
-    parts: tuple[Truth, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The contrary."""
-
-    part: Truth
-
-
-Value: TypeAlias = Number | Name | Arithmetic | Call
-Truth: TypeAlias = Comparison | IsAbsent | Junction | Not
 
 _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.Lt: "<",
@@ -113,12 +78,12 @@ _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast
 _BRACKET_OR_FOREIGN = re.compile(r"[()]|[^\x00-\x7f]")
 
 
-def parse_condition(text: str, names: Collection[str]) -> Truth:
+def parse_condition(text: str, vocabulary: Vocabulary) -> Truth:
     """Read a condition.
 
     Args:
         text: at most ``CHARACTERS`` long, nested at most ``DEPTH`` deep.
-        names: that it may use.
+        vocabulary: what it may speak of.
 
     Raises:
         ConditionError: with the place of the fault.
@@ -137,7 +102,7 @@ def parse_condition(text: str, names: Collection[str]) -> Truth:
         raise _at(line, column - 1, error.msg.removesuffix(". Perhaps you forgot a comma?")) from None
     except (ValueError, MemoryError, RecursionError):
         raise ConditionError("cannot be read") from None
-    return _Reader(names).truth(tree.body, 0)
+    return _Reader(vocabulary).truth(tree.body, 0)
 
 
 def _lines(text: str) -> list[str]:
@@ -145,7 +110,7 @@ def _lines(text: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     opened: list[tuple[int, int]] = []
     for number, line in enumerate(lines, 1):
-        for found in _BRACKET_OR_FOREIGN.finditer(line.partition("#")[0]):
+        for found in _BRACKET_OR_FOREIGN.finditer(_without_texts(line, number)):
             character, column = found[0], found.start() + 1
             if not character.isascii():
                 raise ConditionError(f"{character!r} has no meaning here", number, column)
@@ -160,14 +125,38 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
+def _without_texts(line: str, number: int) -> str:
+    """The line up to a comment, with spaces where texts in quotes stand."""
+    shown: list[str] = []
+    quote = ""
+    for column, character in enumerate(line, 1):
+        if quote and (character == "\\" or not character.isascii()):
+            raise ConditionError(f"{character!r} cannot be in a text", number, column)
+        if not quote and character == "#":
+            break
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif not quote:
+            shown.append(character)
+            continue
+        shown.append(" ")
+    if quote:
+        raise ConditionError("the text is never closed", number, len(line) + 1)
+    return "".join(shown)
+
+
 def _at(line: int, offset: int, message: str) -> ConditionError:
     # The bracket in front moves the first line by one.
     return ConditionError(message, line, max(1, offset + (0 if line == 1 else 1)))
 
 
 class _Reader:
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = names
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._names = {*vocabulary.numbers, *vocabulary.texts}
+        self._texts = frozenset(vocabulary.texts)
+        self._steps = vocabulary.steps
 
     def truth(self, node: ast.expr, depth: int) -> Truth:
         self._check_depth(node, depth)
@@ -190,8 +179,25 @@ class _Reader:
             symbol = _COMPARISONS.get(type(operator))
             if symbol is None:
                 raise self._fault(node, "comparisons are < <= > >= == !=")
+            self._check_texts(node, symbol, left, right)
             found.append(Comparison(symbol, left, right))
         return found[0] if len(found) == 1 else Junction("and", tuple(found))
+
+    def _check_texts(self, node: ast.expr, symbol: str, left: Value, right: Value) -> None:
+        texts = self._is_text(left) + self._is_text(right)
+        if texts == 1:
+            raise self._fault(node, "a text can be compared with a text only, and a number with a number")
+        if texts and symbol not in ("==", "!="):
+            raise self._fault(node, "texts are compared with == and != only")
+
+    def _is_text(self, value: Value) -> bool:
+        return isinstance(value, Text) or (isinstance(value, Name | Reference) and value.name in self._texts)
+
+    def _calculable(self, node: ast.expr, depth: int) -> Value:
+        value = self.value(node, depth)
+        if self._is_text(value):
+            raise self._fault(node, "one cannot calculate with a text")
+        return value
 
     def value(self, node: ast.expr, depth: int) -> Value:
         self._check_depth(node, depth)
@@ -200,20 +206,32 @@ class _Reader:
                 raise self._fault(node, "a flag is 1 or 0 here, not True or False")
             case ast.Constant(value=int() | float() as number):
                 return self._number(node, number)
+            case ast.Constant(value=str() as text) if self._texts:
+                return Text(text)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return Arithmetic("-", Number(0.0), self.value(operand, depth + 1))
+                return Arithmetic("-", Number(0.0), self._calculable(operand, depth + 1))
             case ast.Name(id=name):
                 if name not in self._names:
-                    raise self._fault(node, f"there is nothing called {name!r} here{self._close_to(name)}")
+                    raise self._fault(node, f"there is nothing called {name!r} here{_close_to(name, self._names)}")
                 return Name(name)
+            case ast.Attribute(value=ast.Name(id=step), attr=name) if self._steps:
+                return self._reference(node, step, name)
             case ast.BinOp(op=op, left=left, right=right):
                 symbol = _ARITHMETIC.get(type(op))
                 if symbol is None:
                     raise self._fault(node, "arithmetic is + - * /")
-                return Arithmetic(symbol, self.value(left, depth + 1), self.value(right, depth + 1))
+                return Arithmetic(symbol, self._calculable(left, depth + 1), self._calculable(right, depth + 1))
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 return self._call(node, function, arguments, depth)
         raise self._fault(node, "a number, a name or a calculation is wanted here")
+
+    def _reference(self, node: ast.expr, step: str, name: str) -> Reference:
+        names = self._steps.get(step)
+        if names is None:
+            raise self._fault(node, f"no earlier step is called {step!r}{_close_to(step, self._steps)}")
+        if name not in names:
+            raise self._fault(node, f"the events of {step} have nothing called {name!r}{_close_to(name, names)}")
+        return Reference(step, name)
 
     def _number(self, node: ast.expr, number: float) -> Number:
         try:
@@ -230,16 +248,17 @@ class _Reader:
             raise self._fault(node, f"{function!r} is no function here; there are {', '.join(sorted(FUNCTIONS))}")
         if len(arguments) != wanted:
             raise self._fault(node, f"{function} takes {wanted} argument{'s' * (wanted > 1)}, not {len(arguments)}")
-        return Call(function, tuple(self.value(argument, depth + 1) for argument in arguments))
+        return Call(function, tuple(self._calculable(argument, depth + 1) for argument in arguments))
 
     def _check_depth(self, node: ast.expr, depth: int) -> None:
         if depth > DEPTH:
             raise self._fault(node, f"conditions nest at most {DEPTH} deep")
 
-    def _close_to(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self._names, n=1)
-        return f"; do you mean {close[0]!r}?" if close else ""
-
     @staticmethod
     def _fault(node: ast.expr, message: str) -> ConditionError:
         return _at(node.lineno, node.col_offset, message)
+
+
+def _close_to(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; do you mean {close[0]!r}?" if close else ""

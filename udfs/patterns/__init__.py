@@ -1,45 +1,27 @@
-"""The patterns there are, and how a stage shows them a payment.
-
-To add one: a file with a subclass of ``Pattern``, and its instance in ``PATTERNS``.
-"""
+"""Patterns: sequences of events that speak for fraud; data and not code, versioned, checked, exchanged live."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from functools import cache
+from importlib.resources import files
 
-from udfs.patterns.card_testing import CardTesting
-from udfs.patterns.pattern import Entity, Match, Pattern, Progress
-from udfs.records.transaction import Transaction
+from udfs.patterns.loading import PatternError, load_patterns
+from udfs.patterns.pattern import Entity, Match, Pattern
+from udfs.patterns.pattern_set import EntityPatterns, PatternSet
 
-__all__ = ["PATTERNS", "Entity", "Match", "Pattern", "Progress", "observe"]
+__all__ = [
+    "Entity",
+    "EntityPatterns",
+    "Match",
+    "Pattern",
+    "PatternError",
+    "PatternSet",
+    "load_patterns",
+    "ready_patterns",
+]
 
-PATTERNS: tuple[Pattern, ...] = (CardTesting(),)
 
-
-class RemembersProgress(Protocol):
-    """A profile, as far as patterns need it: their progress by pattern id."""
-
-    @property
-    def progress(self) -> dict[str, Progress]:
-        """Progress by pattern id; may be costly to get at, so it is asked for only when a pattern is touched."""
-
-
-def observe(patterns: Sequence[Pattern], profile: RemembersProgress, transaction: Transaction) -> list[Match]:
-    """Show a payment to the patterns of its entity.
-
-    Args:
-        patterns: those of the stage's entity, in the order matches are wanted in.
-        profile: of the entity; its progress changes only when a pattern is touched.
-        transaction: not shown to this profile before.
-
-    Returns:
-        What the payment made true, mostly nothing.
-    """
-    matches: list[Match] = []
-    for pattern in patterns:
-        if pattern.touches(transaction):
-            match = pattern.observe(profile.progress.setdefault(pattern.id, []), transaction)
-            if match is not None:
-                matches.append(match)
-    return matches
+@cache
+def ready_patterns() -> PatternSet:
+    """The patterns that come with the product."""
+    return load_patterns(files(__package__).joinpath("ready.yaml").read_text())

@@ -1,26 +1,21 @@
-"""What a pattern is: a sequence over one user, device or merchant, in event time, that speaks for fraud.
+"""What a pattern is, as it is written: a sequence over one user, device or merchant, in event time.
 
-The terms are those of SQL's MATCH_RECOGNIZE and Flink CEP. A pattern object knows the rule and remembers nothing: what
-has been seen of a sequence so far, its *progress*, belongs to the profile of the entity and is handed in.
+The terms are those of Flink CEP and of SQL's MATCH_RECOGNIZE; ``udfs/patterns/README.md`` says where ours differ. A
+pattern knows the rule and remembers nothing: what was seen of a sequence so far belongs to the profile of the entity
+(``udfs.patterns.memory``).
 """
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from udfs.records.transaction import Transaction
-
-Progress = list[Any]
 Severity = Literal["critical", "high", "medium", "low"]
-
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_REASON = re.compile(r"[A-Z][A-Z0-9_]*")
+TRANSACTION = "transaction"
+ACCOUNT_EVENT = "account_event"
+"""As a kind: an account event of whichever kind."""
 
 
 class Entity(StrEnum):
@@ -31,66 +26,94 @@ class Entity(StrEnum):
     MERCHANT = "merchant"
 
 
-class Match(msgspec.Struct, frozen=True):
-    """A pattern came true; ``transaction_ids`` are the payments in it, in order of event time."""
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a pattern; durations are texts such as ``10 min``.
+
+    Attributes:
+        name: by which later steps refer to it.
+        kind: of event, or kinds: ``transaction``, kinds of account events, or ``account_event`` for all of these.
+        where: condition on the event; empty for every event of its kind.
+        times: exactly so many events.
+        at_least: so many events, or with ``distinct`` so many different values.
+        at_most: no more events than this are taken.
+        distinct: the name whose different values are counted.
+        optional: a sequence without it matches, too.
+        contiguity: ``strict`` allows no event between one of this step and the one before it in the match.
+        gap: time between an event of this step and the one before it in the match, at most.
+        absent: no such event may lie between the step before and the step after; as the last step, none may follow
+            ``within`` that time.
+        within: how long an absent event is waited for.
+    """
+
+    name: str
+    kind: str | list[str] = TRANSACTION
+    where: str = ""
+    times: int | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+    distinct: str | None = None
+    optional: bool = False
+    contiguity: Literal["strict", "relaxed"] = "relaxed"
+    gap: str | None = None
+    absent: bool = False
+    within: str | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of event, as they are given."""
+        return (self.kind,) if isinstance(self.kind, str) else tuple(self.kind)
+
+
+class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One pattern.
+
+    Attributes:
+        id: names the pattern, in decisions and stored profiles as well.
+        version: rises with every change of the pattern.
+        entity: over whose events it runs.
+        steps: in the order in which they happen.
+        within: time from the first event of a match to the last, at most.
+        after_match: ``skip_past_last`` looks for the next match after the last event of one; ``overlap`` looks for a
+            match at every event that can be the last.
+        score: a decision's score is at least this, above 0 and up to 1.
+        reason: stable reason code of a decision it was part of.
+        severity: of the alert.
+        hold: how long a match that no payment completed waits for the entity's next payment.
+        enabled: whether it is looked for.
+        note: why it is there, for people.
+    """
+
+    id: str
+    entity: Entity
+    steps: list[Step]
+    within: str
+    score: float
+    reason: str
+    severity: Severity
+    version: int = 1
+    after_match: Literal["skip_past_last", "overlap"] = "skip_past_last"
+    hold: str = "1 d"
+    enabled: bool = True
+    note: str = ""
+
+
+class Match(msgspec.Struct, array_like=True, frozen=True):
+    """A pattern came true.
+
+    It says itself what follows from it: a stage may have another version in force than the one that decides.
+
+    Attributes:
+        pattern: id.
+        version: of the pattern.
+        transaction_ids: the payments in it, in order of event time.
+        score: as of the pattern.
+        reason: likewise.
+        severity: likewise.
+    """
 
     pattern: str
     version: int
     transaction_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pattern(ABC):
-    """The contract; ``tests/contract/test_patterns.py`` runs against every pattern there is.
-
-    Attributes:
-        id: names the pattern and its progress in stored profiles. A version that reads progress differently takes
-            another id.
-        version: rises with every change of what matches.
-        entity: over whose events it runs.
-        reason: stable reason code of a decision it was part of.
-        score: a decision's score is at least this when it matches, above 0 and up to 1.
-        severity: of the alert.
-    """
-
-    id: str
-    version: int
-    entity: Entity
-    reason: str
     score: float
+    reason: str
     severity: Severity
-
-    def __post_init__(self) -> None:
-        """Refuse a pattern that could not be stored, explained or scored.
-
-        Raises:
-            ValueError: naming the attribute.
-        """
-        if not _IDENTIFIER.fullmatch(self.id):
-            raise ValueError(f"pattern id must be lower case letters, digits and underscores, got {self.id!r}")
-        if self.version < 1:
-            raise ValueError(f"pattern {self.id}: version must be at least 1, got {self.version}")
-        if not _REASON.fullmatch(self.reason):
-            raise ValueError(f"pattern {self.id}: reason must be a code LIKE_THIS, got {self.reason!r}")
-        if not 0 < self.score <= 1:
-            raise ValueError(f"pattern {self.id}: score must be above 0 and at most 1, got {self.score}")
-
-    @abstractmethod
-    def touches(self, transaction: Transaction) -> bool:
-        """Whether the payment can be a step of this pattern.
-
-        Asked for every payment, so it looks at the payment only: no progress is fetched for one that answers no.
-        """
-
-    @abstractmethod
-    def observe(self, progress: Progress, transaction: Transaction) -> Match | None:
-        """Take in a payment that touches the pattern.
-
-        Args:
-            progress: what this method left there for the same entity before; empty at first. It is changed in place,
-                stays bounded, and holds only what msgpack carries (numbers, strings, booleans, lists).
-            transaction: may be late, and may be one that is in the progress already, which changes nothing.
-
-        Returns:
-            A match that this payment made true, or None. Each sequence is reported once.
-        """

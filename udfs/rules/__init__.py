@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
-from udfs.rules.loading import RuleError, convert_rules, load_rules
+from udfs.rules.loading import RuleError, load_rules
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import RuleHits, RuleSet
 
-__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "convert_rules", "load_rules", "ready_rules"]
+__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "load_rules", "ready_rules"]
 
 
 def ready_rules(names: Sequence[str]) -> RuleSet:

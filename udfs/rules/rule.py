@@ -7,10 +7,6 @@ from typing import Literal
 import msgspec
 
 Action = Literal["monitor", "challenge", "block"]
-IDENTIFIER = r"[a-z][a-z0-9_]{0,63}"
-REASON = r"[A-Z][A-Z0-9_]{0,63}"
-LAST_VERSION = 2**53 - 1
-"""Of rules, sets and changes: the largest whole number that every reader of JSON reads exactly."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

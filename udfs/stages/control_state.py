@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import msgspec
 
+from state.store import Backing
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.names import Refused
+from udfs.names import Refused, ShardEntry
+from udfs.patterns import PatternSet
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
 from udfs.stages.envelope import Envelope
 
 
 class ShardControl:
-    """Rules and bands in force; the records that brought them are kept, since they say it in stable form.
+    """What is in force; the records that brought it are kept, since they say it in stable form.
+
+    A stage gives what is in force while no control record has come. Of what it does not give, it takes no changes.
 
     Args:
-        rules: in force while no control record has come.
+        rules: in force at first.
         bands: likewise.
+        patterns: likewise.
     """
 
-    def __init__(self, rules: RuleSet, bands: Bands) -> None:
-        self.rules = rules
-        self.bands = bands
+    def __init__(
+        self, rules: RuleSet | None = None, bands: Bands | None = None, patterns: PatternSet | None = None
+    ) -> None:
+        given = {"rules": rules, "thresholds": bands, "patterns": patterns}
+        self._in_force = {kind: value for kind, value in given.items() if value is not None}
         self._records: dict[str, tuple[int, bytes]] = {}
-        self._packed = msgspec.msgpack.encode(self._records)
+        self._packed = b""
+
+    @property
+    def rules(self) -> RuleSet:
+        """In force; ``KeyError`` in a stage that has none."""
+        return cast("RuleSet", self._in_force["rules"])
+
+    @property
+    def bands(self) -> Bands:
+        """Likewise."""
+        return cast("Bands", self._in_force["thresholds"])
+
+    @property
+    def patterns(self) -> PatternSet:
+        """Likewise."""
+        return cast("PatternSet", self._in_force["patterns"])
 
     def take(self, change: Control, envelope: Envelope) -> Refusal | None:
         """Put a change in force, unless a newer one is. The one in force, sent again, does nothing."""
+        if change.kind not in self._in_force:
+            return None
         value = envelope.value or b""
         version, in_force = self._records.get(change.kind, (0, b""))
         if (change.version, value) == (version, in_force):
@@ -39,21 +64,16 @@ class ShardControl:
             return Refusal(Refused.CONTROL_STALE, detail)
         self._records[change.kind] = (change.version, value)
         self._packed = msgspec.msgpack.encode(self._records)
-        self._apply(change)
+        self._in_force[change.kind] = change.value
         return None
 
-    def _apply(self, change: Control) -> None:
-        if isinstance(change.value, Bands):
-            self.bands = change.value
-        else:
-            self.rules = change.value
-
-    def pack(self) -> bytes:
-        """The records in force."""
-        return self._packed
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """What the shard keeps beside its profiles for this: the records in force, if there are any."""
+        if self._packed:
+            yield ShardEntry.CONTROL.value, self._packed
 
     def restore(self, packed: bytes, names: Sequence[str]) -> None:
-        """Go on from what ``pack`` gave.
+        """Go on from what ``entries`` gave.
 
         Raises:
             ControlLostError: a record that was accepted is not understood any more.
@@ -64,8 +84,38 @@ class ShardControl:
             change = decode_control(value, kind.encode(), names)
             if isinstance(change, Refusal):
                 raise ControlLostError(f"control {kind!r} is in force and cannot be read: {change.detail}")
-            self._apply(change)
+            self._in_force[kind] = change.value
 
 
 class ControlLostError(Exception):
     """State holds a control record that this version of the program does not understand."""
+
+
+class ShardControls:
+    """What is in force in each shard of a stage, read from its state when it first comes.
+
+    Args:
+        names: of the features that rules may use.
+        empty: makes what is in force where no control record has come.
+    """
+
+    def __init__(self, names: Sequence[str], empty: Callable[[], ShardControl]) -> None:
+        self._names = names
+        self._empty = empty
+        self._controls: dict[int, ShardControl] = {}
+
+    def of(self, shard: int, backing: Backing) -> ShardControl:
+        """What is in force in a shard."""
+        control = self._controls.get(shard)
+        if control is None:
+            control = self._empty()
+            packed = backing.get(ShardEntry.CONTROL.value)
+            if packed is not None:
+                control.restore(packed, self._names)
+            self._controls[shard] = control
+        return control
+
+    def change(self, shard: int, envelope: Envelope, backing: Backing) -> Refusal | None:
+        """Take a control record in, or say why not."""
+        change = decode_control(envelope.value, envelope.key, self._names)
+        return change if isinstance(change, Refusal) else self.of(shard, backing).take(change, envelope)

@@ -6,7 +6,7 @@ It knows no engine: it is given a batch of one shard and the state of that shard
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from state.shared_profile import DeviceProfile
 from state.store import Backing, ProfileStore
-from udfs.features.catalogue import USER_WIDTH
+from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
+from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
-from udfs.stages.handoff import Payment, hand_over, in_event_time, open_handoff, shard_of
+from udfs.stages.control_state import ShardControl, ShardControls
+from udfs.stages.envelope import is_control, open_envelope
+from udfs.stages.handoff import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
+from udfs.stages.watch import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +34,10 @@ class DeviceStageOptions:
     Attributes:
         first_source: number of the first device shard among all that hand over to the merchant stage.
         merchant_shards: number of shards of the merchant stage.
-        lateness_ms: how late a payment may come and be decided with exact features.
+        lateness_ms: how late a payment may come and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        patterns: in force until control says otherwise.
     """
 
     first_source: int
@@ -40,6 +45,7 @@ class DeviceStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    patterns: PatternSet = field(default_factory=ready_patterns)
 
 
 class DeviceStage:
@@ -53,13 +59,20 @@ class DeviceStage:
             options.cached_profiles,
         )
         self._clocks = ShardClocks(0, options.idle_ms)
+        self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
+        self._watch = Watch(Entity.DEVICE, options.lateness_ms, self._profiles.open)
+
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
 
         Args:
             shard: its number.
-            records: handoffs of the user stage, in the order in which they came.
+            records: handoffs of the user stage, and control records, in the order in which they came.
             backing: the state of this shard.
             now_ms: the wall clock, epoch milliseconds.
 
@@ -67,12 +80,23 @@ class DeviceStage:
             Number of the merchant shard, and a sealed handoff for it.
         """
         clock = self._clocks.of(shard, backing)
-        handoffs = [open_handoff(record) for record in records]
+        handoffs: list[Handoff] = []
+        for record in records:
+            if is_control(record):
+                self._controls.change(shard, open_envelope(record), backing)
+            else:
+                handoffs.append(open_handoff(record))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, of_users = in_event_time(handoffs, USER_WIDTH)
         features = self._features(payments, of_users, labels, backing)
+        control = self._controls.of(shard, backing)
+        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
+        devices = [payment.device_id or "" for payment in payments]
+        payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)
-        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
+        watched.settle(watermark)
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        self._profiles.flush(backing, beside)
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
 

@@ -92,6 +92,14 @@ def in_event_time(handoffs: Sequence[Handoff], width: int) -> tuple[list[Payment
     return [payments[row] for row in order.tolist()], features[order]
 
 
+def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...]]) -> list[Payment]:
+    """The payments, with what a stage has found beside what those before it found."""
+    return [
+        msgspec.structs.replace(payment, matches=payment.matches + found) if found else payment
+        for payment, found in zip(payments, matches, strict=True)
+    ]
+
+
 def hand_over(
     payments: Sequence[Payment],
     features: NDArray[np.float64],

@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from state.clock import BEGINNING, EventTimeClock
 from state.shared_profile import MerchantProfile
 from state.store import Backing, ProfileStore
-from udfs.control import Control, decode_control
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
+from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
-from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
 from udfs.stages.clocks import ShardClocks, advance
-from udfs.stages.control_state import ShardControl
+from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
-from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff
+from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, with_matches
 from udfs.stages.tally import Tally
 from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
+from udfs.stages.watch import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,10 @@ class MerchantStageOptions:
         bands: likewise.
         model: None if there is none to ask; rules then decide alone.
         sample_every: every so many-th decision carries its features; 0 for none.
-        lateness_ms: how late a payment may come and be decided with exact features.
+        lateness_ms: how late a payment may come and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        patterns: in force until control says otherwise.
     """
 
     names: Sequence[str]
@@ -55,6 +56,7 @@ class MerchantStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    patterns: PatternSet = field(default_factory=ready_patterns)
 
 
 @dataclass
@@ -90,10 +92,18 @@ class MerchantStage:
         )
         self._sampling = Sampling(options.names, options.sample_every)
         self._clocks = ShardClocks(0, options.idle_ms)
-        self._controls: dict[int, ShardControl] = {}
+        self._controls = ShardControls(
+            options.names, lambda: ShardControl(options.rules, options.bands, options.patterns)
+        )
+        self._watch = Watch(Entity.MERCHANT, options.lateness_ms, self._profiles.open)
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
+
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
@@ -104,15 +114,16 @@ class MerchantStage:
             backing: the state of this shard.
             now_ms: the wall clock, epoch milliseconds.
         """
-        control = self._control(shard, backing)
+        control = self._controls.of(shard, backing)
         dead_letters: list[DeadLetter] = []
         handoffs: list[Handoff] = []
         for record in records:
             if is_control(record):
-                dead_letters += self._change(shard, record, control)
+                dead_letters += self._change(shard, record, backing)
             else:
                 handoffs.append(open_handoff(record))
         clock = self._clocks.of(shard, backing)
+        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
         # After a restart the windows that were closed before it stay closed.
         self._watermark = max(self._watermark, clock.watermark)
         before = self._watermark
@@ -121,9 +132,13 @@ class MerchantStage:
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, handed_over, labels, backing)
-        policy = Policy(control.rules, control.bands, self._options.model)
+        merchants = [payment.merchant_id for payment in payments]
+        payments = with_matches(payments, watched.observe(merchants, payments, features))
+        watched.settle(clock.watermark)
+        policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
-        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack(), ShardEntry.CONTROL.value: control.pack()})
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        self._profiles.flush(backing, beside)
         return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 
     def _features(
@@ -140,26 +155,13 @@ class MerchantStage:
         labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
-    def _change(self, shard: int, record: bytes, control: ShardControl) -> list[DeadLetter]:
+    def _change(self, shard: int, record: bytes, backing: Backing) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""
         envelope = open_envelope(record)
-        change: Control | Refusal | None = decode_control(envelope.value, envelope.key, self._options.names)
-        if isinstance(change, Control):
-            change = control.take(change, envelope)
-        return [DeadLetter(envelope, change)] if change is not None and shard == 0 else []
+        refusal = self._controls.change(shard, envelope, backing)
+        return [DeadLetter(envelope, refusal)] if refusal is not None and shard == 0 else []
 
     def _advance(self, shard: int, clock: EventTimeClock, handoffs: Sequence[Handoff], now_ms: int) -> int:
         reached = advance(clock, handoffs, now_ms)
         self._subtask_clock.observe(shard, reached)
         return self._subtask_clock.advance(now_ms, {shard})
-
-    def _control(self, shard: int, backing: Backing) -> ShardControl:
-        control = self._controls.get(shard)
-        if control is None:
-            options = self._options
-            control = ShardControl(options.rules, options.bands)
-            packed = backing.get(ShardEntry.CONTROL.value)
-            if packed is not None:
-                control.restore(packed, options.names)
-            self._controls[shard] = control
-        return control

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from state.clock import EventTimeClock
 from state.store import Backing, ProfileStore
 from state.user_profile import UserProfile
-from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
+from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import observe_account_event, observe_transactions
 from udfs.names import Kind, ShardEntry
-from udfs.patterns import PATTERNS, Entity, Match, observe
+from udfs.patterns import Entity, Match, PatternSet, ready_patterns
 from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.clocks import ShardClocks
+from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
 from udfs.stages.handoff import Payment, hand_over, shard_of
-
-_USER_PATTERNS = tuple(pattern for pattern in PATTERNS if pattern.entity is Entity.USER)
+from udfs.stages.watch import Happened, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,10 @@ class UserStageOptions:
         device_shards: number of shards of the device stage.
         merchant_shards: likewise of the merchant stage.
         out_of_orderness_ms: disorder that is not called late.
-        lateness_ms: how far behind the newest of its partition a payment may be and be decided with exact features.
+        lateness_ms: how far behind the newest of its partition a payment may be and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent partition no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        patterns: in force until control says otherwise.
     """
 
     limits: Limits
@@ -52,6 +53,7 @@ class UserStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    patterns: PatternSet = field(default_factory=ready_patterns)
 
 
 @dataclass
@@ -84,9 +86,10 @@ class _Batch:
     opened: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
-    matches: list[tuple[Match, ...]] = field(default_factory=list)
+    happened: list[Happened] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     features: list[NDArray[np.float64]] = field(default_factory=list)
+    matches: Sequence[tuple[Match, ...]] = ()
     computed: int = 0
     labels: list[Label] = field(default_factory=list)
     partitions: set[int] = field(default_factory=set)
@@ -96,6 +99,13 @@ class _Batch:
         if self.computed < len(self.opened):
             self.features.append(observe_transactions(self.opened[self.computed :]))
             self.computed = len(self.opened)
+
+    def all_features(self) -> NDArray[np.float64]:
+        """Of all that was taken in, (n, USER_WIDTH)."""
+        self.compute()
+        if len(self.features) != 1:
+            self.features = [np.concatenate(self.features) if self.features else np.empty((0, USER_WIDTH))]
+        return self.features[0]
 
 
 class UserStage:
@@ -109,6 +119,13 @@ class UserStage:
             options.cached_profiles,
         )
         self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
+        self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
+        self._watch = Watch(Entity.USER, options.lateness_ms, self._profiles.open)
+
+    @property
+    def forgotten(self) -> int:
+        """Events that patterns had to forget because too many came, since the start."""
+        return self._watch.forgotten
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -123,14 +140,24 @@ class UserStage:
         batch, output = _Batch(), UserOutput()
         for record in records:
             envelope = open_envelope(record)
+            if envelope.kind == Kind.CONTROL:
+                # What is refused is answered for by the merchant stage, which takes all that is sent.
+                self._controls.change(shard, envelope, backing)
+                continue
             refusal = self._take(envelope, batch, output, clock, backing, now_ms)
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
-        batch.compute()
+        control = self._controls.of(shard, backing)
+        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
+        payments = [transaction for _, transaction in batch.opened]
+        users = [transaction.user_id for transaction in payments]
+        batch.matches = watched.observe(users, payments, batch.all_features(), batch.happened)
         watermark = clock.advance(now_ms, batch.partitions)
+        watched.settle(watermark)
         self._hand_over(shard, watermark, batch, output)
         output.transactions = len(batch.opened)
-        self._profiles.flush(backing, {ShardEntry.CLOCK.value: clock.pack()})
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        self._profiles.flush(backing, beside)
         return output
 
     def _take(
@@ -175,20 +202,20 @@ class UserStage:
         batch.opened.append((profile, transaction))
         batch.values.append(envelope.value or b"")
         batch.behind_ms.append(clock.observe(envelope.partition, transaction.event_time))
-        batch.matches.append(tuple(observe(_USER_PATTERNS, profile, transaction)))
         return True
 
     def _take_account_event(self, event: AccountEvent, batch: _Batch, backing: Backing) -> None:
         # What came before it must not see it.
         batch.compute()
         observe_account_event(self._profiles.open(event.user_id, backing), event)
+        batch.happened.append(Happened(len(batch.opened), event))
 
     def _hand_over(self, shard: int, watermark: int, batch: _Batch, output: UserOutput) -> None:
         """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
         payments = [self._payment(batch, row) for row in range(len(batch.opened))]
         output.late = sum(payment.late for payment in payments)
         output.too_late = sum(payment.too_late for payment in payments)
-        features = np.concatenate(batch.features) if batch.features else np.empty((0, USER_WIDTH))
+        features = batch.all_features()
         with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
         named = _chosen(payments, with_device)
         output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from udfs.decision import SCORE_DIGITS, Alert, Bands, Decision, ModelAnswer, Versions, alert_id, graver, level
 from udfs.explanation import reasons
-from udfs.patterns import PATTERNS, Match, Pattern
+from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
 from udfs.stages.handoff import Payment
 from udfs.stages.tally import Tally
 
-_PATTERNS = {pattern.id: pattern for pattern in PATTERNS}
 _encoder = msgspec.json.Encoder()
 
 
@@ -34,11 +33,12 @@ class Scores(Protocol):
 
 
 class Policy(NamedTuple):
-    """What is in force for a batch."""
+    """What is in force for a batch; ``patterns`` are versions by id."""
 
     rules: RuleSet
     bands: Bands
     model: Scores | None
+    patterns: dict[str, int]
 
 
 class Sampling(NamedTuple):
@@ -103,20 +103,19 @@ class _Batch:
         # An addition cannot go over 1; a floor raises what is below it.
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         version = None if model is None else model.version
-        self._versions = Versions(policy.rules.version, {p.id: p.version for p in PATTERNS}, version)
+        self._versions = Versions(policy.rules.version, policy.patterns, version)
 
     def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
         bands = self._policy.bands
         for row, payment in enumerate(self._payments):
             rules = self._hits.of_row(row)
-            patterns = [_PATTERNS[match.pattern] for match in payment.matches]
-            score = self._score(row, rules, patterns)
+            score = self._score(row, rules)
             action = bands.action(score)
             key = payment.user_id.encode()
-            decision = self._decision(row, rules, patterns, score, now_ms)
+            decision = self._decision(row, rules, score, now_ms)
             is_alert = score >= bands.alert
             if is_alert:
-                alert = self._alert(row, decision, rules, patterns)
+                alert = self._alert(row, decision, rules)
                 verdicts.alert_keys.append(key)
                 verdicts.alerts.append(_encoder.encode(alert))
             verdicts.decision_keys.append(key)
@@ -131,17 +130,15 @@ class _Batch:
                 too_late=payment.too_late,
             )
 
-    def _score(self, row: int, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> float:
+    def _score(self, row: int, rules: Sequence[Rule]) -> float:
         score = self._scores[row]
         for rule in rules:
             score = max(score, rule.at_least or 0.0, self._policy.bands.floor(rule.action))
-        for pattern in patterns:
-            score = max(score, pattern.score)
+        for match in self._payments[row].matches:
+            score = max(score, match.score)
         return score
 
-    def _decision(
-        self, row: int, rules: Sequence[Rule], patterns: Sequence[Pattern], score: float, now_ms: int
-    ) -> Decision:
+    def _decision(self, row: int, rules: Sequence[Rule], score: float, now_ms: int) -> Decision:
         payment, policy = self._payments[row], self._policy
         model_score = None if self._model_scores is None else self._model_scores[row]
         every = self._sampling.every
@@ -154,8 +151,9 @@ class _Batch:
             level=level(score),
             model=ModelAnswer(self._versions.model, model_score, policy.model is None),
             rules=[rule.id for rule in rules],
-            patterns=[pattern.id for pattern in patterns],
-            reasons=reasons(rules, patterns) if rules or patterns else [],
+            # A late payment may complete a pattern for several that came before it.
+            patterns=list(dict.fromkeys(match.pattern for match in payment.matches)),
+            reasons=reasons(rules, payment.matches) if rules or payment.matches else [],
             shadow={},
             # By the payment's own time and not by a count, so that a decision made again is the same.
             features=self._named(row) if every and payment.event_time % every == 0 else {},
@@ -166,17 +164,17 @@ class _Batch:
             degraded=policy.model is None or payment.too_late,
         )
 
-    def _alert(self, row: int, decision: Decision, rules: Sequence[Rule], patterns: Sequence[Pattern]) -> Alert:
+    def _alert(self, row: int, decision: Decision, rules: Sequence[Rule]) -> Alert:
         """The alert, and into the decision the reasons and features that only alerts are worth."""
         payment, model = self._payments[row], self._policy.model
         if model is not None:
             contributions = model.contributions(self._features[row : row + 1])[0]
             of_model = decision.model.score or 0.0
-            decision.reasons = reasons(rules, patterns, of_model, contributions, self._sampling.names)
+            decision.reasons = reasons(rules, payment.matches, of_model, contributions, self._sampling.names)
         decision.features = self._named(row)
         severity = decision.level
-        for pattern in patterns:
-            severity = graver(severity, pattern.severity)
+        for match in payment.matches:
+            severity = graver(severity, match.severity)
         return Alert(
             **msgspec.structs.asdict(decision),
             alert_id=alert_id(payment.user_id, payment.transaction_id),

@@ -1,0 +1,69 @@
+"""What every profile remembers, whoever it is of: a history, what filters let pass of it, and progress of patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from state.filtered import filtered_history, pack_filtered, unpack_filtered
+from state.history import History
+from state.times import HOUR_MS
+
+LATENESS_MS = HOUR_MS
+"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
+
+
+class Profile:
+    """The part of a profile that all kinds share. Times are epoch ms, amounts units of ``state.moments``.
+
+    Args:
+        longest: the longest window, ms.
+        lateness: how late an event may come and be told, and correct, exactly, ms: so far beyond the longest window
+            the history goes back.
+        capacity: events kept one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
+
+    Attributes:
+        history: the payments.
+        filtered: histories of those that a filter lets pass, by its name.
+    """
+
+    __slots__ = ("_lateness", "_packed_progress", "_progress", "filtered", "history")
+
+    def __init__(self, longest: int, lateness: int, capacity: int) -> None:
+        self._lateness = lateness
+        self.history = History(longest + lateness, capacity)
+        self.filtered: dict[str, History] = {}
+        self._progress: dict[str, list[Any]] | None = None
+        self._packed_progress = b""
+
+    def filter(self, name: str, longest: int) -> History:
+        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
+        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
+
+    @property
+    def progress(self) -> dict[str, list[Any]]:
+        """Progress of patterns by pattern id; whoever asks may change it."""
+        if self._progress is None:
+            packed = self._packed_progress
+            self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
+        return self._progress
+
+    def _pack_shared(self) -> tuple[bytes, bytes, bytes]:
+        """The sections of this part."""
+        if self._progress is not None:
+            self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
+            # Few payments touch a pattern: the next one that does reads it again, and the others pack it for nothing.
+            self._progress = None
+        return self.history.pack(), pack_filtered(self.filtered), self._packed_progress
+
+    def _unpack_shared(self, sections: Sequence[bytes]) -> None:
+        """Become what ``_pack_shared`` packed.
+
+        Raises:
+            ProfileDamagedError: if the bytes are cut short or run over.
+        """
+        history, filtered, self._packed_progress = sections
+        self.history.unpack(history)
+        self.filtered = unpack_filtered(filtered, self.history.capacity)

@@ -1,0 +1,223 @@
+"""Random patterns over random events, in and out of order, against a matcher that tries every choice of events."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+from tests.oracles.patterns import Oracle, Seen
+from udfs.conditions import code_of
+from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
+from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
+from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS
+from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress
+from udfs.records.account_event import AccountEvent
+from udfs.records.transaction import Device, Location, Transaction
+
+MINUTE_MS = 60_000
+LATENESS_MS = 20 * MINUTE_MS
+AMOUNT = next(column for column, feature in enumerate(USER_FEATURES) if feature.name == "amount")
+KINDS = ("transaction", "transaction", "transaction", "transaction", "login", "password_reset")
+
+Event = Transaction | AccountEvent
+
+
+@st.composite
+def events(draw: st.DrawFn, most: int = 8) -> list[Event]:
+    """Events of one user in the order of their arrival, each at most ``LATENESS_MS`` late; times may be equal."""
+    size = draw(st.sampled_from([most, most - 1, most - 2, 2, 0]))
+    drawn = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 12),
+                st.sampled_from(KINDS),
+                st.sampled_from([1.0, 2.0, 3.0, 5.0, 8.0]),
+                st.sampled_from(["AT", "AT", "DE", None]),
+                st.sampled_from(["phone", "laptop", None]),
+                st.integers(0, 20),
+            ),
+            min_size=size,
+            max_size=size,
+        )
+    )
+    made: list[tuple[int, Event]] = []
+    for number, (minute, kind, amount, country, device, late) in enumerate(drawn):
+        time, place, tool = 10**12 + 2 * minute * MINUTE_MS, Location(country=country), Device(id=device)
+        one: Event
+        if kind == "transaction":
+            one = Transaction(f"t{number}", "u", amount, "EUR", "m", time, location=place, device=tool)
+        else:
+            one = AccountEvent("u", kind, time, f"e{number}", place, tool)
+        made.append((time + late * MINUTE_MS, one))
+    return [one for _, one in sorted(made, key=lambda pair: pair[0])]
+
+
+_ALONE = ("", "", "", "amount <= 3", "amount >= 3", "country == 'AT'", "not device_id == 'phone'", "is_absent(country)")
+
+
+@st.composite
+def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str, Any]:
+    """A step; it may be one that the loader refuses."""
+    name, before = f"s{number}", [f"s{earlier}" for earlier in range(number)]
+    step: dict[str, Any] = {"name": name}
+    kinds = draw(st.sampled_from([None] * 6 + ["login", "account_event", ["transaction", "login"]]))
+    if kinds is not None:
+        step["kind"] = kinds
+    conditions = [draw(st.sampled_from(_ALONE if kinds is None else (_ALONE[0], *_ALONE[5:])))]
+    if before and draw(st.integers(0, 2)) == 0:
+        other = draw(st.sampled_from([*before, "previous", "previous"]))
+        asked = [f"country != {other}.country", f"device_id == {other}.device_id or is_absent({other}.device_id)"]
+        asked += [f"amount > {other}.amount", f"amount >= 2 * {other}.amount"] if kinds is None else []
+        conditions.append(draw(st.sampled_from(asked)))
+    where = " and ".join(f"({condition})" for condition in conditions if condition)
+    if where:
+        step["where"] = where
+    if not first and not last and draw(st.integers(0, 2)) == 0:
+        return step | {"absent": True}
+    step |= draw(
+        st.sampled_from(
+            [
+                *({}, {}, {}, {"at_least": 1}, {"at_least": 2}, {"times": 2}, {"at_least": 1, "at_most": 2}),
+                {"at_least": 2, "distinct": "device_id"},
+            ]
+        )
+    )
+    if not (first or last) and draw(st.integers(0, 3)) == 0:
+        step["optional"] = True
+    if "distinct" not in step and not (first and len(step.keys() & {"at_least", "times"}) == 0):
+        step |= draw(st.sampled_from([{}, {}, {}, {"contiguity": "strict"}, {"gap": "4 min"}]))
+    return step
+
+
+@st.composite
+def patterns(draw: st.DrawFn, *, trailing: bool = False) -> PatternSet:
+    """A set of one pattern."""
+    count = draw(st.sampled_from([1, 2, 3, 3, 4]))
+    listed = [draw(steps(number, first=number == 0, last=number == count - 1)) for number in range(count)]
+    if trailing:
+        where = draw(st.sampled_from(["", "country == 'AT'", "country == previous.country"]))
+        absent = {"name": "never", "kind": ["transaction", "password_reset"], "absent": True, "within": "5 min"}
+        listed.append(absent | ({"where": where} if where else {}))
+    entry = {
+        "id": "random",
+        "entity": "user",
+        "within": draw(st.sampled_from(["8 min", "16 min", "30 min"])),
+        "after_match": draw(st.sampled_from(["overlap", "skip_past_last"])),
+        "score": 0.5,
+        "reason": "RANDOM",
+        "severity": "low",
+        "steps": listed,
+    }
+    try:
+        return load_patterns(json.dumps({"version": 1, "patterns": [entry]}))
+    except PatternError:  # it refers to what is not there
+        reject()
+
+
+def seen(event: Event) -> Seen:
+    """As the oracle knows it."""
+    if isinstance(event, AccountEvent):
+        fields = {name: field(event) for name, field in OF_ACCOUNT_EVENTS.items()}
+        nothing = dict.fromkeys(OF_TRANSACTIONS, math.nan) | {"amount": math.nan}
+        return Seen(event.event_id or "", event.event_time, event.kind, nothing | fields)
+    values = {name: field(event) for name, field in OF_TRANSACTIONS.items()} | {"amount": event.amount}
+    return Seen(event.transaction_id, event.event_time, "transaction", values)
+
+
+class Matcher:
+    """The matcher of the product over one key, whose memory is stored and read back when a test says so."""
+
+    def __init__(self, found: PatternSet) -> None:
+        self._patterns = found.of(Entity.USER)
+        self._pattern = self._patterns.patterns[0]
+        self.progress: dict[str, Progress] = {}
+
+    def restore(self) -> None:
+        self.progress = msgspec.msgpack.decode(msgspec.msgpack.encode(self.progress), type=dict[str, Progress])
+
+    def memory(self) -> PatternMemory:
+        return PatternMemory(self._pattern, self.progress, LATENESS_MS)
+
+    def arrive(self, event: Event) -> list[tuple[str, ...]]:
+        if isinstance(event, AccountEvent):
+            touched = [one for _, one in self._patterns.touched_by(event)]
+        else:
+            features = np.full((1, USER_WIDTH), np.nan)
+            features[0, AMOUNT] = event.amount
+            touched = [touch.event for touch in self._patterns.touched(features, [event])]
+        return [match.transaction_ids for one in touched for match in self.memory().observe(one, 0)]
+
+
+def payments(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """A match names its payments."""
+    return [tuple(name for name in match if name.startswith("t")) for match in found]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(patterns(), events(), st.data())
+def test_every_arrival_makes_the_matches_that_the_definition_says(
+    found: PatternSet, arrived: list[Event], data: st.DataObject
+) -> None:
+    oracle, matcher = Oracle(found.all[0]), Matcher(found)
+    restored = data.draw(st.integers(0, len(arrived)), label="restored before")
+    for number, event in enumerate(arrived):
+        if number == restored:
+            matcher.restore()
+        assert matcher.arrive(event) == payments(oracle.arrive(seen(event)))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(patterns(), events())
+def test_disorder_hides_no_match(found: PatternSet, arrived: list[Event]) -> None:
+    """Whatever the order of arrival, every match of the events in order of event time has been told by its last one."""
+    oracle, matcher = Oracle(found.all[0]), Matcher(found)
+    told: list[tuple[str, ...]] = []
+    for event in arrived:
+        told += matcher.arrive(event)
+        oracle.arrive(seen(event))
+    by_last = [match[-1] for match in told if match]
+    ends = [oracle.known[end].id for end in oracle.matches()]
+    assert {end for end in ends if end.startswith("t")} <= {*by_last}
+    if all(step.kinds == ("transaction",) for step in found.all[0].steps):
+        assert len(set(by_last)) == len(by_last), "each is told once"
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(patterns(trailing=True), events(7), st.data())
+def test_what_did_not_follow_is_told_once_the_wait_is_over(
+    found: PatternSet, arrived: list[Event], data: st.DataObject
+) -> None:
+    oracle, matcher = Oracle(found.all[0]), Matcher(found)
+    watermark = 0
+    for event in arrived:
+        assert matcher.arrive(event) == payments(oracle.arrive(seen(event))) == []
+        watermark = max(watermark, event.event_time - data.draw(st.integers(0, 10)) * MINUTE_MS)
+        told = [match.transaction_ids for match in matcher.memory().settle(watermark)]
+        matcher.restore()
+        assert told == payments(oracle.settle(watermark))
+    due = matcher.memory().due()
+    assert due is None or due > watermark
+
+
+@given(patterns(), st.integers(0, 200))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+def test_memory_stays_bounded_and_what_is_pushed_out_is_counted(found: PatternSet, count: int) -> None:
+    matcher = Matcher(found)
+    for number in range(count):
+        matcher.arrive(Transaction(f"{number}", "u", 1.0 + number % 5, "EUR", "m", 10**12 + number))
+        entry = matcher.progress.get("random", [2, 0, 0, []])
+        assert len(entry[3]) <= REMEMBERED
+    memory = matcher.memory()
+    touched = len(matcher.progress["random"][3]) + memory.forgotten
+    assert touched <= count
+    assert memory.forgotten == max(0, touched - REMEMBERED)
+
+
+def test_texts_are_told_apart_by_their_codes() -> None:
+    assert code_of("AT") != code_of("DE")

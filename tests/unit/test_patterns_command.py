@@ -1,0 +1,92 @@
+"""``sentinel patterns``: faults are named before anything is in force, and a set is tried on data first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from apps.pattern_trial import on_simulation
+from apps.simulator.simulator import Options
+from deploy.cli import app
+from deploy.errors import OperationError
+from tests.pipeline.sent import at
+from tests.watched import pattern_body
+from udfs.patterns import ready_patterns
+
+SMALL, LARGE = {"name": "small", "where": "amount < 1"}, {"name": "large", "where": "amount > 500"}
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["patterns", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps(pattern_body(SMALL, LARGE)))
+    return path
+
+
+@pytest.fixture
+def payments(tmp_path: Path) -> Path:
+    """Ten days, each with a tiny payment and a large one after it; the first is fraud."""
+    path = tmp_path / "payments.jsonl"
+    rows = [
+        {
+            "transaction_id": f"t{day}{amount}",
+            "user_id": "alice",
+            "merchant_id": "shop",
+            "currency": "EUR",
+            "amount": amount,
+            "timestamp": at(day * 24 * 60 + amount / 100),
+            "is_fraud": day == 0,
+        }
+        for day in range(10)
+        for amount in (0.5, 600.0)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_file_without_fault_is_summed_up(file: Path) -> None:
+    assert "version 1, 1 patterns, no fault" in run("check", str(file))
+
+
+def test_faults_are_told_with_file_line_and_column(file: Path) -> None:
+    file.write_text(json.dumps(pattern_body(SMALL | {"where": "amuont < 1"}, LARGE)))
+    with pytest.raises(OperationError, match=r"mine\.yaml: line 1, column \d+: pattern two, step small: .*'amuont'"):
+        run("check", str(file))
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(OperationError, match="cannot be read"):
+        run("check", str(tmp_path / "none.yaml"))
+
+
+def test_trying_tells_matches_their_rate_and_samples(file: Path, payments: Path) -> None:
+    told = run("try", str(file), "--on", str(payments))
+    assert "20 transactions in 9.0 days; the truth is not known" in told
+    assert "t00.5 > t0600.0" in told
+
+
+def test_with_labels_it_tells_how_often_a_match_is_right(file: Path, payments: Path, tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("fields: {}\nlabel: is_fraud\n")
+    told = run("try", str(file), "--on", str(payments), "--mapping", str(mapping))
+    assert "0.100" in told
+    assert "2 of them fraud" in told
+    assert "(no fraud)" in told
+
+
+def test_a_simulation_tells_how_many_attacks_are_found() -> None:
+    trial = on_simulation(ready_patterns(), Options(seed=3, users=500, rate=0.05), 3_000)
+    assert trial.transactions >= 3_000
+    recall = trial.recall("card_testing")
+    assert recall is not None
+    assert recall > 0.8
+    assert trial.recall("nothing_of_that_name") is None

@@ -1,0 +1,195 @@
+"""How a stage shows its events to the patterns of its entity, and what becomes of the matches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from state.store import Backing
+from udfs.names import ShardEntry
+from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
+from udfs.patterns.compiled import ID, TIME, CompiledPattern, Event
+from udfs.patterns.memory import PatternMemory, Progress, let_go
+from udfs.patterns.waiting import Waiting
+from udfs.records.account_event import AccountEvent
+from udfs.records.times import AsRead
+from udfs.records.transaction import Transaction
+from udfs.stages.handoff import Payment
+
+_transactions = msgspec.json.Decoder(Transaction[AsRead])
+
+
+class RemembersProgress(Protocol):
+    """A profile, as far as patterns need it."""
+
+    @property
+    def progress(self) -> dict[str, Progress]:
+        """Progress by pattern id; may be costly to get at, so it is asked for only when a pattern is touched."""
+
+
+class Happened(NamedTuple):
+    """An account event of a batch; ``before`` counts the payments of the batch that came before it."""
+
+    before: int
+    event: AccountEvent
+
+
+class Watch:
+    """The patterns of a stage; one instance serves all its shards.
+
+    Args:
+        entity: whose stage it is.
+        lateness_ms: how late an event may come and be matched exactly.
+        open_profile: of an entity, in the state of a shard.
+    """
+
+    def __init__(
+        self, entity: Entity, lateness_ms: int, open_profile: Callable[[str, Backing], RemembersProgress]
+    ) -> None:
+        self._entity = entity
+        self.lateness_ms = lateness_ms
+        self._open = open_profile
+        self._waiting: dict[int, Waiting] = {}
+        self._forgotten = 0
+
+    @property
+    def forgotten(self) -> int:
+        """Remembered events that were pushed out by newer ones, and waits likewise, since the start."""
+        return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
+
+    def forget(self, events: int) -> None:
+        """Count events that were pushed out."""
+        self._forgotten += events
+
+    def shard(self, shard: int, backing: Backing, patterns: PatternSet, watermark: int) -> ShardWatch:
+        """What is to be watched of one batch of a shard; ``watermark`` is that before the batch, epoch ms."""
+        waiting = self._waiting.get(shard)
+        if waiting is None:
+            waiting = self._waiting[shard] = Waiting.of(backing.get(ShardEntry.WAITING.value))
+        return ShardWatch(self, patterns.of(self._entity), waiting, backing, watermark)
+
+    def progress(self, entity_id: str, backing: Backing) -> dict[str, Progress]:
+        """How far all patterns have come with an entity."""
+        return self._open(entity_id, backing).progress
+
+
+class ShardWatch:
+    """One batch of one shard; ``Watch.shard`` makes it."""
+
+    def __init__(
+        self, watch: Watch, patterns: EntityPatterns, waiting: Waiting, backing: Backing, watermark: int
+    ) -> None:
+        self._watch = watch
+        self._patterns = patterns
+        self._waiting = waiting
+        self._backing = backing
+        self._watermark = watermark
+        self._looked_through = ("", "")
+
+    def observe(
+        self,
+        entity_ids: Sequence[str],
+        payments: Sequence[Any],
+        features: NDArray[np.float64],
+        happened: Iterable[Happened] = (),
+    ) -> list[tuple[Match, ...]]:
+        """Show a batch to the patterns.
+
+        Args:
+            entity_ids: of each payment.
+            payments: n of them, transactions or payments, in the order in which they are taken in.
+            features: (n, F) of the stage.
+            happened: account events of the batch, in that order, too.
+
+        Returns:
+            The matches that each payment's decision is to tell: those that it completed, and those that waited for it.
+        """
+        told: defaultdict[int, list[Match]] = defaultdict(list)
+        if self._waiting.holds_matches:
+            for row, entity_id in enumerate(entity_ids):
+                told[row] += self._waiting.take(entity_id, payments[row].event_time)
+        events = iter(happened)
+        event = next(events, None)
+        for row, pattern, remembered in self._patterns.touched(features, self._carriers(payments)):
+            while event is not None and event.before <= row:
+                self._happen(event, entity_ids, payments, told)
+                event = next(events, None)
+            told[row] += self._remember(pattern, entity_ids[row], remembered)
+        while event is not None:
+            self._happen(event, entity_ids, payments, told)
+            event = next(events, None)
+        return [tuple(told[row]) if row in told else () for row in range(len(payments))]
+
+    def _carriers(self, payments: Sequence[Any]) -> Sequence[Any]:
+        """What has the fields that patterns look at: a payment that was handed over has only some of them."""
+        if not self._patterns.read_records or not payments or not isinstance(payments[0], Payment):
+            return payments
+        return [_whole(payment) for payment in payments]
+
+    def _happen(
+        self,
+        happened: Happened,
+        entity_ids: Sequence[str],
+        payments: Sequence[Any],
+        told: defaultdict[int, list[Match]],
+    ) -> None:
+        """An account event: a match that it completes is told with the next payment of its user."""
+        user_id = happened.event.user_id
+        for pattern, remembered in self._patterns.touched_by(happened.event):
+            for match in self._remember(pattern, user_id, remembered):
+                until = happened.event.event_time + pattern.hold_ms
+                rows = (row for row in range(happened.before, len(payments)) if entity_ids[row] == user_id)
+                row = next(rows, None)
+                if row is None:
+                    self._waiting.hold(user_id, match, until)
+                elif payments[row].event_time <= until:
+                    told[row].append(match)
+
+    def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event) -> list[Match]:
+        watch = self._watch
+        progress = watch.progress(entity_id, self._backing)
+        # Once for each event, so that what is remembered does not depend on how events are cut into batches.
+        if len(progress) > 1 and (entity_id, event[ID]) != self._looked_through:
+            self._looked_through = (entity_id, event[ID])
+            let_go(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
+        memory = PatternMemory(pattern, progress, watch.lateness_ms)
+        before = memory.forgotten
+        matches = memory.observe(event, self._watermark)
+        watch.forget(memory.forgotten - before)
+        if pattern.wait_ms:
+            due, known = memory.due(), self._waiting.wakes_at(entity_id)
+            if due is not None and (known is None or due < known):
+                self._waiting.wake(entity_id, due)
+        return matches
+
+    def settle(self, watermark: int) -> None:
+        """End the waits that are over, at the watermark after the batch; what they come to waits for a payment."""
+        patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
+        for entity_id in self._waiting.awake(watermark):
+            dues: list[int] = []
+            progress = self._watch.progress(entity_id, self._backing)
+            for pattern in patterns:
+                memory = PatternMemory(pattern, progress, self._watch.lateness_ms)
+                for match in memory.settle(watermark):
+                    self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
+                due = memory.due()
+                dues += () if due is None else (due,)
+            self._waiting.wake(entity_id, min(dues, default=None))
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """What the shard keeps beside its profiles for this; nothing while nothing ever waited."""
+        packed = self._waiting.pack()
+        if packed:
+            yield ShardEntry.WAITING.value, packed
+
+
+def _whole(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, but for the event time
+    """The transaction that a payment is of, with its event time as it was read before."""
+    transaction = _transactions.decode(payment.value)
+    transaction.event_time = payment.event_time
+    return transaction
