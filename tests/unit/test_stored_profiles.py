@@ -5,7 +5,7 @@ below: version 1 at commit 329edad, the others at the commits that added their s
 
     one = Pipeline()
     one.process(records(), NOW_MS)
-    Path("tests/samples/user-v2.bin").write_bytes(one.user_state["alice"])
+    Path("tests/samples/user-v3.bin").write_bytes(one.user_state["alice"])
     Path("tests/samples/merchant-v3.bin").write_bytes(one.merchant_state["shop"])
     Path("tests/samples/device-v3.bin").write_bytes(one.device_state["phone"])
 
@@ -210,15 +210,27 @@ def test_a_user_of_version_2_goes_on_as_if_this_program_had_known_them_but_for_w
         assert not math.isnan(row["user_place_speed"])
 
 
-def test_a_merchant_of_version_2_goes_on_as_if_this_program_had_known_it() -> None:
-    told, expected = asked_shared(MerchantProfile.unpack(sample("merchant-v2"))), asked_shared(fresh_merchant())
+def test_a_user_of_version_3_goes_on_as_if_this_program_had_known_them() -> None:
+    told, expected = asked(UserProfile.unpack(sample("user-v3"))), asked(fresh_user())
+    for row, wanted in zip(told, expected, strict=True):
+        assert row == pytest.approx(wanted, nan_ok=True)
+        assert row["user_declined_transaction_count_7d"] > 0
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_merchant_of_a_later_version_goes_on_as_if_this_program_had_known_it(version: int) -> None:
+    told, expected = (
+        asked_shared(MerchantProfile.unpack(sample(f"merchant-v{version}"))),
+        asked_shared(fresh_merchant()),
+    )
     for row, wanted in zip(told, expected, strict=True):
         assert row == pytest.approx(wanted, nan_ok=True)
         assert row["merchant_fraud_share_30d"] > 0
 
 
-def test_a_device_of_version_2_goes_on_as_if_this_program_had_known_it() -> None:
-    told, expected = asked_shared(DeviceProfile.unpack(sample("device-v2"))), asked_shared(fresh_device())
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_device_of_a_later_version_goes_on_as_if_this_program_had_known_it(version: int) -> None:
+    told, expected = asked_shared(DeviceProfile.unpack(sample(f"device-v{version}"))), asked_shared(fresh_device())
     for row, wanted in zip(told, expected, strict=True):
         assert row == pytest.approx(wanted, nan_ok=True)
         assert row["device_fraud_share_30d"] > 0
@@ -264,6 +276,9 @@ def test_a_version_that_is_not_known_is_refused_and_not_guessed_at(kind: str, ve
 
 def test_there_is_a_sample_of_every_version_that_is_read() -> None:
     # Devices have been kept since version 2.
-    wanted = {"user-v1", "user-v2", "merchant-v1", "merchant-v2", "merchant-v3", "device-v2", "device-v3"}
+    wanted = {f"{kind}-v{version}" for kind in ("user", "merchant") for version in (1, 2, 3)} | {
+        "device-v2",
+        "device-v3",
+    }
     assert {file.stem for file in SAMPLES.glob("*.bin")} == wanted
     assert {name: sample(name)[0] for name in wanted} == {name: int(name[-1]) for name in wanted}
