@@ -43,6 +43,7 @@ _REFUSED = {
 }
 _TO_MERCHANTS = {"merchant_shards": _MANY_LONGS, "merchant_handoffs": _MANY_BYTES}
 _HANDED_OVER = {"device_shards": _MANY_LONGS, "device_handoffs": _MANY_BYTES, **_TO_MERCHANTS, **_REFUSED}
+_NOTHING_HANDED_OVER: tuple[list[Any], ...] = ([],) * (len(_HANDED_OVER) - len(_REFUSED))
 _DECIDED = {
     "decision_keys": _MANY_BYTES,
     "decision_values": _MANY_BYTES,
@@ -170,12 +171,14 @@ class _UserStage(_Stage):
         ):
             if count:
                 counter.inc(count)
-        if output.to_devices or output.to_merchants or output.dead_letters:
+        if output.to_devices or output.to_merchants:
             yield Row(
                 *_addressed(output.to_devices, self._devices),
                 *_addressed(output.to_merchants, self._merchants),
-                *self._refused_columns(output.dead_letters),
+                *self._refused_columns(()),
             )
+        # Apart from the handoffs, which would be copied with each of them.
+        yield from _rows(*_NOTHING_HANDED_OVER, *self._refused_columns(output.dead_letters))
 
 
 class _DeviceStage(_Stage):

@@ -1,8 +1,8 @@
 """How many different keys were seen since a moment, in bounded memory, for the older past of a hot key.
 
 A key counts at the last time it was seen. Strata hold last times, the newest in stratum 0. A stratum that grows over
-``CAPACITY`` hands the older half of its keys down, and stratum d takes only every 2^d-th key, chosen by hash; so each
-reaches back about twice as far as the one before. A stratum's keys stand for 2^d keys each.
+``CAPACITY`` keeps the newest half of that and hands the others down, and stratum d takes only every 2^d-th key, chosen
+by hash; so each reaches back about twice as far as the one before. A stratum's keys stand for 2^d keys each.
 
 Error: none while no stratum was full. Beyond, the estimate is unbiased and its relative standard error at most
 0.9 / sqrt(CAPACITY): 8 % for 128 keys, whatever the number of keys.
@@ -35,10 +35,21 @@ HEAD = SINCE + STRATA_AT_MOST
 
 @compiled
 def begin(head: Words) -> None:
-    """No keys, one stratum."""
+    """No keys, one stratum; of a history that keeps none (``keep_none``), still none."""
     head[PARTIES] = 0
-    head[STRATA] = 1
-    head[SINCE] = NEVER
+    if head[STRATA]:
+        head[STRATA] = 1
+        head[SINCE] = NEVER
+
+
+def keep_all(head: Words) -> None:
+    """Keep keys."""
+    head[PARTIES], head[STRATA], head[SINCE] = 0, 1, NEVER
+
+
+def keep_none(head: Words) -> None:
+    """Keep no keys: nobody asks how many there are."""
+    head[PARTIES] = head[STRATA] = 0
 
 
 @compiled
@@ -78,6 +89,8 @@ def discard(head: Words, parties: Words, key: int) -> None:
 @compiled
 def see(head: Words, parties: Words, key: int, time: int) -> None:
     """Note that a key was seen, in order or late. Needs room."""
+    if not head[STRATA]:
+        return
     row = _find(head, parties, key)
     if row >= 0:
         if parties[LAST, row] >= time:

@@ -11,22 +11,24 @@ from collections.abc import Mapping
 from state.history import History
 from state.packing import ProfileDamagedError, join_sections, split_sections
 
-_RETENTION = struct.Struct("<q")
+CAPACITY = 128
+"""Events that a filtered history keeps one by one: the hottest key must fit into 32 KB with those of all filters."""
+_RETENTION = struct.Struct("<q?")  # and whether it knows the parties of its older past
 
 
-def filtered_history(filtered: dict[str, History], whole: History, name: str, retention: int) -> History:
+def filtered_history(filtered: dict[str, History], name: str, retention: int, *, parties: bool) -> History:
     """The history of a filter, made if need be.
 
     Args:
         filtered: those there are.
-        whole: of all payments.
         name: of the filter.
-        retention: how far back its windows and lateness reach, ms; not further than ``whole`` does.
+        retention: how far back its windows and lateness reach, ms; from now on.
+        parties: whether somebody asks for different parties; of a history that there is, nothing changes.
     """
     history = filtered.get(name)
     if history is None:
-        filtered[name] = history = History(retention, whole.capacity)
-    history.retention = max(history.retention, retention)
+        filtered[name] = history = History(retention, CAPACITY, parties=parties)
+    history.retention = retention
     return history
 
 
@@ -38,16 +40,12 @@ def pack_filtered(filtered: Mapping[str, History]) -> bytes:
     for name, history in filtered.items():
         if history.packed is None:
             history.packed = history.pack()
-        sections += (name.encode(), _RETENTION.pack(history.retention), history.packed)
+        sections += (name.encode(), _RETENTION.pack(history.retention, history.knows_parties), history.packed)
     return join_sections(sections)
 
 
-def unpack_filtered(data: bytes, capacity: int) -> dict[str, History]:
+def unpack_filtered(data: bytes) -> dict[str, History]:
     """What ``pack_filtered`` packed.
-
-    Args:
-        data: the bytes.
-        capacity: of the histories, events.
 
     Raises:
         ProfileDamagedError: if the bytes are cut short or run over.
@@ -59,7 +57,7 @@ def unpack_filtered(data: bytes, capacity: int) -> dict[str, History]:
     for name, retention, packed in zip(sections[::3], sections[1::3], sections[2::3], strict=True):
         if len(retention) != _RETENTION.size:
             raise ProfileDamagedError("a filtered history does not say how far back it goes")
-        (reaches,) = _RETENTION.unpack(retention)
-        filtered[name.decode()] = history = History(reaches, capacity)
+        reaches, parties = _RETENTION.unpack(retention)
+        filtered[name.decode()] = history = History(reaches, CAPACITY, parties=parties)
         history.unpack(packed)
     return filtered

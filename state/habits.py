@@ -113,8 +113,21 @@ def _tell_amounts(
         highest = max(highest, of_event)
         repeated |= of_event == units and kept[TIME, i] > time - DAY_MS
     told[EARLIER_HIGHEST], told[REPEATED] = highest, repeated
-    last = kept[TIME, row - 1] if row else head[events.BASE_LAST]
-    told[LAST] = last if NEVER < last <= time else math.nan
+    if row:
+        told[LAST] = kept[TIME, row - 1]
+    else:
+        told[LAST] = _last_of_older(head, older, time)
+
+
+@compiled
+def _last_of_older(head: Words, older: Words, time: int) -> float:
+    """The time of the last event that is no longer kept one by one and not after ``time``; of a tile, its begin."""
+    if head[events.BASE_LAST] <= time:
+        return float(head[events.BASE_LAST]) if head[events.BASE_LAST] > NEVER else math.nan
+    after = tiles.first_after(head, older, time)
+    if after < head[tiles.TILES] and older[tiles.FIRST, after] <= time:
+        return float(older[tiles.FIRST, after])
+    return float(older[tiles.LAST, after - 1]) if after else math.nan
 
 
 @compiled

@@ -5,8 +5,10 @@ ones see it as if it had come in time. Equal times count in order of arrival.
 
 Everything is exact while no more than ``capacity`` events lie within ``retention``. Beyond (a hot key) the older half
 goes to tiles and strata, whose errors are stated in ``state.tiles`` and ``state.distinct``. A late event of a hot key
-has one error more: a party that was seen again since counts as seen before the event only if that was among the events
-still kept one by one; so the different parties of its windows are too few by at most the number of newer events.
+has errors more. A party that was seen again since counts as seen before the event only if that was among the events
+still kept one by one; so the different parties of its windows are too few by at most the number of newer events. And
+of one that is older than all that are kept one by one, what ``state.habits`` tells goes by what is kept: the largest
+amount may be a newer one's, visits and hours count newer ones in tiles, and the last time is blurred as a tile is.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ _SPARE = 32
 NO_TILES = np.zeros((tiles.COLUMNS, 0), np.int64)
 NO_PARTIES = np.zeros((distinct.COLUMNS, 0), np.int64)
 
-DONE, FOLD, EVENTS_FULL, TILES_FULL, PARTIES_FULL = range(5)
-"""What ``take`` says: taken; taken, and now there are too many; not taken, since there was no room."""
+DONE, FOLD, TOLD_ONLY, EVENTS_FULL, TILES_FULL, PARTIES_FULL, HABITS_FULL = range(7)
+"""What ``take`` says: taken; taken, and now there are too many; not kept one by one, for it is too late or does not
+count. And what ``room``, or who calls it, says: what is full, so that nothing was done."""
+FIRST_FULL = EVENTS_FULL
 
 
 @compiled
@@ -63,7 +67,7 @@ def take(
     count = head[COUNT]
     if has_forgotten(head, kept, time, retention):
         windows.tell_alone(declined, units, counts, lengths, told)
-        return DONE
+        return TOLD_ONLY
     row = events.place(kept, count, time)
     is_older = row == 0 and head[tiles.TILES] > 0 and time <= older[tiles.LAST, head[tiles.TILES] - 1]
     newer = -1
@@ -72,11 +76,11 @@ def take(
         _note_party(head, kept, parties, row, is_older, newer, time, key)
     windows.tell(head, kept, older, parties, row, is_older, time, key, declined, units, counts, lengths, told)
     if not counts:
-        return DONE
+        return TOLD_ONLY
     if is_older:
         tiles.insert(head, older, time, declined, units)
         events.add_to_base(head, kept, time, declined, units)
-        return DONE
+        return TOLD_ONLY
     seen = events.seen_before(kept, row, key)
     if newer >= 0:
         kept[events.SEEN, newer] = time
@@ -135,12 +139,19 @@ def fold(head: Words, kept: Words, older: Words, parties: Words, retention: int)
     distinct.forget_until(head, parties, now - retention)
 
 
+@compiled
+def merge(head: Words, kept: Words, older: Words) -> None:
+    """Let tiles be one that have grown old enough: late events open new ones between two folds."""
+    tiles.take(head, kept, older, 0, kept[TIME, head[COUNT] - 1])
+
+
 class History:
     """Events of one entity: time (ms), amount (units), the key of the other party, declined or not.
 
     Args:
         retention: how far back windows and lateness together reach, ms.
         capacity: events kept one by one, at least 2.
+        parties: whether different parties are to be told of a hot key's older past, too.
 
     Attributes:
         head: counts and totals (``state.events``, ``state.tiles``, ``state.distinct``).
@@ -152,12 +163,12 @@ class History:
 
     __slots__ = ("capacity", "head", "kept", "older", "packed", "parties", "retention")
 
-    def __init__(self, retention: int, capacity: int) -> None:
+    def __init__(self, retention: int, capacity: int, *, parties: bool = True) -> None:
         self.retention = retention
         self.capacity = capacity
         self.head = np.zeros(HEAD, np.int64)
         self.head[events.BASE_LAST] = NEVER
-        distinct.begin(self.head)
+        (distinct.keep_all if parties else distinct.keep_none)(self.head)
         self.kept = np.empty((events.COLUMNS, _ROOM_AT_FIRST), np.int64)
         self.older = NO_TILES
         self.parties = NO_PARTIES
@@ -166,6 +177,11 @@ class History:
     def __len__(self) -> int:
         """How many events are kept one by one."""
         return int(self.head[COUNT])
+
+    @property
+    def knows_parties(self) -> bool:
+        """Whether different parties are told of a hot key's older past, too."""
+        return bool(self.head[distinct.STRATA])
 
     def observe(
         self,
@@ -211,16 +227,14 @@ class History:
         if done == FOLD:
             self.fold()
 
-    def events_until(self, moment: int) -> int:
-        """How many events there ever were up to and including a moment (ms); of what is forgotten, all."""
-        return windows.events_until(self.head, self.kept, self.older, moment)
-
     def make_room(self, full: int) -> None:
         """Make room where ``room`` said that there is none."""
         if full == EVENTS_FULL:
             self.kept = with_room(self.kept, min(self.kept.shape[1], self.capacity + 1 - self.kept.shape[1]))
         elif full == TILES_FULL:
-            self.older = with_room(self.older, _SPARE)
+            merge(self.head, self.kept, self.older)
+            if self.head[tiles.TILES] > self.older.shape[1] - _SPARE // 2:
+                self.older = with_room(self.older, _SPARE)
         else:
             self.parties = with_room(self.parties, _SPARE)
 
@@ -244,9 +258,7 @@ class History:
         Raises:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        self.kept, older, parties = packed_history.unpack(data, self.head)
-        if older.size:
-            self.older, self.parties = with_room(older, _SPARE), with_room(parties, _SPARE)
+        self.kept, self.older, self.parties = packed_history.unpack(data, self.head)
         while len(self) > self.capacity:
             self.fold()
 

@@ -21,7 +21,7 @@ def key_of(name: str) -> int:
 
 
 @lru_cache(maxsize=4_096)
-def code_of(name: str) -> int:
+def short_key_of(name: str) -> int:
     """Likewise of a short name, such as a country's: up to 8 bytes stand for themselves, and keep their order."""
     data = name.encode()
     return int.from_bytes(data.ljust(_CODE_BYTES, b"\0")) - _HALF if len(data) <= _CODE_BYTES else key_of(name)

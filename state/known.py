@@ -40,16 +40,6 @@ def times_seen(known: Words, count: int, kind: int, key: int) -> int:
 
 
 @compiled
-def total(known: Words, count: int, kind: int) -> int:
-    """How often all known keys of a kind were seen together."""
-    added = 0
-    for row in range(count):
-        if known[KIND, row] == kind:
-            added += known[SEEN, row]
-    return added
-
-
-@compiled
 def learn(known: Words, count: int, kind: int, key: int) -> tuple[int, int]:
     """See a key once more; its row, and how many rows there are now. There must be room."""
     row = find(known, count, kind, key)

@@ -1,30 +1,30 @@
 """A history as bytes: the head, the events that are kept one by one, and what there is of the older past.
 
 Of an event only what the columns follow from is stored, 16 bytes as a rule: 4 bytes the time as a distance from the
-oldest, 4 bytes the amount (8 each where an amount is 429,497 currency units or more), 8 bytes the other party, and a
-bit that tells whether it was declined. Running totals and ``SEEN`` are made again from these.
+oldest, 4 bytes the amount (in whole currency units or hundredths where all are; 8 bytes each where one does not fit),
+8 bytes the other party, and a bit that tells whether it was declined. Running totals and ``SEEN`` are made again.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from state import distinct, events, tiles
+from state import distinct, events, packed_older, tiles
 from state.compiled import compiled
 from state.events import COUNT, DECLINED, KEY, TIME, Words
 from state.packing import ProfileDamagedError
 
 _WIDE = 2**32
 _WORD_BITS = 64
-_SPARE = 4
-_HEAD = 2  # words before the events: time of the oldest, and whether times and amounts take a word each
+_SPARE, _SPARE_OLDER = 4, 32
+_HEAD = 2  # words before the events: time of the oldest; unit of the amounts, or 0 where they take a word each
 MOST_PER_EVENT = 3
 """Words an event takes at most; bits of declined events and the head beside them."""
 
 
 def pack(head: Words, kept: Words, older: Words, parties: Words) -> bytes:
     """As bytes."""
-    size = distinct.HEAD + _HEAD + (MOST_PER_EVENT + 1) * kept.shape[1] + older.size + parties.size
+    size = distinct.HEAD + 2 * _HEAD + (MOST_PER_EVENT + 1) * kept.shape[1] + older.size + parties.size
     words = np.empty(size, np.int64)
     return words[: _pack(head, kept, older, parties, words)].tobytes()
 
@@ -36,15 +36,7 @@ def _pack(head: Words, kept: Words, older: Words, parties: Words, words: Words) 
     for word in range(at):
         words[word] = head[word]
     at = _pack_events(head, kept, words, at)
-    for row in range(tiles.COLUMNS):
-        for column in range(head[tiles.TILES]):
-            words[at] = older[row, column]
-            at += 1
-    for row in range(distinct.COLUMNS):
-        for column in range(head[distinct.PARTIES]):
-            words[at] = parties[row, column]
-            at += 1
-    return at
+    return packed_older.pack(head, older, parties, words, at)
 
 
 @compiled
@@ -57,12 +49,13 @@ def _pack_events(head: Words, kept: Words, words: Words, at: int) -> int:
     count = head[COUNT]
     if not count:
         return at
-    oldest, largest, before = kept[TIME, 0], 0, head[events.BASE_UNITS]
+    oldest, largest, before, unit = kept[TIME, 0], 0, head[events.BASE_UNITS], packed_older.COARSEST
     for row in range(count):
-        largest = max(largest, kept[events.UNITS, row] - before)
+        amount = kept[events.UNITS, row] - before
+        largest, unit = max(largest, amount), packed_older.finer(unit, amount)
         before = kept[events.UNITS, row]
-    is_wide = largest >= _WIDE or kept[TIME, count - 1] - oldest >= _WIDE
-    words[at], words[at + 1] = oldest, is_wide
+    is_wide = largest // unit >= _WIDE or kept[TIME, count - 1] - oldest >= _WIDE
+    words[at], words[at + 1] = oldest, 0 if is_wide else unit
     at += _HEAD
     for row in range(count):
         words[at + row] = kept[KEY, row]
@@ -74,7 +67,7 @@ def _pack_events(head: Words, kept: Words, words: Words, at: int) -> int:
         if is_wide:
             words[at + 2 * row], words[at + 2 * row + 1] = time, units
         else:
-            words[at + row] = time << 32 | units
+            words[at + row] = time << 32 | units // unit
     at += 2 * count if is_wide else count
     before = head[events.BASE_DECLINED]
     for word in range(_words_of_bits(count)):
@@ -99,16 +92,22 @@ def unpack(data: bytes, head: Words) -> tuple[Words, Words, Words]:
     words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
     at = _unpack_head(words, head)
     count, tiled, parted = int(head[COUNT]), int(head[tiles.TILES]), int(head[distinct.PARTIES])
-    if at < 0 or min(count, tiled, parted) < 0 or not 0 < head[distinct.STRATA] <= distinct.STRATA_AT_MOST:
+    if at < 0 or min(count, tiled, parted) < 0 or not 0 <= head[distinct.STRATA] <= distinct.STRATA_AT_MOST:
         raise ProfileDamagedError(f"{len(data)} bytes are no packed history")
+    if count and len(words) <= at + 1:
+        raise ProfileDamagedError(f"{len(data)} bytes end before the {count} events that they say they hold")
     older_at = at + _words_of_events(words, at, count)
-    parties_at = older_at + tiles.COLUMNS * tiled
-    if len(words) != parties_at + distinct.COLUMNS * parted:
+    narrow = bool(words[older_at]) if tiled and older_at < len(words) else False
+    if len(words) != older_at + packed_older.words_needed(head, narrow):
         raise ProfileDamagedError(f"{len(data)} bytes do not hold the {count} events that they say they do")
     kept = np.empty((events.COLUMNS, count + count // 4 + _SPARE), np.int64)
     _unpack_events(head, words, at, kept)
-    older = words[older_at:parties_at].reshape(tiles.COLUMNS, tiled)
-    return kept, older, words[parties_at:].reshape(distinct.COLUMNS, parted)
+    room = _SPARE_OLDER if tiled else 0
+    older = np.empty((tiles.COLUMNS, tiled + room), np.int64)
+    parties = np.empty((distinct.COLUMNS, parted + room), np.int64)
+    if tiled:
+        packed_older.unpack(head, words, older_at, older, parties)
+    return kept, older, parties
 
 
 def _unpack_head(words: Words, head: Words) -> int:
@@ -122,16 +121,16 @@ def _unpack_head(words: Words, head: Words) -> int:
     if len(words) < distinct.SINCE:
         return -1
     start = distinct.SINCE + int(words[distinct.STRATA])
-    if not distinct.SINCE < start <= min(distinct.HEAD, len(words)):
+    if not distinct.SINCE <= start <= min(distinct.HEAD, len(words)):
         return -1
     head[:start] = words[:start]
     return start
 
 
 def _words_of_events(words: Words, at: int, count: int) -> int:
-    if not count or len(words) <= at + 1:
+    if not count:
         return 0
-    return _HEAD + (MOST_PER_EVENT if words[at + 1] else 2) * count + _words_of_bits(count)
+    return _HEAD + (2 if words[at + 1] else MOST_PER_EVENT) * count + _words_of_bits(count)
 
 
 @compiled
@@ -139,16 +138,16 @@ def _unpack_events(head: Words, words: Words, at: int, kept: Words) -> None:
     count = head[COUNT]
     if not count:
         return
-    oldest, is_wide = words[at], words[at + 1]
+    oldest, unit = words[at], words[at + 1]
     keys = at + _HEAD
     pairs = keys + count
-    bits = pairs + (2 if is_wide else 1) * count
+    bits = pairs + (1 if unit else 2) * count
     head[COUNT] = 0
     for row in range(count):
-        if is_wide:
-            time, units = words[pairs + 2 * row], words[pairs + 2 * row + 1]
+        if unit:
+            time, units = words[pairs + row] >> 32 & (_WIDE - 1), (words[pairs + row] & (_WIDE - 1)) * unit
         else:
-            time, units = words[pairs + row] >> 32 & (_WIDE - 1), words[pairs + row] & (_WIDE - 1)
+            time, units = words[pairs + 2 * row], words[pairs + 2 * row + 1]
         declined = words[bits + row // _WORD_BITS] >> (row % _WORD_BITS) & 1
         key = words[keys + row]
         events.insert(head, kept, row, oldest + time, key, events.seen_before(kept, row, key), declined, units)

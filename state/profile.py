@@ -20,27 +20,33 @@ class Profile:
 
     Args:
         longest: the longest window, ms.
-        lateness: how late an event may come and be told, and correct, exactly, ms: so far beyond the longest window
-            the history goes back.
+        lateness: so far beyond the longest window the history goes back, ms.
         capacity: events kept one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
 
     Attributes:
+        lateness: how late an event may come and be told, and correct, exactly, ms.
         history: the payments.
         filtered: histories of those that a filter lets pass, by its name.
     """
 
-    __slots__ = ("_lateness", "_packed_progress", "_progress", "filtered", "history")
+    __slots__ = ("_packed_progress", "_progress", "filtered", "history", "lateness")
 
     def __init__(self, longest: int, lateness: int, capacity: int) -> None:
-        self._lateness = lateness
+        self.lateness = lateness
         self.history = History(longest + lateness, capacity)
         self.filtered: dict[str, History] = {}
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
 
-    def filter(self, name: str, longest: int) -> History:
-        """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms); made if need be."""
-        return filtered_history(self.filtered, self.history, name, longest + self._lateness)
+    def filter(self, name: str, longest: int, *, parties: bool) -> History:
+        """The history of the payments that a filter lets pass, made if need be.
+
+        Args:
+            name: of the filter.
+            longest: its longest window, ms.
+            parties: whether somebody asks for different parties.
+        """
+        return filtered_history(self.filtered, name, longest + self.lateness, parties=parties)
 
     @property
     def progress(self) -> dict[str, list[Any]]:
@@ -66,4 +72,4 @@ class Profile:
         """
         history, filtered, self._packed_progress = sections
         self.history.unpack(history)
-        self.filtered = unpack_filtered(filtered, self.history.capacity)
+        self.filtered = unpack_filtered(filtered)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from state import habits, windows
+from state import events, habits, tiles, windows
 from state.shared_profile import DeviceProfile
 from state.surroundings import ABSENT
-from state.times import HOUR_MS
+from state.times import HOUR_MS, NEVER
 from state.user_profile import PAYMENTS_KEPT, UserProfile
 
 _LENGTHS = np.array([HOUR_MS], np.int64)
@@ -28,6 +28,12 @@ def make_ready() -> None:
     device.history.observe(0, 1, 1, _LENGTHS, told, counts=False)
     UserProfile.unpack(user.pack())
     DeviceProfile.unpack(device.pack())
+    # What the step from version 2 calls by itself.
+    head, kept, older = device.history.head, device.history.kept, device.history.older
+    events.seen_before(kept, 1, 0)
+    tiles.insert(head, older, 0, 0, 1)
+    events.drop(head, kept, 1)
+    events.insert(head, kept, 0, 0, 0, NEVER, 0, 1)
 
 
 if __name__ == "__main__":

@@ -65,10 +65,10 @@ def _observe(
     risk_lengths: Words,
     risk: npt.NDArray[np.float64],
 ) -> int:
-    """All of ``SharedProfile.observe`` in one call; what ``history.take`` says, or that there is no room, yet."""
+    """All of ``SharedProfile.observe`` in one call; what ``history.take`` says, or what is full."""
     full = history.room(head, kept, older, parties)
     if full != history.DONE:
-        return -1 - full
+        return full
     _tell_risk(head, kept, older, fraud_times, time, delay, risk_lengths, risk)
     return history.take(
         head, kept, older, parties, time, user, declined, units, True, retention, capacity, lengths, told
@@ -144,8 +144,8 @@ class SharedProfile(Profile):
                 risk_lengths,
                 risk,
             )
-        ) < 0:
-            own.make_room(-1 - done)
+        ) >= history.FIRST_FULL:
+            own.make_room(done)
         if done == history.FOLD:
             own.fold()
 

@@ -20,11 +20,10 @@ from state import known
 from state.compiled import compiled
 from state.events import Words
 from state.known import CELL, CHANNEL, COUNTRY
-from state.times import NEVER
 
 RECENT_KEPT = 64
-ABSENT = NEVER
-"""Where a payment has no place, no country or no channel."""
+ABSENT = -(2**63)
+"""Where a payment has no place, no country or no channel. No text that says something has this code."""
 
 CELL_SIDE = 1_000_000
 """Side of a cell in the millionths of a degree that places are counted in."""

@@ -28,7 +28,6 @@ VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
 
 _KEY_BYTES = 8
-_HABITS_FULL = -1
 
 
 @compiled
@@ -56,12 +55,12 @@ def _observe(
     told: npt.NDArray[np.float64],
     before: npt.NDArray[np.float64],
 ) -> int:
-    """All of ``UserProfile.observe`` in one call; what ``history.take`` says, or that there is no room, yet."""
+    """All of ``UserProfile.observe`` in one call; what ``history.take`` says, or what is full."""
     full = history.room(head, kept, older, parties)
     if full != history.DONE:
-        return -1 - full
+        return full
     if not habits.has_room(habit, table, recent):
-        return _HABITS_FULL
+        return history.HABITS_FULL
     habits.tell(
         head, kept, older, habit, table, recent, account_events, time, units, merchant, device, country, channel, before
     )
@@ -80,7 +79,7 @@ class UserProfile(Profile):
 
     Attributes:
         history: the payments; the other party is the merchant.
-        account_events: times of account events of the last day, ascending.
+        account_events: times of account events of the last two days, ascending.
     """
 
     __slots__ = ("_habits", "_ids", "_known", "_recent", "account_events")
@@ -150,33 +149,34 @@ class UserProfile(Profile):
                 country,
                 channel,
                 own.retention,
-                self._lateness,
+                self.lateness,
                 lengths,
                 told,
                 before,
             )
-        ) < 0:
+        ) >= history.FIRST_FULL:
             self._make_room(done)
-        # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles two
-        # digests is as unlikely as two ids with one digest.
-        self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
+        if done != history.TOLD_ONLY:
+            # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles
+            # two digests is as unlikely as two ids with one digest.
+            self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
         if done == history.FOLD:
             own.fold()
         if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
             self._forget_ids()
 
     def _make_room(self, done: int) -> None:
-        if done == _HABITS_FULL:
+        if done == history.HABITS_FULL:
             self._known, self._recent = with_room(self._known, 8), with_room(self._recent, 4)
         else:
-            self.history.make_room(-1 - done)
+            self.history.make_room(done)
 
     def _forget_ids(self) -> None:
         """Let go the ids that go with payments that the history let go."""
         del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(self.history))]
 
     def add_account_event(self, time: int) -> None:
-        """Note an account event; more than a day older than the newest are forgotten, and the oldest of too many."""
+        """Note an account event; more than two days older than the newest are forgotten, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
         self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from state import distinct, tiles, wide
 from state.compiled import compiled
-from state.events import SEEN, Totals, Words, amount, place, seen_before
+from state.events import COUNT, SEEN, Totals, Words, amount, place, seen_before
 from state.events import totals_before as kept_before
 
 (EVENTS, DECLINED, UNITS, DISTINCT, SPREAD, LOWEST, HIGHEST, FIRST, LAST) = range(9)
@@ -44,7 +44,7 @@ def totals_until(head: Words, events: Words, older: Words, moment: int, end: int
 @compiled
 def events_until(head: Words, events: Words, older: Words, moment: int) -> int:
     """How many events there ever were up to and including a moment (ms)."""
-    return totals_until(head, events, older, moment, head[0])[0][0]
+    return totals_until(head, events, older, moment, head[COUNT])[0][0]
 
 
 @compiled
@@ -83,7 +83,8 @@ def tell(
     until = totals_until(head, events, older, time, row)[0] if is_older else kept_before(head, events, row)
     own_seen = seen_before(events, row, key)
     low, high = (units, units) if counts else (2**62, -(2**62))
-    last = units if counts else (amount(head, events, row - 1) if row else -1)
+    # Of a hot key's older past the last amount is not known.
+    last = float(units) if counts else (float(amount(head, events, row - 1)) if row else math.nan)
     begin = row
     for window in range(windows.shape[0]):
         start = time - windows[window]
@@ -109,7 +110,7 @@ def tell(
         _write(told[window], until, since, declined, units, counts, different)
         if told[window, EVENTS] > 0:
             told[window, LOWEST], told[window, HIGHEST] = lowest, highest
-            told[window, FIRST], told[window, LAST] = opening, last if last >= 0 else highest
+            told[window, FIRST], told[window, LAST] = opening, last
         else:
             told[window, LOWEST:] = math.nan
 

@@ -16,7 +16,7 @@ import numpy as np
 from state import distinct, events, habits, known, surroundings, tiles
 from state.events import Words
 from state.history import History
-from state.keys import code_of, signed
+from state.keys import short_key_of, signed
 from state.packing import ProfileDamagedError, split_sections, unpack_array
 from state.times import NEVER
 
@@ -56,8 +56,8 @@ def user_from_version_2(sections: list[bytes]) -> list[bytes]:
     if places:
         cells, countries, channels, passed = _decode_places(places)
         rows += [(known.CELL, cell, *counted) for cell, counted in cells.items()]  # type: ignore[misc]  # three each
-        rows += [(known.COUNTRY, code_of(name), seen, 0, 0) for name, seen in countries.items()]
-        rows += [(known.CHANNEL, code_of(name), seen, 0, 0) for name, seen in channels.items()]
+        rows += [(known.COUNTRY, short_key_of(name), seen, 0, 0) for name, seen in countries.items()]
+        rows += [(known.CHANNEL, short_key_of(name), seen, 0, 0) for name, seen in channels.items()]
         recent = [_recent(one) for one in passed]
     habit[habits.KNOWN], habit[habits.RECENT] = len(rows), len(recent)
     packed = habits.pack(habit, _table(rows, known.COLUMNS), _table(recent, surroundings.COLUMNS))
@@ -75,8 +75,8 @@ def _recent(passed: _Recent) -> tuple[int, int, int, int, int]:
         time,
         absent if latitude is None else latitude,
         absent if longitude is None else longitude,
-        absent if country is None else code_of(country),
-        absent if channel is None else code_of(channel),
+        absent if country is None else short_key_of(country),
+        absent if channel is None else short_key_of(channel),
     )
 
 

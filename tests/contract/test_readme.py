@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -254,3 +256,27 @@ def test_every_measured_figure_names_the_command_that_gives_it() -> None:
     rows = [row.split("|") for row in measured.splitlines() if row.startswith("| ")][1:]
     assert len(rows) > 4
     assert all("`sentinel " in row[2] or "`deploy/" in row[2] for row in rows)
+
+
+def test_another_cluster_is_told_every_package_that_the_job_imports() -> None:
+    rooms = ("flink_jobs", "udfs", "state", "models")
+    imported = {
+        name.partition(".")[0]
+        for room in rooms
+        for file in (ROOT / room).rglob("*.py")
+        if file.name not in ("train.py", "training.py", "calibration.py", "metrics.py", "table.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    packages = {"pyflink": "apache-flink", "yaml": "pyyaml", "pydantic_settings": "pydantic-settings"}
+    third = imported - set(sys.stdlib_module_names) - set(rooms)
+    (row,) = (row for row in table("## Another cluster", "where") if row[0] == "every TaskManager")
+    # What pydantic-settings, apache-flink and typing bring along need not be named.
+    brought = {"pydantic", "typing_extensions", "py4j", "pemja"}
+    assert sorted({packages.get(name, name) for name in third} - brought - set(quoted(row[1]))) == []

@@ -22,7 +22,7 @@ class OlderKeys:
 
     def __init__(self) -> None:
         self.head = np.zeros(distinct.HEAD, np.int64)
-        distinct.begin(self.head)
+        distinct.keep_all(self.head)
         self.parties = np.empty((distinct.COLUMNS, 4_096), np.int64)
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from state import habits, known, surroundings
 from state.events import Words
-from state.keys import code_of
+from state.keys import short_key_of
 from state.surroundings import ABSENT, RECENT_KEPT
 from tests.oracles import surroundings as oracle
 from tests.oracles.surroundings import Before, Seen
@@ -93,7 +93,7 @@ class Surroundings:
 
 
 def _codes(payment: Seen) -> tuple[int, int]:
-    country, channel = (ABSENT if one is None else code_of(one) for one in (payment.country, payment.channel))
+    country, channel = (ABSENT if one is None else short_key_of(one) for one in (payment.country, payment.channel))
     return country, channel
 
 

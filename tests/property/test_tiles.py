@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,6 +84,36 @@ def test_a_packed_history_goes_on_alike(unordered: list[Event], data: st.DataObj
             history.observe(time, 1, units, np.array([100_000]), row, declined=declined)
         assert told[0].tolist() == told[1].tolist()
     assert kept.pack() == packed.pack()
+
+
+@settings(deadline=None)
+@given(_events, st.randoms(use_true_random=False))
+def test_late_events_of_a_hot_key_are_all_counted_and_blurred_no_more(
+    unordered: list[Event], chance: random.Random
+) -> None:
+    arrived = sorted(unordered, key=lambda event: event[0] - chance.choice((0, 0, 0, 200_000)))
+    newest = max(time for time, *_ in arrived)
+    history = tiled(arrived)
+    told = after(history, -1, newest)
+    units = [amount for _, amount, _ in arrived]
+    assert (told["events"], told["units"]) == (len(arrived), float(sum(units)))
+    assert told["declined"] == sum(declined for *_, declined in arrived)
+    assert (told["low"], told["high"]) == (min(units), max(units))
+    spread = len(units) * sum(one * one for one in units) - sum(units) ** 2
+    assert told["spread"] == pytest.approx(spread, rel=1e-15)
+    for start in range(0, 400_000, 40_000):
+        blur = max(FLOOR_MS, (newest - start) // RELATIVE_WIDTH + 1)
+        shorter, longer = (sum(time > start + sign * blur for time, *_ in arrived) for sign in (1, -1))
+        assert shorter <= after(history, start, newest)["events"] <= longer
+
+
+def test_a_flood_of_late_events_makes_no_more_tiles_than_a_flood_in_time() -> None:
+    chance = random.Random(1)
+    history = tiled([(10**9 + number, 1, False) for number in range(2 * _CAPACITY)])
+    for _ in range(20_000):
+        history.observe(chance.randrange(10**9), chance.randrange(10**6), 1, np.array([1]), np.empty((1, TOLD)))
+    assert history.older.shape[1] <= 300
+    assert after(history, -1, 10**9 + 2 * _CAPACITY)["events"] == 20_000 + 2 * _CAPACITY
 
 
 def test_the_number_of_tiles_grows_with_the_logarithm_of_the_time() -> None:

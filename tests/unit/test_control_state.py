@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.times import DAY_MS
+from tests.pipeline.sent import NOW_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
 from udfs.document import LAST_VERSION
@@ -35,9 +38,12 @@ def restarted(control: ShardControl) -> ShardControl:
     return other
 
 
+_days = count(NOW_MS, DAY_MS)  # what is in force is written once a day
+
+
 def packed(control: ShardControl) -> bytes:
     """What the shard's state holds of it; nothing before control has said anything."""
-    return dict(control.entries()).get(ShardEntry.CONTROL.value, b"")
+    return dict(control.entries(next(_days))).get(ShardEntry.CONTROL.value, b"")
 
 
 def rules(version: int) -> dict[str, Any]:
@@ -157,3 +163,11 @@ def test_a_rule_in_force_whose_feature_is_gone_stops_the_start() -> None:
     send(control, "rules", 5, rules(50))
     with pytest.raises(ControlLostError, match=r"control 'rules' is in force and cannot be read: .*'amount'"):
         shard().restore(packed(control), ("total",))
+
+
+def test_what_is_in_force_is_written_when_it_changes_and_once_a_day() -> None:
+    control = shard()
+    written = [bool(dict(control.entries(NOW_MS)))]
+    send(control, "rules", 1, rules(50))
+    written += [bool(dict(control.entries(NOW_MS + later))) for later in (0, 1, DAY_MS - 1, DAY_MS, DAY_MS + 1)]
+    assert written == [False, True, False, False, True, False]

@@ -9,12 +9,14 @@ below: version 1 at commit 329edad, the others at the commits that added their s
     Path("tests/samples/merchant-v3.bin").write_bytes(one.merchant_state["shop"])
     Path("tests/samples/device-v3.bin").write_bytes(one.device_state["phone"])
 
-A change of what is stored raises the version, adds the step from the one before, and adds samples; it changes none.
+Those of hot keys likewise from ``hot_records``. A change of what is stored raises the version, adds the step from the one
+before, and adds samples; it changes none.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,15 @@ def records() -> list[bytes]:
     sent.append(happened("password_reset", -400))
     small: dict[str, Any] = {"card_present": False, "device": {"id": "phone"}, "channel": "web"}
     return [*sent, *(paid(f"s{n}", 1.0, -20 + n, merchant="shop", **small) for n in range(4))]
+
+
+def hot_records() -> list[bytes]:
+    """Ten days of one user at one shop, a payment every five minutes, some of them hours late."""
+    chance, sent = random.Random(1), []
+    for number in range(2_880):
+        late = 600 if number > 1_000 and number % 50 == 0 else 0
+        sent.append(paid(f"h{number}", 10.0 + number % 90, 5.0 * (number - 2_880) - late - chance.random()))
+    return sent
 
 
 def sample(name: str) -> bytes:
@@ -236,6 +247,24 @@ def test_a_device_of_a_later_version_goes_on_as_if_this_program_had_known_it(ver
         assert row["device_fraud_share_30d"] > 0
 
 
+@pytest.mark.parametrize("kind", ["user", "merchant"])
+def test_a_hot_key_of_version_2_goes_on_as_if_this_program_had_known_it_but_for_what_tiles_blur(kind: str) -> None:
+    one = Pipeline()
+    one.process(hot_records(), NOW_MS)
+    packed = {"user": one.user_state, "merchant": one.merchant_state}[kind][{"user": "alice", "merchant": "shop"}[kind]]
+    fresh, stored = KINDS[kind].unpack(packed), KINDS[kind].unpack(sample(f"{kind}-hot-v2"))
+    if isinstance(stored, UserProfile) and isinstance(fresh, UserProfile):
+        told, expected = asked(stored)[0], asked(fresh)[0]
+    elif isinstance(stored, SharedProfile) and isinstance(fresh, SharedProfile):
+        told, expected = asked_shared(stored)[0], asked_shared(fresh)[0]
+    longest = {"user": "30d", "merchant": "7d"}[kind]
+    for what in ("transaction_count", "amount_sum"):
+        for window in ("5m", "1h", "24h", "7d", longest):
+            feature = f"{kind}_{what}_{window}"
+            assert told[feature] == pytest.approx(expected[feature], rel=0.0 if window == "30d" else 0.1), feature
+    assert KINDS[kind].unpack(stored.pack()).pack() == stored.pack()
+
+
 class RoomierMerchant(MerchantProfile):
     """It keeps twice as many payments one by one."""
 
@@ -279,6 +308,8 @@ def test_there_is_a_sample_of_every_version_that_is_read() -> None:
     wanted = {f"{kind}-v{version}" for kind in ("user", "merchant") for version in (1, 2, 3)} | {
         "device-v2",
         "device-v3",
+        "user-hot-v2",
+        "merchant-hot-v2",
     }
     assert {file.stem for file in SAMPLES.glob("*.bin")} == wanted
     assert {name: sample(name)[0] for name in wanted} == {name: int(name[-1]) for name in wanted}

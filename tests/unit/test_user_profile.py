@@ -45,6 +45,15 @@ def test_the_hottest_user_takes_at_most_32_kilobytes() -> None:
     assert len(profile_of(month(payments=30_000, merchants=5_000, days=40)).pack()) <= 32 * 1024
 
 
+def test_the_hottest_user_takes_as_much_with_large_amounts_and_with_payments_that_filters_let_pass() -> None:
+    hot = month(payments=30_000, merchants=5_000, days=40)
+    for number, one in enumerate(hot):
+        one.amount = round(one.amount) * 100_000.0  # as in dong
+        one.channel = "web" if number % 3 else "pos"
+        one.metadata = {"declined": number % 4 == 0}
+    assert len(profile_of(hot).pack()) <= 32 * 1024
+
+
 def test_a_year_leaves_no_more_behind_than_two_months() -> None:
     two_months = profile_of(month(payments=180, merchants=30, days=60))
     year = profile_of(month(payments=1_080, merchants=30, days=360))

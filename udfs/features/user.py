@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from state import habits
-from state.keys import code_of, key_of
+from state.keys import key_of, short_key_of
 from state.moments import to_units
 from state.surroundings import ABSENT
 from state.user_profile import UserProfile
@@ -111,4 +111,4 @@ def _place(location: Location | None) -> tuple[int, int, int]:
 
 def _code(text: str | None) -> int:
     """The key of a country or channel; what is empty or endless is none."""
-    return code_of(text) if text and len(text) <= _CODE_CHARACTERS else ABSENT
+    return short_key_of(text) if text and len(text) <= _CODE_CHARACTERS else ABSENT

@@ -46,8 +46,9 @@ class HasHistories(Protocol):
     """A profile, as far as filtered velocities need it."""
 
     filtered: dict[str, History]
+    lateness: int
 
-    def filter(self, name: str, longest: int) -> History:
+    def filter(self, name: str, longest: int, *, parties: bool) -> History:
         """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms)."""
 
 
@@ -70,6 +71,7 @@ class _Part(NamedTuple):
         filter: None: all of them.
         lengths: every window that one of them has, ms, ascending.
         longest: the last of them.
+        parties: whether one of them counts different parties.
         hours: the same in hours.
         columns: where each goes, how it is made, and from which windows.
     """
@@ -77,6 +79,7 @@ class _Part(NamedTuple):
     filter: Filter | None
     lengths: Words
     longest: int
+    parties: bool
     hours: Floats
     columns: list[tuple[slice, Callable[[Floats, Floats], Floats], list[int]]]
 
@@ -130,8 +133,8 @@ class VelocityBlock:
             history = profile.filtered.get(where.name)
             if history is None and not passes:
                 continue
-            if history is None or history.retention < part.longest:
-                history = profile.filter(where.name, part.longest)
+            if history is None or history.retention != part.longest + profile.lateness:
+                history = profile.filter(where.name, part.longest, parties=part.parties)
             history.observe(
                 payment.event_time,
                 key,
@@ -163,6 +166,7 @@ def _part(where: Filter | None, velocities: Sequence[tuple[slice, Velocity]]) ->
         where,
         np.array(lengths, np.int64),
         lengths[-1],
+        any(velocity.aggregate == "distinct" for _, velocity in velocities),
         np.array(lengths) / HOUR_MS,
         [
             (columns, _AGGREGATES[velocity.aggregate], [lengths.index(length) for length in velocity.windows_ms])

@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from state.store import Backing
+from state.times import DAY_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
 from udfs.names import Refused, ShardEntry
@@ -15,6 +16,8 @@ from udfs.patterns import PatternSet
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
 from udfs.stages.envelope import Envelope
+
+_LONG_AGO = -DAY_MS
 
 
 class ShardControl:
@@ -35,6 +38,7 @@ class ShardControl:
         self._in_force = {kind: value for kind, value in given.items() if value is not None}
         self._records: dict[str, tuple[int, bytes]] = {}
         self._packed = b""
+        self._written_ms = _LONG_AGO
 
     @property
     def rules(self) -> RuleSet:
@@ -64,12 +68,20 @@ class ShardControl:
             return Refusal(Refused.CONTROL_STALE, detail)
         self._records[change.kind] = (change.version, value)
         self._packed = msgspec.msgpack.encode(self._records)
+        self._written_ms = _LONG_AGO
         self._in_force[change.kind] = change.value
         return None
 
-    def entries(self) -> Iterator[tuple[str, bytes]]:
-        """What the shard keeps beside its profiles for this: the records in force, if there are any."""
-        if self._packed:
+    def entries(self, now_ms: int) -> Iterator[tuple[str, bytes]]:
+        """What the shard is to write for this: the records in force, when they have changed, and once a day.
+
+        They may be megabytes, and what is not written for long is forgotten.
+
+        Args:
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        if self._packed and now_ms - self._written_ms >= DAY_MS:
+            self._written_ms = now_ms
             yield ShardEntry.CONTROL.value, self._packed
 
     def restore(self, packed: bytes, names: Sequence[str]) -> None:

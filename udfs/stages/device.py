@@ -95,7 +95,7 @@ class DeviceStage:
         payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)
         watched.settle(watermark)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
         self._profiles.flush(backing, beside)
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)

@@ -32,9 +32,9 @@ class Payment(msgspec.Struct, array_like=True, frozen=True):
     event_time: int
     declined: bool
     late: bool
-    too_late: bool
     matches: tuple[Match, ...]
     value: bytes
+    too_late: bool = False  # last: what is in flight in a savepoint of before it lacks it
 
 
 class Handoff(msgspec.Struct, array_like=True, frozen=True):
@@ -81,8 +81,8 @@ def shard_of(entity_id: str, shards: int) -> int:
 def in_event_time(handoffs: Sequence[Handoff], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
     """The payments of several handoffs in order of event time, and their features, (n, width).
 
-    Each handoff is in order by itself, or nearly; together they are not, and a payment that comes after a newer one
-    costs a history three times as much, and is not seen by that one.
+    Each handoff is in order by itself, or nearly; together they are not, and a payment that comes after a newer one is
+    not seen by that one.
     """
     payments = [payment for handoff in handoffs for payment in handoff.payments]
     if not payments:

@@ -137,7 +137,7 @@ class MerchantStage:
         watched.settle(clock.watermark)
         policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
         self._profiles.flush(backing, beside)
         return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 

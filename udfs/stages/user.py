@@ -156,7 +156,7 @@ class UserStage:
         watched.settle(watermark)
         self._hand_over(shard, watermark, batch, output)
         output.transactions = len(batch.opened)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries()), **dict(watched.entries())}
+        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
         self._profiles.flush(backing, beside)
         return output
 
@@ -247,9 +247,9 @@ class UserStage:
             transaction.event_time,
             transaction.declined,
             behind_ms > self._options.out_of_orderness_ms,
-            behind_ms > self._options.lateness_ms,
             batch.matches[row],
             batch.values[row],
+            behind_ms > self._options.lateness_ms,
         )
 
     def _to_devices(
