@@ -9,8 +9,8 @@ below: version 1 at commit 329edad, the others at the commits that added their s
     Path("tests/samples/merchant-v3.bin").write_bytes(one.merchant_state["shop"])
     Path("tests/samples/device-v3.bin").write_bytes(one.device_state["phone"])
 
-Those of hot keys likewise from ``hot_records``. A change of what is stored raises the version, adds the step from the one
-before, and adds samples; it changes none.
+Those of hot keys likewise from ``hot_records``. A change of what is stored raises the version, adds the step from the
+one before, and adds samples; it changes none.
 """
 
 from __future__ import annotations
