@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from state.compiled import compiled
 from state.events import Words
+from state.search import first_after
 from state.tiles import HEAD as HEAD_OF_TILES
 from state.times import NEVER
 
@@ -54,14 +55,7 @@ def keep_none(head: Words) -> None:
 
 @compiled
 def _first_after(head: Words, parties: Words, moment: int) -> int:
-    low, high = 0, head[PARTIES]
-    while low < high:
-        middle = (low + high) // 2
-        if parties[LAST, middle] <= moment:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return first_after(parties[LAST], head[PARTIES], moment)
 
 
 @compiled

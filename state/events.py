@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from state import wide
 from state.compiled import compiled
+from state.search import first_after
 from state.times import NEVER
 
 Words: TypeAlias = npt.NDArray[np.int64]
@@ -62,14 +63,7 @@ def place(events: Words, end: int, time: int) -> int:
     """The row, of those before ``end``, that an event which comes now belongs to: behind all that are not newer."""
     if end == 0 or time >= events[TIME, end - 1]:
         return end
-    low, high = 0, end - 1
-    while low < high:
-        middle = (low + high) // 2
-        if events[TIME, middle] <= time:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return first_after(events[TIME], end - 1, time)
 
 
 @compiled

@@ -24,6 +24,7 @@ from state.events import SQUARES_LOW as EVENT_SQUARES_LOW
 from state.events import TIME as EVENT_TIME
 from state.events import UNITS as EVENT_UNITS
 from state.events import amount as amount_of_event
+from state.search import first_after as place_after
 
 RELATIVE_WIDTH = 12
 """A tile is at most its age over this wide..."""
@@ -63,14 +64,7 @@ def totals_before(head: Words, tiles: Words, row: int) -> Totals:
 @compiled
 def first_after(head: Words, tiles: Words, moment: int) -> int:
     """The first tile that ends after a moment."""
-    low, high = 0, head[TILES]
-    while low < high:
-        middle = (low + high) // 2
-        if tiles[LAST, middle] <= moment:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return place_after(tiles[LAST], head[TILES], moment)
 
 
 @compiled
