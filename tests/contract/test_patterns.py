@@ -105,9 +105,9 @@ def test_progress_stays_small_under_a_flood(pattern: CompiledPattern) -> None:
 
 
 @each_compiled
-def test_an_event_that_is_remembered_already_changes_nothing(pattern: CompiledPattern) -> None:
+def test_an_account_event_that_is_remembered_already_changes_nothing(pattern: CompiledPattern) -> None:
     progress: dict[str, Progress] = {}
-    event: Event = [0, pattern.required, 8, "a", *[1.0 for _ in pattern.kept]]
+    event: Event = [0, pattern.required, 0, "a", *[1.0 for _ in pattern.kept]]
     PatternMemory(pattern, progress, 0).observe(list(event), 0)
     before = msgspec.msgpack.encode(progress)
     assert PatternMemory(pattern, progress, 0).observe(list(event), 0) == []

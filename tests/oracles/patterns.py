@@ -75,7 +75,7 @@ class Oracle:
         wait_ms = duration_ms(self.pattern.steps[-1].within or "")
         found = []
         for end, event in enumerate(self.known):
-            if event.id in self.settled or event.time + wait_ms > watermark or not self.may_end(event):
+            if event.id in self.settled or event.time + wait_ms >= watermark or not self.may_end(event):
                 continue
             self.settled.add(event.id)
             skips = self.pattern.after_match == "skip_past_last"

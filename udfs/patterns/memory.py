@@ -14,9 +14,9 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from state.packing import ProfileVersionError
-from udfs.patterns.compiled import ENDS, FLAGS, ID, MASK, REPORTED, SETTLED, TIME, CompiledPattern, Event
+from udfs.patterns.compiled import ENDS, FLAGS, ID, MASK, PAYMENT, REPORTED, SETTLED, TIME, CompiledPattern, Event
 from udfs.patterns.pattern import Match
-from udfs.patterns.search import find_match, nothing_followed
+from udfs.patterns.search import Budget, find_match, nothing_followed
 
 REMEMBERED = 32
 """Events of one key and pattern. About 1.5 kB with UUIDs as ids; who sends more within the pattern's time pushes out
@@ -36,15 +36,19 @@ class PatternMemory:
         progress: of the profile, by pattern id.
         lateness_ms: how late an event may come and be matched exactly.
 
+    Attributes:
+        given_up: searches that cost too much to be gone through to their end, since it was opened.
+
     Raises:
         ProfileVersionError: if a later program wrote them.
     """
 
-    __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern")
+    __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern", "given_up")
 
     def __init__(self, pattern: CompiledPattern, progress: MutableMapping[str, Progress], lateness_ms: int) -> None:
         self._pattern = pattern
         self._lateness_ms = lateness_ms
+        self.given_up = 0
         entry = progress.get(pattern.pattern.id)
         if not _is_of(pattern, entry):
             # A pattern that asks for something else has not seen what the old one did not ask for.
@@ -61,16 +65,17 @@ class PatternMemory:
         """Take an event in.
 
         Args:
-            event: with its mask; one whose id is remembered already changes nothing.
+            event: with its mask. An account event whose id is remembered already changes nothing; of payments the user
+                stage has dropped the repeats, and their ids are unique for one user only.
             watermark: event time of the stage (ms), by which waits end.
 
         Returns:
             The matches that it made true, by their last events; each is told once in the life of the key.
         """
         events = self._events
-        if event[ID]:
+        if event[ID] and not event[FLAGS] & PAYMENT:
             for known in events:
-                if known[ID] == event[ID]:
+                if known[ID] == event[ID] and not known[FLAGS] & PAYMENT:
                     return []
         position = len(events)
         while position and events[position - 1][TIME] > event[TIME]:
@@ -109,21 +114,27 @@ class PatternMemory:
         low = self._past_last_match(position) if skips else 0
         latest = events[position][TIME] + pattern.within_ms
         found: list[tuple[int, ...]] = []
+        budget = Budget()
         for end in range(position, len(events)):
             event = events[end]
             if not event[MASK] & pattern.ending:
                 continue
             if not skips and event[TIME] > latest:
                 break
-            chosen = find_match(pattern, events, low, end)
+            given_up = budget.given_up
+            chosen = find_match(pattern, events, low, end, budget)
             if chosen is None:
-                event[FLAGS] &= ~ENDS
+                if budget.given_up == given_up:
+                    event[FLAGS] &= ~ENDS
+                elif skips and event[FLAGS] & ENDS:
+                    low = end + 1  # as far as is known it ends there still
                 continue
             if not event[FLAGS] & REPORTED:
                 found.append(chosen)
             event[FLAGS] |= ENDS | REPORTED
             if skips:
                 low = end + 1
+        self.given_up += budget.given_up
         return found
 
     def _past_last_match(self, position: int) -> int:
@@ -139,15 +150,17 @@ class PatternMemory:
         return min(waiting) + pattern.wait_ms if waiting and pattern.wait_ms else None
 
     def settle(self, watermark: int) -> list[Match]:
-        """The matches that are complete because nothing followed by the watermark (ms); each wait ends once."""
+        """The matches that are complete because nothing followed before the watermark (ms); each wait ends once."""
         pattern, events = self._pattern, self._events
         skips = pattern.pattern.after_match == "skip_past_last"
         found: list[Match] = []
         for end, event in enumerate(events):
-            if not self._waits(event) or event[TIME] + pattern.wait_ms > watermark:
-                continue
+            if not self._waits(event) or event[TIME] + pattern.wait_ms >= watermark:
+                continue  # an event at the watermark may still come, and would be within the wait
             event[FLAGS] |= SETTLED
-            chosen = find_match(pattern, events, self._past_last_match(end) if skips else 0, end)
+            budget = Budget()
+            chosen = find_match(pattern, events, self._past_last_match(end) if skips else 0, end, budget)
+            self.given_up += budget.given_up
             if chosen is not None and nothing_followed(pattern, events, chosen):
                 event[FLAGS] |= ENDS | REPORTED
                 found.append(pattern.match([events[at] for at in chosen]))
@@ -155,6 +168,16 @@ class PatternMemory:
 
     def _waits(self, event: Event) -> bool:
         return bool(event[MASK] & self._pattern.ending) and not event[FLAGS] & SETTLED
+
+
+def in_progress(pattern: CompiledPattern, progress: Mapping[str, Progress]) -> bool:
+    """Whether any event of a pattern is remembered of a key.
+
+    Raises:
+        ProfileVersionError: if a later program wrote them.
+    """
+    entry = progress.get(pattern.pattern.id)
+    return _is_of(pattern, entry) and bool(entry and entry[3])
 
 
 def let_go(

@@ -7,6 +7,7 @@ touch a pattern come to Python, one by one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -48,6 +49,11 @@ class PatternSet:
             entity: EntityPatterns(entity, [one for one in active if one.pattern.entity is entity]) for entity in Entity
         }
 
+    @property
+    def given_up(self) -> Counter[str]:
+        """Searches that cost too much to be gone through to their end, by pattern, since the set was loaded."""
+        return sum((of.given_up for of in self._of.values()), Counter[str]())
+
     def of(self, entity: Entity) -> EntityPatterns:
         """The enabled patterns over the events of an entity."""
         return self._of[entity]
@@ -64,10 +70,12 @@ class EntityPatterns:
         patterns: in order.
         by_id: the same.
         fields: of payments that they look at, beside features.
+        given_up: searches that cost too much to be gone through to their end, by pattern.
     """
 
     def __init__(self, entity: Entity, patterns: Sequence[CompiledPattern]) -> None:
         self.patterns = tuple(patterns)
+        self.given_up: Counter[str] = Counter()
         self.by_id = {one.pattern.id: one for one in patterns}
         self._places = {name: place for place, name in enumerate(features_of(entity))}
         conditions = self._conditions()

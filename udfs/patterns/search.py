@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 
 from udfs.patterns.compiled import MASK, TIME, VALUES, Absence, CompiledPattern, Event, Taken
 
-SEARCHED = 20_000
-"""Ways that are tried for one event; beyond, there is no match. With 32 events only conditions that refer to several
-earlier steps, all of which fit nearly everything, get there."""
+SEARCHED = 8_000
+"""Candidates that are looked at for one event, about 20 ms; beyond, the best that was found until then is told. With
+the 32 events that are remembered, only conditions that refer to several earlier steps, all of which fit nearly
+everything, get there."""
 
 Chosen = tuple[int, ...]
 Bound = tuple[int, ...]
@@ -25,7 +26,22 @@ _NOWHERE = -1
 _COMPLETE = 0
 
 
-def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end: int) -> Chosen | None:
+class Budget:
+    """What one event may cost, however many searches it takes.
+
+    Attributes:
+        left: candidates that may still be looked at.
+        given_up: searches that were not gone through to their end.
+    """
+
+    __slots__ = ("given_up", "left")
+
+    def __init__(self, candidates: int = SEARCHED) -> None:
+        self.left = candidates
+        self.given_up = 0
+
+
+def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end: int, budget: Budget) -> Chosen | None:
     """The match that ends at an event.
 
     Args:
@@ -33,9 +49,11 @@ def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end:
         events: of one key, in order of event time.
         low: position of the first event that may be taken.
         end: position of the event that is taken last.
+        budget: of the event for which it is searched.
 
     Returns:
-        Positions of its events in order, or None if there is no match.
+        Positions of its events in order, or None if there is no match. When the budget runs out, a match that was
+        found until then, which need not be the longest, or None if there was none.
     """
     earliest = events[end][TIME] - pattern.within_ms
     first, seen = end + 1, 0
@@ -44,11 +62,10 @@ def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end:
         seen |= events[first][MASK]
     if seen & pattern.required != pattern.required:
         return None
-    search = _Search(pattern, events, first, end)
-    try:
-        return search.after(_NOWHERE, _NOWHERE, (_NOWHERE,) * pattern.slots)
-    except _EndlessSearchError:
-        return None
+    search = _Search(pattern, events, first, end, budget)
+    chosen = search.after(_NOWHERE, _NOWHERE, (_NOWHERE,) * pattern.slots)
+    budget.given_up += search.cut_short
+    return chosen
 
 
 def nothing_followed(pattern: CompiledPattern, events: Sequence[Event], chosen: Chosen) -> bool:
@@ -68,12 +85,10 @@ def nothing_followed(pattern: CompiledPattern, events: Sequence[Event], chosen: 
     return True
 
 
-class _EndlessSearchError(Exception):
-    """More ways than are tried."""
-
-
 class _Search:
-    def __init__(self, pattern: CompiledPattern, events: Sequence[Event], first: int, end: int) -> None:
+    def __init__(self, pattern: CompiledPattern, events: Sequence[Event], first: int, end: int, budget: Budget) -> None:
+        self.cut_short = False
+        self._budget = budget
         self._steps = pattern.steps
         self._last = len(pattern.steps) - 1
         self._events = events
@@ -87,7 +102,7 @@ class _Search:
             return () if step == self._last else None
         key = (step, _COMPLETE, last, bound)
         if key not in self._known:
-            self._remember(key, self._following(step, last, bound))
+            self._known[key] = self._following(step, last, bound)
         return self._known[key]
 
     def _following(self, step: int, last: int, bound: Bound) -> Chosen | None:
@@ -123,13 +138,8 @@ class _Search:
                 way = self._taken(number, count + 1, position, self._bind(number, position, bound))
                 if way is not None:
                     best = _better(best, (position, *way))
-        self._remember(key, best)
+        self._known[key] = best
         return best
-
-    def _remember(self, key: tuple[int, int, int, Bound], way: Chosen | None) -> None:
-        if len(self._known) >= SEARCHED:
-            raise _EndlessSearchError
-        self._known[key] = way
 
     def _in_bulk(self, number: int, last: int, bound: Bound, absences: tuple[Absence, ...]) -> Iterator[Chosen]:
         step = self._steps[number]
@@ -146,13 +156,17 @@ class _Search:
                     yield (*fitting[:taken], *way)
 
     def _candidates(self, number: int, last: int, bound: Bound, absences: tuple[Absence, ...]) -> Iterator[int]:
-        """Positions of the events that can be taken next for a step."""
-        step, events, end = self._steps[number], self._events, self._end
+        """Positions of the events that can be taken next for a step; none any more once the budget is spent."""
+        step, events, end, budget = self._steps[number], self._events, self._end, self._budget
         start = self._first if last == _NOWHERE else last + 1
         stop = end if last == _NOWHERE or not step.strict else min(end, start)
         latest = None if last == _NOWHERE or step.gap_ms is None else events[last][TIME] + step.gap_ms
         known = (None if last == _NOWHERE else events[last], *(None if at < 0 else events[at] for at in bound))
         for position in range(start, stop + 1):
+            if budget.left <= 0:
+                self.cut_short = True
+                return
+            budget.left -= 1
             event = events[position]
             if latest is not None and event[TIME] > latest:
                 return

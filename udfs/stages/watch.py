@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from state.store import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
-from udfs.patterns.compiled import ID, TIME, CompiledPattern, Event
-from udfs.patterns.memory import PatternMemory, Progress, let_go
+from udfs.patterns.compiled import TIME, CompiledPattern, Event
+from udfs.patterns.memory import PatternMemory, Progress, in_progress, let_go
 from udfs.patterns.waiting import Waiting
 from udfs.records.account_event import AccountEvent
 from udfs.records.times import AsRead
@@ -46,6 +46,9 @@ class Watch:
         entity: whose stage it is.
         lateness_ms: how late an event may come and be matched exactly.
         open_profile: of an entity, in the state of a shard.
+
+    Attributes:
+        given_up: searches that cost too much to be gone through to their end, since the start.
     """
 
     def __init__(
@@ -56,10 +59,11 @@ class Watch:
         self._open = open_profile
         self._waiting: dict[int, Waiting] = {}
         self._forgotten = 0
+        self.given_up = 0
 
     @property
     def forgotten(self) -> int:
-        """Remembered events that were pushed out by newer ones, and waits likewise, since the start."""
+        """Remembered events, matches and waits that were pushed out by newer ones, since the start."""
         return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
 
     def forget(self, events: int) -> None:
@@ -89,7 +93,7 @@ class ShardWatch:
         self._waiting = waiting
         self._backing = backing
         self._watermark = watermark
-        self._looked_through = ("", "")
+        self._looked_through: object = None
 
     def observe(
         self,
@@ -119,7 +123,7 @@ class ShardWatch:
             while event is not None and event.before <= row:
                 self._happen(event, entity_ids, payments, told)
                 event = next(events, None)
-            told[row] += self._remember(pattern, entity_ids[row], remembered)
+            told[row] += self._remember(pattern, entity_ids[row], remembered, payments[row])
         while event is not None:
             self._happen(event, entity_ids, payments, told)
             event = next(events, None)
@@ -141,7 +145,7 @@ class ShardWatch:
         """An account event: a match that it completes is told with the next payment of its user."""
         user_id = happened.event.user_id
         for pattern, remembered in self._patterns.touched_by(happened.event):
-            for match in self._remember(pattern, user_id, remembered):
+            for match in self._remember(pattern, user_id, remembered, happened.event):
                 until = happened.event.event_time + pattern.hold_ms
                 rows = (row for row in range(happened.before, len(payments)) if entity_ids[row] == user_id)
                 row = next(rows, None)
@@ -150,22 +154,29 @@ class ShardWatch:
                 elif payments[row].event_time <= until:
                     told[row].append(match)
 
-    def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event) -> list[Match]:
+    def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
+        """Show an event to a pattern that it touches; ``record`` is what it was made of."""
         watch = self._watch
         progress = watch.progress(entity_id, self._backing)
         # Once for each event, so that what is remembered does not depend on how events are cut into batches.
-        if len(progress) > 1 and (entity_id, event[ID]) != self._looked_through:
-            self._looked_through = (entity_id, event[ID])
+        if len(progress) > 1 and record is not self._looked_through:
+            self._looked_through = record
             let_go(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
         memory = PatternMemory(pattern, progress, watch.lateness_ms)
         before = memory.forgotten
         matches = memory.observe(event, self._watermark)
         watch.forget(memory.forgotten - before)
+        self._count_given_up(pattern, memory)
         if pattern.wait_ms:
             due, known = memory.due(), self._waiting.wakes_at(entity_id)
             if due is not None and (known is None or due < known):
                 self._waiting.wake(entity_id, due)
         return matches
+
+    def _count_given_up(self, pattern: CompiledPattern, memory: PatternMemory) -> None:
+        if memory.given_up:
+            self._watch.given_up += memory.given_up
+            self._patterns.given_up[pattern.pattern.id] += memory.given_up
 
     def settle(self, watermark: int) -> None:
         """End the waits that are over, at the watermark after the batch; what they come to waits for a payment."""
@@ -174,18 +185,20 @@ class ShardWatch:
             dues: list[int] = []
             progress = self._watch.progress(entity_id, self._backing)
             for pattern in patterns:
+                if not in_progress(pattern, progress):
+                    continue
                 memory = PatternMemory(pattern, progress, self._watch.lateness_ms)
                 for match in memory.settle(watermark):
                     self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
+                self._count_given_up(pattern, memory)
                 due = memory.due()
                 dues += () if due is None else (due,)
             self._waiting.wake(entity_id, min(dues, default=None))
 
     def entries(self) -> Iterator[tuple[str, bytes]]:
-        """What the shard keeps beside its profiles for this; nothing while nothing ever waited."""
-        packed = self._waiting.pack()
-        if packed:
-            yield ShardEntry.WAITING.value, packed
+        """What the shard keeps beside its profiles for this, where it is not what is stored already."""
+        if self._waiting.changed:
+            yield ShardEntry.WAITING.value, self._waiting.pack()
 
 
 def _whole(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, but for the event time

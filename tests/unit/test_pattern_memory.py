@@ -1,0 +1,211 @@
+"""What is remembered of a sequence: which events are one and the same, when a wait is over, what a search may cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pipeline.sent import at, paid, record
+from tests.watched import one_by_one, pattern_set, with_pattern
+from udfs.features.catalogue import USER_WIDTH
+from udfs.names import Kind
+from udfs.patterns import Entity, PatternSet, load_patterns
+from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
+from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress, let_go
+from udfs.patterns.search import SEARCHED, Budget, find_match
+from udfs.pipeline import MemoryState
+from udfs.records.account_event import AccountEvent
+from udfs.stages import watch as watch_module
+from udfs.stages.watch import Happened, ShardWatch, Watch
+
+MINUTE_MS = 60_000
+LATENESS_MS = 5 * MINUTE_MS
+SMALL: dict[str, Any] = {"name": "small", "where": "amount < 1"}
+LARGE: dict[str, Any] = {"name": "large", "where": "amount > 500"}
+NO_CHECK: list[dict[str, Any]] = [
+    {"name": "reset", "kind": "password_reset"},
+    {"name": "check", "kind": "login", "absent": True, "within": "10 min"},
+]
+
+
+def compiled(found: PatternSet) -> CompiledPattern:
+    return found.of(Entity.USER).patterns[0]
+
+
+def account_event(kind: str, minute: float, event_id: str | None = None) -> AccountEvent:
+    return AccountEvent("alice", kind, at(minute), event_id)
+
+
+def sent(kind: str, minute: float, event_id: str) -> bytes:
+    value = {"user_id": "alice", "kind": kind, "timestamp": at(minute), "event_id": event_id}
+    return record(Kind.ACCOUNT_EVENT, value, "alice")
+
+
+class Remembers:
+    def __init__(self) -> None:
+        self.progress: dict[str, Progress] = {}
+
+
+def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[Watch, ShardWatch]:
+    watch = Watch(Entity.USER, LATENESS_MS, lambda _, __: profile)
+    return watch, watch.shard(0, MemoryState(), found, watermark)
+
+
+# Which events are the same
+
+
+@pytest.mark.parametrize("entity", ["device", "merchant"])
+def test_payments_of_two_users_with_the_same_id_are_two(entity: str) -> None:
+    phone = {"id": "phone"}
+    story = [paid("42", 0.5, 0, user="ann", device=phone), paid("42", 600.0, 1, user="bo", device=phone)]
+    assert one_by_one(with_pattern(SMALL, LARGE, entity=entity), story) == [("two", ("42", "42"))]
+
+
+def test_a_payment_and_an_account_event_with_the_same_id_are_two() -> None:
+    reset = {"name": "reset", "kind": "password_reset"}
+    for story in (
+        [sent("password_reset", 0, "42"), paid("42", 600.0, 1)],
+        [paid("42", 600.0, 1), sent("password_reset", 0, "42")],
+    ):
+        later = paid("later", 5.0, 2)
+        assert one_by_one(with_pattern(reset, LARGE), [*story, later]) == [("two", ("42",))]
+
+
+def test_an_account_event_that_is_sent_again_is_one() -> None:
+    twice = {"name": "resets", "kind": "password_reset", "times": 2}
+    again = [sent("password_reset", 0, "e1"), sent("password_reset", 0, "e1"), paid("a", 600.0, 1)]
+    other = [sent("password_reset", 0, "e1"), sent("password_reset", 0, "e2"), paid("a", 600.0, 1)]
+    assert one_by_one(with_pattern(twice, LARGE), again) == []
+    assert one_by_one(with_pattern(twice, LARGE), other) == [("two", ("a",))]
+
+
+# What is let go
+
+
+def test_what_one_that_is_as_late_as_may_be_needs_is_kept_and_what_is_older_is_not() -> None:
+    pattern = compiled(pattern_set({"name": "one"}, {"name": "two"}, {"name": "three"}, within="8 min"))
+    for first, expected in ((7.0, ["late"]), (6.9, [])):
+        memory = PatternMemory(pattern, {}, LATENESS_MS)
+        events = {"first": first, "second": first + 1, "newest": 20.0, "late": 15.0}
+        told = [memory.observe([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
+        assert [match.transaction_ids[-1] for match in told[-1]] == expected
+
+
+def test_each_event_of_an_account_lets_go_once_though_it_has_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    reset = {"name": "reset", "kind": "password_reset"}
+    body = [
+        {"id": name, "entity": "user", "within": "1 h", "score": 0.5, "reason": "R", "severity": "low"}
+        | {"steps": [reset, LARGE]}
+        for name in ("one", "other", "third")
+    ]
+    times: list[int] = []
+
+    def counted(*given: Any) -> None:
+        times.append(given[3])
+        let_go(*given)
+
+    monkeypatch.setattr(watch_module, "let_go", counted)
+    found = load(body)
+    _, shard = watched(found, Remembers())
+    happened = [Happened(0, account_event("password_reset", minute)) for minute in (0, 1, 2)]
+    shard.observe([], [], np.empty((0, USER_WIDTH)), happened)
+    assert times == [at(0), at(1), at(2)]
+
+
+def load(patterns: list[dict[str, Any]]) -> PatternSet:
+    return load_patterns(json.dumps({"version": 1, "patterns": patterns}))
+
+
+# When a wait is over
+
+
+def test_a_wait_is_not_over_while_an_event_may_come_that_ends_it() -> None:
+    pattern = compiled(pattern_set(*NO_CHECK))
+    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    memory.observe([at(0), 1, 0, ""], 0)
+    due = memory.due()
+    assert due == at(10)
+    assert memory.settle(due) == []
+    memory.observe([due, 2, 0, ""], due)
+    assert memory.settle(due + 1) == []
+    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    memory.observe([at(0), 1, 0, ""], 0)
+    assert len(memory.settle(due + 1)) == 1
+
+
+def test_who_is_woken_gets_no_entry_of_patterns_that_are_not_in_progress() -> None:
+    first = {"entity": "user", "within": "1 h", "score": 0.5, "reason": "R", "severity": "low"}
+    other = [{"name": "change", "kind": "email_change"}, NO_CHECK[1]]
+    found = load([first | {"id": "one", "steps": NO_CHECK}, first | {"id": "other", "steps": other}])
+    profile = Remembers()
+    _, shard = watched(found, profile)
+    shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("password_reset", 0))])
+    assert [name for name, _ in shard.entries()] != []
+    shard.settle(at(10) + 1)
+    assert list(profile.progress) == ["one"]
+    assert [name for name, _ in shard.entries()] != []
+    shard.settle(at(10) + 2)
+    assert list(shard.entries()) == [], "nothing has changed"
+
+
+# What a search may cost
+
+
+def endless(last: str) -> CompiledPattern:
+    """Steps that nearly everything fits, each of which refers to all before."""
+    steps: list[dict[str, Any]] = []
+    for number in range(6):
+        earlier = " and ".join(f"amount + s{before}.amount > 0" for before in range(number))
+        steps.append({"name": f"s{number}", "at_least": 1, "at_most": 9} | ({"where": earlier} if earlier else {}))
+    return compiled(pattern_set(*steps, {"name": "end", "where": last}))
+
+
+def same(pattern: CompiledPattern) -> list[Event]:
+    every = (1 << len(pattern.observed)) - 1
+    return [[at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.kept)] for n in range(REMEMBERED)]
+
+
+def test_a_search_that_costs_too_much_is_given_up_in_time_and_counted() -> None:
+    pattern = endless("amount < s0.amount")
+    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    events = same(pattern)
+    begun = time.process_time()
+    for event in events:
+        memory.observe(event, 0)
+    assert time.process_time() - begun < 5, "about 20 ms each"
+    assert memory.given_up > 0
+
+
+def test_one_event_has_one_budget_however_many_ends_it_may_have_changed() -> None:
+    pattern = endless("amount < s0.amount")
+    budget = Budget()
+    events = same(pattern)
+    for end in range(20, REMEMBERED):
+        find_match(pattern, events, 0, end, budget)
+    assert budget.left == 0
+    assert budget.given_up == REMEMBERED - 20
+    assert Budget().left == SEARCHED
+
+
+def test_a_search_that_is_given_up_tells_the_match_that_it_found_until_then() -> None:
+    pattern = endless("amount > s0.amount")
+    budget = Budget()
+    chosen = find_match(pattern, same(pattern), 0, REMEMBERED - 1, budget)
+    assert budget.given_up == 1
+    assert chosen is not None
+    assert chosen[-1] == REMEMBERED - 1
+    assert list(chosen) == sorted(set(chosen))
+    assert len(chosen) >= len(pattern.steps)
+
+
+def test_searches_given_up_are_counted_for_the_stage_and_for_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("udfs.patterns.search.Budget.__init__.__defaults__", (1,))
+    found = pattern_set({"name": "one", "kind": "login"}, {"name": "two", "kind": "login"})
+    watch, shard = watched(found, Remembers())
+    shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("login", minute)) for minute in (0, 1)])
+    assert watch.given_up == 1
+    assert found.given_up == {"two": 1}
