@@ -101,6 +101,8 @@ def _show(patterns: PatternSet, trial: Trial) -> None:
     console.print(table)
     fraud = f", {len(trial.truth):,} of them fraud" if trial.labelled else "; the truth is not known"
     say(f"{trial.transactions:,} transactions in {trial.days:.1f} days{fraud}")
+    for pattern_id, searches in sorted(patterns.given_up.items()):
+        say(f"{pattern_id}: {searches:,} searches given up, matches may be missing; narrow its conditions")
     for pattern in patterns.all:
         for found in trial.found[pattern.id][:_SHOWN]:
             say(f"  {pattern.id} {_moment(found)}: {' > '.join(found.transaction_ids)}{_truth(trial, found)}")

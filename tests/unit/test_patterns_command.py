@@ -74,6 +74,14 @@ def test_trying_tells_matches_their_rate_and_samples(file: Path, payments: Path)
     assert "t00.5 > t0600.0" in told
 
 
+def test_trying_tells_of_searches_that_were_given_up(
+    file: Path, payments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "given up" not in run("try", str(file), "--on", str(payments))
+    monkeypatch.setattr("udfs.patterns.search.Budget.__init__.__defaults__", (1,))
+    assert "two: 10 searches given up, matches may be missing" in run("try", str(file), "--on", str(payments))
+
+
 def test_with_labels_it_tells_how_often_a_match_is_right(file: Path, payments: Path, tmp_path: Path) -> None:
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text("fields: {}\nlabel: is_fraud\n")
