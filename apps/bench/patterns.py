@@ -1,15 +1,18 @@
 """What patterns cost: ``sentinel bench patterns``.
 
-Simulated traffic without attacks goes through the three stages' features beforehand; measured is what patterns add to
-each stage, in batches of ``BATCH`` payments, warm: asking which payments touch a pattern, and matching those that do,
-with what it takes to read and store their progress. The best of some rounds, since other work on the machine only ever
-adds; the yardstick says how fast the machine was meanwhile.
+Simulated traffic without attacks, payments and account events, goes through the three stages' features beforehand;
+measured is what patterns add to each stage, in batches of ``BATCH`` records, warm: asking which events touch a pattern,
+matching those that do, and storing their progress. Profiles are those of the stages, in their store. A stage opens and
+stores them anyway, for features, so what that costs without progress is measured, too, and taken off. The best of some
+rounds, since other work on the machine only ever adds; the yardstick says how fast the machine was meanwhile.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,23 +22,33 @@ from rich.table import Column, Table
 
 from apps.bench.features import yardstick
 from apps.simulator.simulator import Options, Simulator
-from state.store import Backing
+from state.profile import LATENESS_MS
+from state.shared_profile import DeviceProfile, MerchantProfile
+from state.store import Backing, ProfileStore
+from state.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.names import Kind, Topic
 from udfs.patterns import Entity, PatternSet, load_patterns, ready_patterns
-from udfs.patterns.memory import Progress
 from udfs.pipeline import MemoryState, Pipeline
+from udfs.records.account_event import KINDS, AccountEvent
 from udfs.records.limits import Limits
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.envelope import Envelope, seal_envelope
 from udfs.stages.handoff import Payment
-from udfs.stages.watch import Watch
+from udfs.stages.watch import Happened, Watch
 
 BATCH = 100
 TRANSACTIONS = 20_000
 ROUNDS = 5
+ACCOUNT_EVENTS = 0.2  # for each payment
+LOGINS = 0.9  # of them
 COPIES = (1, 2, 4, 8)
-WIDTHS = {Entity.USER: USER_WIDTH, Entity.DEVICE: USER_WIDTH + DEVICE_WIDTH, Entity.MERCHANT: None}
+NOW_MS = 4_000_000_000_000  # after everything
+PROFILES: dict[Entity, tuple[Callable[[], Any], Callable[[bytes], Any]]] = {
+    Entity.USER: (UserProfile, UserProfile.unpack),
+    Entity.DEVICE: (DeviceProfile, DeviceProfile.unpack),
+    Entity.MERCHANT: (MerchantProfile, MerchantProfile.unpack),
+}
 
 
 class Work(NamedTuple):
@@ -44,78 +57,75 @@ class Work(NamedTuple):
     entity_ids: list[str]
     payments: Sequence[Any]
     features: NDArray[np.float64]
-
-
-class _Profile:
-    """Of a profile, what patterns cost: progress that is read and packed when it was touched."""
-
-    __slots__ = ("_packed", "_progress")
-
-    def __init__(self) -> None:
-        self._packed = b""
-        self._progress: dict[str, Progress] | None = None
-
-    @property
-    def progress(self) -> dict[str, Progress]:
-        if self._progress is None:
-            self._progress = msgspec.msgpack.decode(self._packed, type=dict[str, Progress]) if self._packed else {}
-        return self._progress
-
-    def pack(self) -> None:
-        if self._progress is not None:
-            self._packed = msgspec.msgpack.encode(self._progress)
-            self._progress = None
+    happened: Sequence[Happened] = ()
 
 
 class _Profiles:
-    """A stage's profiles, all of them in memory."""
+    """A stage's profiles and their state, and who was asked for since they were stored."""
 
-    def __init__(self) -> None:
-        self._profiles: dict[str, _Profile] = {}
-        self._touched: list[_Profile] = []
+    def __init__(self, empty: Callable[[], Any], unpack: Callable[[bytes], Any]) -> None:
+        self._store: ProfileStore[Any] = ProfileStore(empty, unpack, 1_000_000)
+        self._asked: set[str] = set()
+        self.state = MemoryState()
 
-    def open(self, entity_id: str, _: Backing) -> _Profile:
-        profile = self._profiles.get(entity_id)
-        if profile is None:
-            profile = self._profiles[entity_id] = _Profile()
-        self._touched.append(profile)
-        return profile
+    def open(self, entity_id: str, backing: Backing) -> Any:  # noqa: ANN401 - of whichever kind
+        self._asked.add(entity_id)
+        return self._store.open(entity_id, backing)
 
-    def flush(self) -> None:
-        for profile in self._touched:
-            profile.pack()
-        self._touched.clear()
+    def store(self, beside: Iterable[tuple[str, bytes]]) -> float:
+        """Store those that were asked for; the seconds it would have taken had patterns not touched them."""
+        self._store.flush(self.state, dict(beside))
+        begun = time.perf_counter()
+        for entity_id in self._asked:
+            self._store.open(entity_id, self.state)
+        self._store.flush(self.state, {})
+        self._asked.clear()
+        return time.perf_counter() - begun
 
 
-def ordinary_traffic() -> dict[Entity, list[Work]]:
-    """``TRANSACTIONS`` payments of which none is fraud, with their features, in batches, for every stage."""
+def ordinary_traffic(transactions: int = TRANSACTIONS) -> dict[Entity, list[Work]]:
+    """So many payments of which none is fraud, with their features, and account events, in batches, for each stage."""
     options = Options(seed=9, users=2_000, rate=2.6 * 2_000 / 86_400, fraud_rate=0.0, label_delay_ms=(10**12, 10**12))
-    simulator, pipeline = Simulator(options), Pipeline()
+    pipeline = Pipeline()
     work: dict[Entity, list[Work]] = {entity: [] for entity in Entity}
     done = 0
-    for batch in _batches(simulator):
-        _, output = pipeline.process(batch, now_ms=4_000_000_000_000)
+    for batch, happened in _batches(Simulator(options)):
+        _, output = pipeline.process(batch, now_ms=NOW_MS)
         done += len(output.payments)
-        for entity, each in _works(output.payments, output.features):
+        for entity, each in _works(output.payments, output.features, happened):
             work[entity].append(each)
-        if done >= TRANSACTIONS:
+        if done >= transactions:
             return work
     return work
 
 
-def _batches(simulator: Simulator) -> Iterator[list[bytes]]:
+def _batches(simulator: Simulator) -> Iterator[tuple[list[bytes], list[AccountEvent]]]:
+    chance = random.Random(simulator.options.seed)
     waiting: list[bytes] = []
+    happened: list[AccountEvent] = []
     for record in simulator.records():
-        if record.topic == Topic.TRANSACTIONS:
-            waiting.append(seal_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
-        if len(waiting) == BATCH:
-            yield waiting
-            waiting = []
+        if record.topic != Topic.TRANSACTIONS:
+            continue
+        if chance.random() < ACCOUNT_EVENTS:
+            # Owners do little but log in and pay: the simulator writes no account events of ordinary users.
+            kind = "login" if chance.random() < LOGINS else chance.choice(sorted(KINDS))
+            user = record.key.decode()
+            event = AccountEvent(user, kind, record.time, f"e{chance.getrandbits(64):016x}")
+            waiting.append(seal_envelope(Envelope(Kind.ACCOUNT_EVENT, 0, 0, record.key, msgspec.json.encode(event))))
+            happened.append(event)
+        waiting.append(seal_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
+        if len(waiting) >= BATCH:
+            yield waiting, happened
+            waiting, happened = [], []
 
 
-def _works(payments: Sequence[Payment], features: NDArray[np.float64]) -> Iterator[tuple[Entity, Work]]:
+def _works(
+    payments: Sequence[Payment], features: NDArray[np.float64], happened: Sequence[AccountEvent]
+) -> Iterator[tuple[Entity, Work]]:
     transactions = [_transaction(payment) for payment in payments]
-    yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH])
+    times = [payment.event_time for payment in payments]  # the merchant stage has them in this order
+    among = [Happened(bisect_left(times, event.event_time), event) for event in happened]
+    yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH], among)
     width = USER_WIDTH + DEVICE_WIDTH
     rows = [row for row, one in enumerate(payments) if one.device_id is not None]
     with_device = [payments[row] for row in rows]
@@ -129,26 +139,27 @@ def _transaction(payment: Payment) -> Transaction:
     return found
 
 
-def cost(patterns: PatternSet, work: dict[Entity, list[Work]]) -> dict[Entity, float]:
-    """Microseconds that patterns cost an ordinary payment in each stage; a payment without a device costs one less."""
-    return {entity: min(_round(patterns, entity, batches) for _ in range(ROUNDS)) for entity, batches in work.items()}
+def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROUNDS) -> dict[Entity, float]:
+    """Microseconds that patterns cost an ordinary payment in each stage, with the account events that come along."""
+    return {entity: min(_round(patterns, entity, batches) for _ in range(rounds)) for entity, batches in work.items()}
 
 
 def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
-    profiles, state = _Profiles(), MemoryState()
-    watch = Watch(entity, 3_600_000, profiles.open)
+    profiles = _Profiles(*PROFILES[entity])
+    watch = Watch(entity, LATENESS_MS, profiles.open)
     warm = len(batches) // 4
-    begun = 0.0
+    seconds, watermark = 0.0, 0
     for number, batch in enumerate(batches):
-        if number == warm:
-            begun = time.perf_counter()
-        watermark = batch.payments[0].event_time if batch.payments else 0
-        watched = watch.shard(0, state, patterns, watermark)
-        watched.observe(batch.entity_ids, batch.payments, batch.features)
+        begun = time.perf_counter()
+        watched = watch.shard(0, profiles.state, patterns, watermark)
+        watched.observe(batch.entity_ids, batch.payments, batch.features, batch.happened)
+        watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
         watched.settle(watermark)
-        profiles.flush()
-    seconds = time.perf_counter() - begun
-    return seconds / sum(len(batch.payments) for batch in batches[warm:]) * 1e6
+        anyway = profiles.store(watched.entries())
+        if number >= warm:
+            # Anyway is done once more here than in a stage, and once it is the stage's own.
+            seconds += time.perf_counter() - begun - 2 * anyway
+    return seconds / max(sum(len(batch.payments) for batch in batches[warm:]), 1) * 1e6
 
 
 def copied(times: int) -> PatternSet:
@@ -173,7 +184,10 @@ def table() -> Table:
     work = ordinary_traffic()
     before = yardstick()
     for times in COPIES:
-        found = cost(copied(times), work)
-        shown.add_row(str(8 * times), *(f"{found[entity]:.2f}" for entity in Entity), f"{sum(found.values()):.2f}")
+        patterns = copied(times)
+        found = cost(patterns, work)
+        shown.add_row(
+            str(len(patterns.all)), *(f"{found[entity]:.2f}" for entity in Entity), f"{sum(found.values()):.2f}"
+        )
     shown.caption = f"yardstick {before:.0f} ns before, {yardstick():.0f} ns after"
     return shown

@@ -1,0 +1,20 @@
+"""``sentinel bench patterns`` measures what stages do: their profiles, payments with account events in between."""
+
+from __future__ import annotations
+
+from apps.bench.patterns import BATCH, copied, cost, ordinary_traffic
+from udfs.patterns import Entity, ready_patterns
+
+
+def test_every_stage_has_a_cost_with_account_events_among_the_users() -> None:
+    work = ordinary_traffic(2_000)
+    assert any(batch.happened for batch in work[Entity.USER])
+    assert all(0 <= one.before <= len(batch.payments) for batch in work[Entity.USER] for one in batch.happened)
+    assert all(len(batch.payments) + len(batch.happened) in (BATCH, BATCH + 1) for batch in work[Entity.USER])
+    found = cost(ready_patterns(), work, rounds=1)
+    assert found.keys() == {*Entity}
+    assert all(0 < microseconds < 1_000 for microseconds in found.values())
+
+
+def test_copies_are_patterns_of_their_own() -> None:
+    assert len(copied(2).all) == 2 * len(ready_patterns().all)
