@@ -115,14 +115,17 @@ class _Stage(KeyedProcessFunction):
         )
         return context.get_map_state(descriptor)
 
-    def _open_forgotten(self, context: RuntimeContext) -> None:
-        self._forgotten, self._forgotten_so_far = context.get_metrics_group().counter("pattern_events_forgotten"), 0
+    def _open_counts(self, context: RuntimeContext) -> None:
+        group = context.get_metrics_group()
+        self._counters = [group.counter("pattern_events_forgotten"), group.counter("pattern_searches_given_up")]
+        self._counted = [0, 0]
 
-    def _count_forgotten(self, total: int) -> None:
-        """Events that patterns had to forget because too many came; ``total`` is since the start."""
-        if total > self._forgotten_so_far:
-            self._forgotten.inc(total - self._forgotten_so_far)
-            self._forgotten_so_far = total
+    def _count(self, *totals: int) -> None:
+        """Count what patterns had to forget and to give up, from the totals since the start."""
+        for number, total in enumerate(totals):
+            if total > self._counted[number]:
+                self._counters[number].inc(total - self._counted[number])
+                self._counted[number] = total
 
     def _shard(self, context: KeyedProcessFunction.Context) -> int:
         return self._number[context.get_current_key()]
@@ -158,11 +161,11 @@ class _UserStage(_Stage):
         metrics = runtime_context.get_metrics_group()
         self._duplicates, self._late = metrics.counter("duplicates"), metrics.counter("late")
         self._too_late, self._refused = metrics.counter("too_late"), metrics.counter("refused")
-        self._open_forgotten(runtime_context)
+        self._open_counts(runtime_context)
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count_forgotten(self._stage.forgotten)
+        self._count(self._stage.forgotten, self._stage.given_up)
         for counter, count in (
             (self._duplicates, output.duplicates),
             (self._late, output.late),
@@ -189,11 +192,11 @@ class _DeviceStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.DEVICE_PROFILES)
         self._stage = wiring.device_stage(self._settings)
-        self._open_forgotten(runtime_context)
+        self._open_counts(runtime_context)
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count_forgotten(self._stage.forgotten)
+        self._count(self._stage.forgotten, self._stage.given_up)
         if handoffs:
             yield Row(*_addressed(handoffs, self._merchants))
 
@@ -202,13 +205,13 @@ class _MerchantStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.MERCHANT_PROFILES)
         self._stage = wiring.merchant_stage(self._settings)
-        self._open_forgotten(runtime_context)
+        self._open_counts(runtime_context)
         metrics = runtime_context.get_metrics_group()
         self._decisions, self._alerts = metrics.counter("decisions"), metrics.counter("alerts")
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count_forgotten(self._stage.forgotten)
+        self._count(self._stage.forgotten, self._stage.given_up)
         verdicts, tally = output.verdicts, output.tally
         if verdicts.alerts:
             self._alerts.inc(len(verdicts.alerts))

@@ -67,6 +67,11 @@ class DeviceStage:
         """Events that patterns had to forget because too many came, since the start."""
         return self._watch.forgotten
 
+    @property
+    def given_up(self) -> int:
+        """Searches of patterns that were given up because they had too many choices, since the start."""
+        return self._watch.given_up
+
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
 

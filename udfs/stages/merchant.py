@@ -105,6 +105,11 @@ class MerchantStage:
         """Events that patterns had to forget because too many came, since the start."""
         return self._watch.forgotten
 
+    @property
+    def given_up(self) -> int:
+        """Searches of patterns that were given up because they had too many choices, since the start."""
+        return self._watch.given_up
+
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
 
