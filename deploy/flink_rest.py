@@ -106,7 +106,10 @@ class FlinkRest:
         for job in self.jobs():
             if job.name == name and not job.ended:
                 return self.job(job.id)
-        raise JobNotFoundError(f"no job called {name!r} runs on {self.url}: start it with `sentinel submit`")
+        raise JobNotFoundError(
+            f"no job called {name!r} runs on {self.url}: go on from its last savepoint with `sentinel restore`, "
+            "or start with empty state with `sentinel submit`"
+        )
 
     def job(self, job_id: str) -> Job:
         """One job with its vertices."""

@@ -44,6 +44,19 @@ def latest(settings: Settings) -> Savepoint:
     raise OperationError(f"no savepoint of {settings.job.name} is on record: give its path, or start with `submit`")
 
 
+def check(path: str) -> None:
+    """Refuse a path that is not there, as far as this machine can tell.
+
+    Raises:
+        OperationError: naming it.
+    """
+    if not _may_exist(path):
+        raise OperationError(
+            f"there is no savepoint or checkpoint at {path}: "
+            "`sentinel stop` and `sentinel savepoint` say where they put theirs"
+        )
+
+
 def _may_exist(path: str) -> bool:
     """Whether a savepoint is there, as far as this machine can tell: only local ones can be looked at."""
     url = urlparse(path)

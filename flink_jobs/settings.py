@@ -195,6 +195,7 @@ def load_settings() -> Settings:
     if file is not None:
         _check_file(file)
     faults = [f"  {name}: there is no such setting" for name in _unknown_variables()]
+    faults += [f"  {name}: write {meant}, with two underscores" for name, meant in _misspelt_variables()]
     try:
         settings = Settings()
     except ValidationError as error:
@@ -217,6 +218,19 @@ def _check_file(file: Path) -> None:
         raise SettingsError(f"the settings in {file} cannot be read: {error}") from None
     if content is not None and not isinstance(content, dict):
         raise SettingsError(f"the settings in {file} are no mapping of sections")
+
+
+def _misspelt_variables() -> list[tuple[str, str]]:
+    """Variables that name a setting with one underscore between section and field, and what was meant."""
+    prefix = str(Settings.model_config["env_prefix"])
+    given = {name.upper(): name for name in os.environ}
+    return [
+        (given[f"{prefix}{section}_{field}".upper()], f"{prefix}{section}__{field}".upper())
+        for section, info in Settings.model_fields.items()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+        for field in info.annotation.model_fields
+        if f"{prefix}{section}_{field}".upper() in given
+    ]
 
 
 def _unknown_variables() -> list[str]:

@@ -50,7 +50,10 @@ def demo(
         options = options_until_now(rate / speedup, history, seconds * speedup, users=users)
         _run(settings, Demonstration(settings, options, history, seconds, speedup))
     if keep:
-        say(f"everything runs on; web UI: {settings.flink.rest_url}, alerts: `sentinel watch`, end: `sentinel down`")
+        say(
+            f"everything runs on; web UI: {settings.flink.rest_url}, alerts: `sentinel watch`, "
+            "end: `sentinel stop`, then `sentinel down`"
+        )
 
 
 @contextmanager

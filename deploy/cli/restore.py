@@ -22,7 +22,13 @@ def restore(
     """Submit the job with the state of a savepoint and wait until all of it runs."""
     settings = load_settings()
     if path == LATEST:
-        path = savepoints.latest(settings).path
+        last = savepoints.latest(settings)
+        path = last.path
+        say(
+            f"the last savepoint was taken {duration(time.time() - last.taken_at)} ago: "
+            "what came since is decided again"
+        )
+    savepoints.check(path)
     began = time.monotonic()
     job = submission.submit(settings, savepoint=path, say=say)
     say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")

@@ -22,4 +22,7 @@ def stop(
     path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
     savepoints.record(settings, path)
     rest.await_ended(job.id, timeout_s)
-    say(f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - began)}; savepoint: {path}")
+    say(
+        f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - began)}; savepoint: {path}; "
+        "`sentinel restore` goes on from it"
+    )

@@ -58,3 +58,14 @@ def test_a_plain_path_is_looked_at_as_well(tmp_path: Path) -> None:
 def test_where_none_was_taken_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="no savepoint of fraud is on record: give its path, or start with"):
         savepoints.latest(settings(tmp_path))
+
+
+@pytest.mark.parametrize("path", ["/nonexistent/savepoint-1", "file:///nonexistent/savepoint-1", "savepoint-1"])
+def test_a_path_where_nothing_is_is_refused_before_anything_is_submitted(path: str) -> None:
+    with pytest.raises(OperationError, match=f"no savepoint or checkpoint at {path}"):
+        savepoints.check(path)
+
+
+def test_a_path_that_is_there_or_cannot_be_looked_at_is_taken(tmp_path: Path) -> None:
+    for path in (str(tmp_path), tmp_path.as_uri(), "s3://bucket/savepoint-1"):
+        savepoints.check(path)

@@ -139,3 +139,8 @@ def test_a_file_that_is_named_and_missing_is_refused(monkeypatch: pytest.MonkeyP
 def test_settings_do_not_change_once_they_are_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().job.parallelism = 9  # type: ignore[misc]
+
+
+def test_a_variable_with_one_underscore_is_told_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTINEL_DECISION_BLOCK", "0.5")
+    assert "SENTINEL_DECISION_BLOCK: write SENTINEL_DECISION__BLOCK, with two underscores" in refusal()

@@ -168,7 +168,9 @@ class _Batch:
         """The alert, and into the decision the reasons and features that only alerts are worth."""
         payment, model = self._payments[row], self._policy.model
         if model is not None:
-            contributions = model.contributions(self._features[row : row + 1])[0]
+            features = self._features[row : row + 1]
+            # What a payment does not have would say nothing to whoever reads it.
+            contributions = np.where(np.isnan(features), 0.0, model.contributions(features))[0]
             of_model = decision.model.score or 0.0
             decision.reasons = reasons(rules, payment.matches, of_model, contributions, self._sampling.names)
         decision.features = self._named(row)
