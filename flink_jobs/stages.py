@@ -22,6 +22,7 @@ from state.ready import make_ready
 from udfs.names import Kind, StateName, Uid
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.tally import TALLY_COLUMNS
+from udfs.stages.watch import Watch
 
 # With every element that Java unfolds, it copies all the arrays that stand beside it: a row of a whole batch costs the
 # square of the batch, a sixth of the merchant stage in a drain. A row costs some 40 us to hand over.
@@ -120,9 +121,9 @@ class _Stage(KeyedProcessFunction):
         self._counters = [group.counter("pattern_events_forgotten"), group.counter("pattern_searches_given_up")]
         self._counted = [0, 0]
 
-    def _count(self, *totals: int) -> None:
+    def _count(self, watch: Watch) -> None:
         """Count what patterns had to forget and to give up, from the totals since the start."""
-        for number, total in enumerate(totals):
+        for number, total in enumerate((watch.forgotten, watch.given_up)):
             if total > self._counted[number]:
                 self._counters[number].inc(total - self._counted[number])
                 self._counted[number] = total
@@ -165,7 +166,7 @@ class _UserStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count(self._stage.forgotten, self._stage.given_up)
+        self._count(self._stage.watch)
         for counter, count in (
             (self._duplicates, output.duplicates),
             (self._late, output.late),
@@ -196,7 +197,7 @@ class _DeviceStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count(self._stage.forgotten, self._stage.given_up)
+        self._count(self._stage.watch)
         if handoffs:
             yield Row(*_addressed(handoffs, self._merchants))
 
@@ -211,7 +212,7 @@ class _MerchantStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count(self._stage.forgotten, self._stage.given_up)
+        self._count(self._stage.watch)
         verdicts, tally = output.verdicts, output.tally
         if verdicts.alerts:
             self._alerts.inc(len(verdicts.alerts))

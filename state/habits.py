@@ -11,7 +11,8 @@ from state import events, known, surroundings, tiles, wide
 from state.compiled import compiled
 from state.events import COUNT, KEY, TIME, Words
 from state.known import DEVICE, MERCHANT
-from state.packing import ProfileDamagedError
+from state.packing import ProfileDamagedError, words_of
+from state.search import first_after
 from state.surroundings import ABSENT
 from state.times import DAY_MS, HOUR_MS, NEVER
 
@@ -92,7 +93,10 @@ def tell(
         same_hour -= kept[TIME, newer] // HOUR_MS % HOURS == hour
         visits -= kept[KEY, newer] == merchant
     told[SAME_HOUR], told[VISITS] = same_hour, max(visits, 0)
-    told[ACCOUNT_EVENTS] = _between(account_events, time - DAY_MS, time)
+    known_events = account_events.shape[0]
+    told[ACCOUNT_EVENTS] = first_after(account_events, known_events, time) - first_after(
+        account_events, known_events, time - DAY_MS
+    )
     told[DEVICE_NEW] = _is_device_new(table, habits[KNOWN], device, time)
     surroundings.tell(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[SURROUNDINGS:])
 
@@ -128,14 +132,6 @@ def _last_of_older(head: Words, older: Words, time: int) -> float:
     if after < head[tiles.TILES] and older[tiles.FIRST, after] <= time:
         return float(older[tiles.FIRST, after])
     return float(older[tiles.LAST, after - 1]) if after else math.nan
-
-
-@compiled
-def _between(times: Words, start: int, end: int) -> int:
-    counted = 0
-    for i in range(times.shape[0]):
-        counted += start < times[i] <= end
-    return counted
 
 
 @compiled
@@ -229,7 +225,7 @@ def unpack(data: bytes) -> tuple[Words, Words, Words]:
     Raises:
         ProfileDamagedError: if it cannot be.
     """
-    words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
+    words = words_of(data)
     rows, recents = words[_PACKED_HABITS - 2 : _PACKED_HABITS].tolist() if len(words) >= _PACKED_HABITS else (-1, -1)
     if min(rows, recents) < 0 or rows + surroundings.COLUMNS * recents > len(words) - _PACKED_HABITS:
         raise ProfileDamagedError(f"{len(data)} bytes are no packed habits")

@@ -12,7 +12,7 @@ import numpy as np
 from state import distinct, events, packed_older, tiles
 from state.compiled import compiled
 from state.events import COUNT, DECLINED, KEY, TIME, Words
-from state.packing import ProfileDamagedError
+from state.packing import ProfileDamagedError, words_of
 
 _WIDE = 2**32
 _WORD_BITS = 64
@@ -89,7 +89,7 @@ def unpack(data: bytes, head: Words) -> tuple[Words, Words, Words]:
     Raises:
         ProfileDamagedError: if it cannot be.
     """
-    words = np.frombuffer(bytearray(data), np.int64) if len(data) % 8 == 0 else np.empty(0, np.int64)
+    words = words_of(data)
     at = _unpack_head(words, head)
     count, tiled, parted = int(head[COUNT]), int(head[tiles.TILES]), int(head[distinct.PARTIES])
     if at < 0 or min(count, tiled, parted) < 0 or not 0 <= head[distinct.STRATA] <= distinct.STRATA_AT_MOST:

@@ -7,9 +7,11 @@ profile wrongly is worse than stopping.
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 Upgrade = Callable[[list[bytes]], list[bytes]]
 """Turns the sections of version v into those of version v + 1."""
@@ -86,8 +88,12 @@ def _readable(version: int, upgrades: Mapping[int, Upgrade]) -> str:
     return f"version {version}" if oldest == version else f"versions {oldest} to {version}"
 
 
-def unpack_array(code: str, data: bytes) -> array[int]:
-    """The ``array`` of type ``code`` whose ``tobytes`` was ``data``."""
-    values: array[int] = array(code)
-    values.frombytes(data)
-    return values
+def words_of(data: bytes) -> npt.NDArray[np.int64]:
+    """The array of 64-bit words whose ``tobytes`` was ``data``; it may be written to.
+
+    Raises:
+        ProfileDamagedError: if the bytes are no whole number of words.
+    """
+    if len(data) % 8:
+        raise ProfileDamagedError(f"{len(data)} bytes are no whole number of words")
+    return np.frombuffer(bytearray(data), np.int64)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from state import history, windows
 from state.compiled import compiled
 from state.events import Words
-from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
+from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
+from state.search import first_after
 from state.times import DAY_MS
 from state.versions.version_1 import shared_from_version_1
 from state.versions.version_2 import shared_from_version_2
@@ -39,11 +40,12 @@ def _tell_risk(
     told: npt.NDArray[np.float64],
 ) -> None:
     end = time - delay
-    settled, frauds = windows.events_until(head, kept, older, end), np.searchsorted(fraud_times, end, "right")
+    known = fraud_times.shape[0]
+    settled, frauds = windows.events_until(head, kept, older, end), first_after(fraud_times, known, end)
     for window in range(lengths.shape[0]):
         start = end - lengths[window]
         told[window, 0] = settled - windows.events_until(head, kept, older, start)
-        told[window, 1] = frauds - np.searchsorted(fraud_times, start, "right")
+        told[window, 1] = frauds - first_after(fraud_times, known, start)
 
 
 @compiled
@@ -188,12 +190,10 @@ class SharedProfile(Profile):
         """
         profile = cls(lateness)
         *shared, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
-        if len(frauds) != len(times) or len(frauds) % 8:
+        if len(frauds) != len(times):
             raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
         profile._unpack_shared(shared)
-        profile._frauds = dict(
-            zip(np.frombuffer(frauds, np.int64).tolist(), np.frombuffer(times, np.int64).tolist(), strict=True)
-        )
+        profile._frauds = dict(zip(words_of(frauds).tolist(), words_of(times).tolist(), strict=True))
         profile.fraud_times = _ascending(profile._frauds)
         return profile
 

@@ -20,6 +20,7 @@ from state import known
 from state.compiled import compiled
 from state.events import Words
 from state.known import CELL, CHANNEL, COUNTRY
+from state.search import first_after
 
 RECENT_KEPT = 64
 ABSENT = -(2**63)
@@ -80,7 +81,7 @@ def tell(
         channel: likewise.
         told: (TOLD,), written.
     """
-    newer = _first_after(recent, recents, time)
+    newer = first_after(recent[TIME], recents, time)
     _tell_last_place(recent, newer, told)
     _tell_usual_place(table, count, recent, newer, recents, told)
     home, located, in_country = _most(table, count, COUNTRY, recent[COUNTRY_KEY], newer, recents, country)
@@ -92,14 +93,6 @@ def tell(
             told[FOREIGN] = country != home
     if channel != ABSENT:
         told[CHANNEL_COUNT], told[CHANNELLED] = through, channelled
-
-
-@compiled
-def _first_after(recent: Words, recents: int, time: int) -> int:
-    newer = recents
-    while newer and recent[TIME, newer - 1] > time:
-        newer -= 1
-    return newer
 
 
 @compiled
@@ -192,7 +185,7 @@ def learn(
         _, count = known.learn(table, count, COUNTRY, country)
     if channel != ABSENT:
         _, count = known.learn(table, count, CHANNEL, channel)
-    row = _first_after(recent, recents, time)
+    row = first_after(recent[TIME], recents, time)
     for column in range(COLUMNS):
         for i in range(recents, row, -1):
             recent[column, i] = recent[column, i - 1]
@@ -204,7 +197,7 @@ def learn(
 @compiled
 def _forget(recent: Words, recents: int, lateness: int) -> int:
     """Of what is older than any late payment, keep the last place: there somebody was last seen."""
-    old = max(_first_after(recent, recents, recent[TIME, recents - 1] - lateness), recents - RECENT_KEPT)
+    old = max(first_after(recent[TIME], recents, recent[TIME, recents - 1] - lateness), recents - RECENT_KEPT)
     if old <= 0:
         return recents
     kept = 0

@@ -12,7 +12,7 @@ from state import habits, history
 from state.compiled import compiled
 from state.events import Words
 from state.history import with_room
-from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal
+from state.packing import Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
 from state.times import DAY_MS
 from state.versions.version_1 import user_from_version_1
@@ -203,12 +203,10 @@ class UserProfile(Profile):
         """
         profile = cls(lateness)
         *shared, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
-        if len(account_events) % 8:
-            raise ProfileDamagedError("account events are cut short")
         profile._unpack_shared(shared)
         profile._ids = bytearray(ids)
         profile._habits, profile._known, profile._recent = habits.unpack(habit)
-        profile.account_events = np.frombuffer(bytearray(account_events), np.int64)
+        profile.account_events = words_of(account_events)
         return profile
 
 

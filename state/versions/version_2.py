@@ -17,7 +17,7 @@ from state import distinct, events, habits, known, surroundings, tiles
 from state.events import Words
 from state.history import History
 from state.keys import short_key_of, signed
-from state.packing import ProfileDamagedError, split_sections, unpack_array
+from state.packing import ProfileDamagedError, split_sections
 from state.times import NEVER
 
 _OF_HISTORY = 6  # sections
@@ -39,7 +39,7 @@ _decode_places = msgspec.msgpack.Decoder(
 def shared_from_version_2(sections: list[bytes]) -> list[bytes]:
     """A merchant or device; no filter let anything pass and no pattern had begun, since there were none."""
     *packed, frauds, times = sections
-    keys = [signed(key) for key in unpack_array("Q", frauds)]
+    keys = [signed(key) for key in _array("Q", frauds)]
     return [_history(packed).pack(), b"", b"", array("q", keys).tobytes(), times]
 
 
@@ -47,10 +47,10 @@ def user_from_version_2(sections: list[bytes]) -> list[bytes]:
     """A user; no filter let anything pass, since there was none."""
     ids, hours, merchants, visits, devices, first_uses, account_events, progress, places = sections[_OF_HISTORY:]
     habit = np.zeros(habits.HABITS, np.int64)
-    habit[: habits.HOURS] = unpack_array("I", hours)
+    habit[: habits.HOURS] = _array("I", hours)
     rows = [
-        *((known.MERCHANT, signed(key), seen, 0, 0) for key, seen in _pairs(merchants, unpack_array("I", visits))),
-        *((known.DEVICE, signed(key), 1, first, 0) for key, first in _pairs(devices, unpack_array("q", first_uses))),
+        *((known.MERCHANT, signed(key), seen, 0, 0) for key, seen in _pairs(merchants, _array("I", visits))),
+        *((known.DEVICE, signed(key), 1, first, 0) for key, first in _pairs(devices, _array("q", first_uses))),
     ]
     recent: list[tuple[int, int, int, int, int]] = []
     if places:
@@ -65,7 +65,7 @@ def user_from_version_2(sections: list[bytes]) -> list[bytes]:
 
 
 def _pairs(keys: bytes, values: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(unpack_array("Q", keys), values, strict=True))
+    return list(zip(_array("Q", keys), values, strict=True))
 
 
 def _recent(passed: _Recent) -> tuple[int, int, int, int, int]:
@@ -100,9 +100,9 @@ def _history(sections: Sequence[bytes]) -> History:
     history.head[events.BASE_HIGHEST], history.head[events.BASE_LAST] = base_high, base_last
     if older:
         _take_older(history, older, base)
-    amounts = [after - before for before, after in pairwise(unpack_array("q", sums))]
+    amounts = [after - before for before, after in pairwise(_array("q", sums))]
     for row, (time, key, amount, refused) in enumerate(
-        zip(unpack_array("q", times), unpack_array("Q", keys), amounts, declined, strict=True)
+        zip(_array("q", times), _array("Q", keys), amounts, declined, strict=True)
     ):
         seen = events.seen_before(history.kept, row, signed(key))
         events.insert(history.head, history.kept, row, time, signed(key), seen, refused, amount)
@@ -149,7 +149,7 @@ def _tiles(data: bytes) -> list[tuple[int, ...]]:
 def _stratum(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     since, held = _SINCE.unpack_from(data)
     times_at = _SINCE.size + 8 * held
-    keys = [signed(key) for key in unpack_array("Q", data[_SINCE.size : times_at])]
+    keys = [signed(key) for key in _array("Q", data[_SINCE.size : times_at])]
     return since, list(zip(_column(data[times_at:]), keys, strict=True))
 
 
@@ -172,4 +172,11 @@ def _column(data: bytes) -> list[int]:
         return [low] * count
     if width == _WIDEST:
         return [low + int.from_bytes(body[i : i + _WIDEST], "little") for i in range(0, len(body), _WIDEST)]
-    return [low + value for value in unpack_array(_WIDTHS[width], body)]
+    return [low + value for value in _array(_WIDTHS[width], body)]
+
+
+def _array(code: str, data: bytes) -> array[int]:
+    """The ``array`` of type ``code`` whose ``tobytes`` was ``data``."""
+    values: array[int] = array(code)
+    values.frombytes(data)
+    return values

@@ -22,7 +22,9 @@ DEVICE_SHARDS, MERCHANT_SHARDS = 3, 4
 WIDTH = 5
 names = st.text(max_size=20)
 times = st.integers(-(2**62), 2**62)
-matches = st.builds(Match, names, st.integers(0, 99), st.lists(names, max_size=3).map(tuple))
+# A score is above 0 and at most 1 (udfs/patterns/checking.py); NaN would differ from itself.
+scores = st.floats(0, 1, exclude_min=True)
+matches = st.builds(Match, names, st.integers(0, 99), st.lists(names, max_size=3).map(tuple), score=scores)
 payments = st.builds(
     Payment,
     transaction_id=names,
@@ -35,6 +37,7 @@ payments = st.builds(
     late=st.booleans(),
     matches=st.lists(matches, max_size=2).map(tuple),
     value=st.binary(max_size=50),
+    too_late=st.booleans(),
 )
 labels = st.builds(
     Label,

@@ -48,7 +48,7 @@ def observe_transactions(pairs: Sequence[tuple[UserProfile, Transaction]]) -> np
     for row, (profile, transaction) in enumerate(pairs):
         units, merchant = to_units(transaction.amount), key_of(transaction.merchant_id)
         latitude, longitude, country = _place(transaction.location)
-        given += _given(transaction, units, latitude, longitude)
+        given += _given(transaction, units, latitude, longitude, country)
         _VELOCITY.observe_filtered(profile, transaction, merchant, units, told, row)
         profile.observe(
             transaction.transaction_id,
@@ -77,13 +77,12 @@ def observe_account_event(profile: UserProfile, event: AccountEvent) -> None:
     profile.add_account_event(event.event_time)
 
 
-def _given(transaction: Transaction, units: int, latitude: int, longitude: int) -> tuple[float, ...]:
+def _given(transaction: Transaction, units: int, latitude: int, longitude: int, country: int) -> tuple[float, ...]:
     """The fields of ``formulas.Beside`` that the payment itself tells."""
     account, category, location = transaction.account, transaction.merchant_category, transaction.location
     created = limit = None
     if account is not None:
         created, limit = account.created_at, account.credit_limit
-    country = None if location is None else location.country
     card_present = transaction.card_present
     return (
         transaction.event_time,
@@ -94,7 +93,7 @@ def _given(transaction: Transaction, units: int, latitude: int, longitude: int) 
         _NAN if category is None else CATEGORY_RISK.get(category, _NAN),
         _NAN if latitude == ABSENT else latitude,
         _NAN if longitude == ABSENT else longitude,
-        country in HIGH_RISK_COUNTRIES if country and len(country) <= _CODE_CHARACTERS else _NAN,
+        _NAN if location is None or country == ABSENT else location.country in HIGH_RISK_COUNTRIES,
         _NAN if card_present is None else card_present,
     )
 

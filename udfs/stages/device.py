@@ -49,7 +49,11 @@ class DeviceStageOptions:
 
 
 class DeviceStage:
-    """One instance serves all the shards of a subtask."""
+    """One instance serves all the shards of a subtask.
+
+    Attributes:
+        watch: its patterns, which count what they had to let go.
+    """
 
     def __init__(self, options: DeviceStageOptions) -> None:
         self._options = options
@@ -60,17 +64,7 @@ class DeviceStage:
         )
         self._clocks = ShardClocks(0, options.idle_ms)
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self._watch = Watch(Entity.DEVICE, options.lateness_ms, self._profiles.open)
-
-    @property
-    def forgotten(self) -> int:
-        """Events that patterns had to forget because too many came, since the start."""
-        return self._watch.forgotten
-
-    @property
-    def given_up(self) -> int:
-        """Searches of patterns that were given up because they had too many choices, since the start."""
-        return self._watch.given_up
+        self.watch = Watch(Entity.DEVICE, options.lateness_ms, self._profiles.open)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
@@ -95,7 +89,7 @@ class DeviceStage:
         payments, of_users = in_event_time(handoffs, USER_WIDTH)
         features = self._features(payments, of_users, labels, backing)
         control = self._controls.of(shard, backing)
-        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
         devices = [payment.device_id or "" for payment in payments]
         payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)

@@ -81,7 +81,11 @@ class MerchantOutput:
 
 
 class MerchantStage:
-    """One instance serves all the shards of a subtask; what a shard remembers is read when it first comes."""
+    """One instance serves all the shards of a subtask; what a shard remembers is read when it first comes.
+
+    Attributes:
+        watch: its patterns, which count what they had to let go.
+    """
 
     def __init__(self, options: MerchantStageOptions) -> None:
         self._options = options
@@ -95,20 +99,10 @@ class MerchantStage:
         self._controls = ShardControls(
             options.names, lambda: ShardControl(options.rules, options.bands, options.patterns)
         )
-        self._watch = Watch(Entity.MERCHANT, options.lateness_ms, self._profiles.open)
+        self.watch = Watch(Entity.MERCHANT, options.lateness_ms, self._profiles.open)
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
-
-    @property
-    def forgotten(self) -> int:
-        """Events that patterns had to forget because too many came, since the start."""
-        return self._watch.forgotten
-
-    @property
-    def given_up(self) -> int:
-        """Searches of patterns that were given up because they had too many choices, since the start."""
-        return self._watch.given_up
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
@@ -128,7 +122,7 @@ class MerchantStage:
             else:
                 handoffs.append(open_handoff(record))
         clock = self._clocks.of(shard, backing)
-        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
         # After a restart the windows that were closed before it stay closed.
         self._watermark = max(self._watermark, clock.watermark)
         before = self._watermark

@@ -109,7 +109,11 @@ class _Batch:
 
 
 class UserStage:
-    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes."""
+    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes.
+
+    Attributes:
+        watch: its patterns, which count what they had to let go.
+    """
 
     def __init__(self, options: UserStageOptions) -> None:
         self._options = options
@@ -120,17 +124,7 @@ class UserStage:
         )
         self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self._watch = Watch(Entity.USER, options.lateness_ms, self._profiles.open)
-
-    @property
-    def forgotten(self) -> int:
-        """Events that patterns had to forget because too many came, since the start."""
-        return self._watch.forgotten
-
-    @property
-    def given_up(self) -> int:
-        """Searches of patterns that were given up because they had too many choices, since the start."""
-        return self._watch.given_up
+        self.watch = Watch(Entity.USER, options.lateness_ms, self._profiles.open)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -153,7 +147,7 @@ class UserStage:
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
         control = self._controls.of(shard, backing)
-        watched = self._watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
         payments = [transaction for _, transaction in batch.opened]
         users = [transaction.user_id for transaction in payments]
         batch.matches = watched.observe(users, payments, batch.all_features(), batch.happened)
