@@ -6,9 +6,10 @@ Most payments pass none, so a history is packed anew only after one has.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from state.history import History
+from state.history import History, pack
 from state.packing import ProfileDamagedError, join_sections, split_sections
 
 CAPACITY = 128
@@ -32,14 +33,27 @@ def filtered_history(filtered: dict[str, History], name: str, retention: int, *,
     return history
 
 
+class HasFiltered(Protocol):
+    """A profile, as far as its filtered histories are concerned."""
+
+    filtered: dict[str, History]
+
+
+def pack_histories(profiles: Iterable[HasFiltered]) -> None:
+    """Pack those histories of the profiles that have changed, in one pass."""
+    changed = [history for profile in profiles for history in profile.filtered.values() if not history.packed]
+    if changed:
+        for history, packed in zip(changed, pack(changed), strict=True):
+            history.packed = packed
+
+
 def pack_filtered(filtered: Mapping[str, History]) -> bytes:
-    """As bytes; nothing where there is none."""
+    """As bytes, after ``pack_histories``; nothing where there is none."""
     if not filtered:
         return b""
     sections: list[bytes] = []
-    for name, history in filtered.items():
-        if history.packed is None:
-            history.packed = history.pack()
+    # By name: which filter let something pass first may depend on how payments are cut into batches.
+    for name, history in sorted(filtered.items()):
         sections += (name.encode(), _RETENTION.pack(history.retention, history.knows_parties), history.packed)
     return join_sections(sections)
 

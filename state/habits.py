@@ -174,11 +174,16 @@ def learn(
     )
 
 
+@compiled
+def words_at_most(known_rows: int, recents: int) -> int:
+    """How many words habits take at most, packed, that have room for so much."""
+    return HABITS + 4 * known_rows + surroundings.COLUMNS * recents
+
+
 def pack(habits: Words, table: Words, recent: Words) -> bytes:
     """As bytes: 12 for each that is known (20 for devices, 28 for cells), 40 for each recent payment."""
-    words = np.empty(HABITS + 4 * int(habits[KNOWN]) + surroundings.COLUMNS * int(habits[RECENT]), np.int64)
-    used = _pack(habits, table, recent, words)
-    return words[:used].tobytes()
+    words = np.empty(words_at_most(table.shape[1], recent.shape[1]), np.int64)
+    return words[: write(habits, table, recent, words)].tobytes()
 
 
 _HALF = 32  # bits; in one half of a word: the kind in 3 bits above, how often seen below
@@ -193,7 +198,8 @@ def _extras(kind: int) -> int:
 
 
 @compiled
-def _pack(habits: Words, table: Words, recent: Words, words: Words) -> int:
+def write(habits: Words, table: Words, recent: Words, words: Words) -> int:
+    """Write what ``pack`` packs; say how many words were written."""
     for pair in range(HOURS // 2):
         words[pair] = habits[2 * pair] << _HALF | habits[2 * pair + 1]
     words[HOURS // 2], words[HOURS // 2 + 1] = habits[KNOWN], habits[RECENT]

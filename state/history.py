@@ -13,13 +13,17 @@ amount may be a newer one's, visits and hours count newer ones in tiles, and the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
-from state import distinct, events, packed_history, tiles, windows
+from state import distinct, events, facts, packed_history, tiles, windows
 from state.compiled import compiled
 from state.events import COUNT, KEY, TIME, Words
 from state.times import NEVER
+from state.where import Noted, address_of, table_at, words_at
 
 HEAD = distinct.HEAD
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
@@ -32,6 +36,10 @@ DONE, FOLD, TOLD_ONLY, EVENTS_FULL, TILES_FULL, PARTIES_FULL, HABITS_FULL = rang
 """What ``take`` says: taken; taken, and now there are too many; not kept one by one, for it is too late or does not
 count. And what ``room``, or who calls it, says: what is full, so that nothing was done."""
 FIRST_FULL = EVENTS_FULL
+
+(HEAD_AT, KEPT_AT, KEPT_ROOM, OLDER_AT, OLDER_ROOM, PARTIES_AT, PARTIES_ROOM, RETENTION, CAPACITY) = range(9)
+"""Where the arrays of a history lie, and how far back it goes, ms, and how many events it keeps one by one."""
+PLACES = 9
 
 
 @compiled
@@ -53,17 +61,15 @@ def take(
     kept: Words,
     older: Words,
     parties: Words,
-    time: int,
-    key: int,
-    declined: int,
-    units: int,
+    where: Words,
+    fact: Words,
     counts: bool,
-    retention: int,
-    capacity: int,
     lengths: Words,
     told: npt.NDArray[np.float64],
 ) -> int:
-    """Tell of every window that ends with an event, and take it if it counts. There must be room."""
+    """Tell of every window that ends with an event (``state.facts``), and take it if it counts. There must be room."""
+    time, key, declined, units = fact[facts.TIME], fact[facts.PARTY], fact[facts.DECLINED], fact[facts.UNITS]
+    retention, capacity = where[RETENTION], where[CAPACITY]
     count = head[COUNT]
     if has_forgotten(head, kept, time, retention):
         windows.tell_alone(declined, units, counts, lengths, told)
@@ -145,6 +151,94 @@ def merge(head: Words, kept: Words, older: Words) -> None:
     tiles.take(head, kept, older, 0, kept[TIME, head[COUNT] - 1])
 
 
+@compiled
+def arrays_at(where: Words) -> tuple[Words, Words, Words, Words]:
+    """The head, the events kept one by one, the tiles and the parties."""
+    return (
+        words_at(where[HEAD_AT], HEAD),
+        table_at(where[KEPT_AT], events.COLUMNS, where[KEPT_ROOM]),
+        table_at(where[OLDER_AT], tiles.COLUMNS, where[OLDER_ROOM]),
+        table_at(where[PARTIES_AT], distinct.COLUMNS, where[PARTIES_ROOM]),
+    )
+
+
+@compiled
+def stops(done: int) -> bool:
+    """Whether something is to be done before the next event is taken: a fold, or room to be made."""
+    return done == FOLD or done >= FIRST_FULL
+
+
+@compiled
+def _observe_from(
+    row: int,
+    addresses: Words,
+    told_of: Words,
+    counts: npt.NDArray[np.bool_],
+    lengths: Words,
+    rows: Words,
+    told: npt.NDArray[np.float64],
+    done: Words,
+) -> int:
+    """Go on from a row; the row at which something is to be done first, or the end."""
+    while row < addresses.shape[0]:
+        where, at = words_at(addresses[row], PLACES), rows[row]
+        head, kept, older, parties = arrays_at(where)
+        done[row] = room(head, kept, older, parties)
+        if done[row] == DONE:
+            done[row] = take(head, kept, older, parties, where, told_of[at], counts[row], lengths, told[at])
+        if stops(done[row]):
+            return row
+        row += 1
+    return row
+
+
+def go_over(addresses: Words, go_on: Callable[[int, Words], int], settle: Callable[[int, int], int]) -> list[int]:
+    """Take events in as few compiled passes as it goes.
+
+    Args:
+        addresses: of what takes them, (n,), one for each event.
+        go_on: goes on from a row, notes what is done in (n,), and says at which row something is to be done first.
+        settle: does that, of a row and of what is noted there; how many events that stopped the pass are taken, 0 or 1.
+
+    Returns:
+        What ``take`` said of each event.
+    """
+    done, row = np.empty(len(addresses), np.int64), 0
+    while (row := go_on(row, done)) < len(addresses):
+        row += settle(row, int(done[row]))
+    found: list[int] = done.tolist()
+    return found
+
+
+def observe(
+    histories: Sequence[History],
+    told_of: Words,
+    counts: npt.NDArray[np.bool_],
+    lengths: Words,
+    rows: Words,
+    told: npt.NDArray[np.float64],
+) -> None:
+    """Take events, and tell of every window that ends with one of them.
+
+    Args:
+        histories: n, one for each event, in order of arrival; the same one may come several times.
+        told_of: (payments, facts.OF_SHARED or more).
+        counts: (n,); False: it is only asked what there was up to the event.
+        lengths: of the windows, ms, ascending.
+        rows: of the events in ``told_of`` and in ``told``, (n,).
+        told: (payments, windows, ``windows.TOLD``), written.
+    """
+    addresses = np.array([history.address for history in histories], np.int64)
+    go_over(
+        addresses,
+        lambda row, done: _observe_from(row, addresses, told_of, counts, lengths, rows, told, done),
+        lambda row, done: histories[row].settle(done),
+    )
+    for history, counted in zip(histories, counts.tolist(), strict=True):
+        if counted:
+            history.packed = b""
+
+
 class History:
     """Events of one entity: time (ms), amount (units), the key of the other party, declined or not.
 
@@ -154,29 +248,46 @@ class History:
         parties: whether different parties are to be told of a hot key's older past, too.
 
     Attributes:
+        where: where its arrays lie; ``address`` says where that is.
         head: counts and totals (``state.events``, ``state.tiles``, ``state.distinct``).
         kept: the newest events, one by one, (``events.COLUMNS``, room).
         older: tiles of what is older of a hot key, (``tiles.COLUMNS``, room).
         parties: the parties seen there last, (``distinct.COLUMNS``, room).
-        packed: for whoever packs it, until ``observe`` takes an event.
+        packed: for whoever packs it; empty again once ``observe`` has taken an event.
     """
 
-    __slots__ = ("capacity", "head", "kept", "older", "packed", "parties", "retention")
+    __slots__ = ("_kept", "_older", "_parties", "_retention", "address", "capacity", "head", "packed", "where")
+
+    kept = Noted(KEPT_AT)
+    older = Noted(OLDER_AT)
+    parties = Noted(PARTIES_AT)
 
     def __init__(self, retention: int, capacity: int, *, parties: bool = True) -> None:
-        self.retention = retention
-        self.capacity = capacity
+        self.where = np.empty(PLACES, np.int64)
+        self.address = address_of(self.where)
         self.head = np.zeros(HEAD, np.int64)
+        self.where[HEAD_AT] = address_of(self.head)
+        self.where[CAPACITY] = self.capacity = capacity
+        self.retention = retention
         self.head[events.BASE_LAST] = NEVER
         (distinct.keep_all if parties else distinct.keep_none)(self.head)
-        self.kept = np.empty((events.COLUMNS, _ROOM_AT_FIRST), np.int64)
-        self.older = NO_TILES
-        self.parties = NO_PARTIES
-        self.packed: bytes | None = None
+        self.kept = np.empty((events.COLUMNS, _ROOM_AT_FIRST), np.int64)  # noqa: PLE0237 - a descriptor
+        self.older = NO_TILES  # noqa: PLE0237 - a descriptor
+        self.parties = NO_PARTIES  # noqa: PLE0237 - a descriptor
+        self.packed = b""
 
     def __len__(self) -> int:
         """How many events are kept one by one."""
         return int(self.head[COUNT])
+
+    @property
+    def retention(self) -> int:
+        """How far back windows and lateness together reach, ms."""
+        return self._retention
+
+    @retention.setter
+    def retention(self, retention: int) -> None:
+        self.where[RETENTION] = self._retention = retention
 
     @property
     def knows_parties(self) -> bool:
@@ -194,38 +305,17 @@ class History:
         declined: bool = False,
         counts: bool = True,
     ) -> None:
-        """Take an event, and tell of every window that ends with it.
+        """Take one event: ``observe`` for a single one; ``told`` is (windows, ``windows.TOLD``), written."""
+        fact = np.array([[time, key, units, declined]], np.int64)
+        observe([self], fact, np.array([counts]), lengths, np.zeros(1, np.int64), told[None])
 
-        Args:
-            time: event time, ms.
-            key: the other party.
-            units: amount, in units of ``state.moments``.
-            lengths: of the windows, ms, ascending.
-            told: (windows, ``windows.TOLD``), written.
-            declined: whether it was declined.
-            counts: False: it is only asked what there was up to it.
-        """
-        if counts:
-            self.packed = None
-        while full := room(self.head, self.kept, self.older, self.parties):
-            self.make_room(full)
-        done = take(
-            self.head,
-            self.kept,
-            self.older,
-            self.parties,
-            time,
-            key,
-            int(declined),
-            units,
-            counts,
-            self.retention,
-            self.capacity,
-            lengths,
-            told,
-        )
+    def settle(self, done: int) -> int:
+        """Do what was to be done before the next event; how many events that stopped the pass are taken, 0 or 1."""
         if done == FOLD:
             self.fold()
+            return 1
+        self.make_room(done)
+        return 0
 
     def make_room(self, full: int) -> None:
         """Make room where ``room`` said that there is none."""
@@ -250,7 +340,7 @@ class History:
 
     def pack(self) -> bytes:
         """About 16 bytes an event, and what a hot key needs."""
-        return packed_history.pack(self.head, self.kept, self.older, self.parties)
+        return pack([self])[0]
 
     def unpack(self, data: bytes) -> None:
         """Become what ``pack`` packed.
@@ -261,6 +351,43 @@ class History:
         self.kept, self.older, self.parties = packed_history.unpack(data, self.head)
         while len(self) > self.capacity:
             self.fold()
+
+
+@compiled
+def words_to_pack(where: Words) -> int:
+    """How many words a packed history takes at most."""
+    return packed_history.words_at_most(where[KEPT_ROOM], where[OLDER_ROOM], where[PARTIES_ROOM])
+
+
+@compiled
+def pack_at(where: Words, words: Words) -> int:
+    """Write a history as packed; how many words that took."""
+    head, kept, older, parties = arrays_at(where)
+    return packed_history.pack(head, kept, older, parties, words)
+
+
+@compiled
+def _room_for(addresses: Words) -> int:
+    words = 0
+    for address in addresses:
+        words += words_to_pack(words_at(address, PLACES))
+    return words
+
+
+@compiled
+def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
+    at = 0
+    for number, address in enumerate(addresses):
+        at += pack_at(words_at(address, PLACES), words[at:])
+        ends[number] = at
+
+
+def pack(histories: Sequence[History]) -> list[bytes]:
+    """Each as bytes: about 16 an event, and what a hot key needs."""
+    addresses = np.array([history.address for history in histories], np.int64)
+    words, ends = np.empty(_room_for(addresses), np.int64), np.empty(len(addresses), np.int64)
+    _pack_all(addresses, words, ends)
+    return [words[start:end].tobytes() for start, end in pairwise((0, *ends.tolist()))]
 
 
 def with_room(table: Words, more: int) -> Words:

@@ -22,15 +22,14 @@ MOST_PER_EVENT = 3
 """Words an event takes at most; bits of declined events and the head beside them."""
 
 
-def pack(head: Words, kept: Words, older: Words, parties: Words) -> bytes:
-    """As bytes."""
-    size = distinct.HEAD + 2 * _HEAD + (MOST_PER_EVENT + 1) * kept.shape[1] + older.size + parties.size
-    words = np.empty(size, np.int64)
-    return words[: _pack(head, kept, older, parties, words)].tobytes()
+@compiled
+def words_at_most(kept: int, older: int, parties: int) -> int:
+    """How many words a history takes at most that has room for so many events, tiles and parties."""
+    return distinct.HEAD + 2 * _HEAD + (MOST_PER_EVENT + 1) * kept + tiles.COLUMNS * older + distinct.COLUMNS * parties
 
 
 @compiled
-def _pack(head: Words, kept: Words, older: Words, parties: Words, words: Words) -> int:
+def pack(head: Words, kept: Words, older: Words, parties: Words, words: Words) -> int:
     """Write it; say how many words were written."""
     at = _words_of_head(head)
     for word in range(at):

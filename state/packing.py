@@ -17,6 +17,10 @@ Upgrade = Callable[[list[bytes]], list[bytes]]
 """Turns the sections of version v into those of version v + 1."""
 
 
+Packed = bytes | bytearray | memoryview
+"""Bytes that are only to be joined with others."""
+
+
 class ProfileVersionError(Exception):
     """The stored profile was written by a version of this program that this one does not know."""
 
@@ -29,10 +33,10 @@ _TABLES = [struct.Struct(f"<B{count}I") for count in range(256)]
 """Of lengths, by their number."""
 
 
-def join_sections(sections: Sequence[bytes]) -> bytes:
-    """Sections (at most 255) in one, behind a table of their lengths."""
+def join_sections(sections: Sequence[Packed], before: bytes = b"") -> bytes:
+    """Sections (at most 255) in one, behind a table of their lengths, and that behind ``before``."""
     count = len(sections)
-    return b"".join((_TABLES[count].pack(count, *map(len, sections)), *sections))
+    return b"".join((before, _TABLES[count].pack(count, *map(len, sections)), *sections))
 
 
 def split_sections(data: bytes) -> list[bytes]:
@@ -49,9 +53,9 @@ def split_sections(data: bytes) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(ends)]
 
 
-def seal(version: int, sections: Sequence[bytes]) -> bytes:
+def seal(version: int, sections: Sequence[Packed]) -> bytes:
     """Join sections behind a version byte."""
-    return bytes((version,)) + join_sections(sections)
+    return join_sections(sections, bytes((version,)))
 
 
 def open_sealed(data: bytes, kind: str, version: int, upgrades: Mapping[int, Upgrade]) -> list[bytes]:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from state.filtered import filtered_history, pack_filtered, unpack_filtered
 from state.history import History
+from state.packing import Packed
 from state.times import HOUR_MS
+from state.where import address_of
 
 LATENESS_MS = HOUR_MS
 """What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
@@ -22,16 +25,20 @@ class Profile:
         longest: the longest window, ms.
         lateness: so far beyond the longest window the history goes back, ms.
         capacity: events kept one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
+        places: how many words it takes to note where the arrays of its kind lie.
 
     Attributes:
+        where: where its arrays lie (``state.where``); ``address`` says where that is.
         lateness: how late an event may come and be told, and correct, exactly, ms.
         history: the payments.
         filtered: histories of those that a filter lets pass, by its name.
     """
 
-    __slots__ = ("_packed_progress", "_progress", "filtered", "history", "lateness")
+    __slots__ = ("_packed_progress", "_progress", "address", "filtered", "history", "lateness", "where")
 
-    def __init__(self, longest: int, lateness: int, capacity: int) -> None:
+    def __init__(self, longest: int, lateness: int, capacity: int, places: int) -> None:
+        self.where = np.empty(places, np.int64)
+        self.address = address_of(self.where)
         self.lateness = lateness
         self.history = History(longest + lateness, capacity)
         self.filtered: dict[str, History] = {}
@@ -56,16 +63,16 @@ class Profile:
             self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
         return self._progress
 
-    def _pack_shared(self) -> tuple[bytes, bytes, bytes]:
-        """The sections of this part."""
+    def _sections(self, history: Packed) -> tuple[Packed, bytes, bytes]:
+        """The sections of this part, of which the history is packed already."""
         if self._progress is not None:
             self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
             # Few payments touch a pattern: the next one that does reads it again, and the others pack it for nothing.
             self._progress = None
-        return self.history.pack(), pack_filtered(self.filtered), self._packed_progress
+        return history, pack_filtered(self.filtered), self._packed_progress
 
     def _unpack_shared(self, sections: Sequence[bytes]) -> None:
-        """Become what ``_pack_shared`` packed.
+        """Become what ``_sections`` packed.
 
         Raises:
             ProfileDamagedError: if the bytes are cut short or run over.

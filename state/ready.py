@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from state import events, habits, tiles, windows
+from state import events, facts, habits, shared_profile, tiles, user_profile, windows
 from state.shared_profile import DeviceProfile
 from state.surroundings import ABSENT
 from state.times import HOUR_MS, NEVER
@@ -19,17 +19,23 @@ _LENGTHS = np.array([HOUR_MS], np.int64)
 
 def make_ready() -> None:
     """Show a user and a device payments enough to make them hot, the last one late, and store and read both."""
+    payments = PAYMENTS_KEPT + 2
+    told_of = np.zeros((payments, facts.OF_USER), np.int64)
+    told_of[:-1, facts.TIME] = told_of[:-1, facts.PARTY] = np.arange(payments - 1) * 1_000
+    told_of[:, facts.DEVICE] = told_of[:, facts.COUNTRY] = told_of[:, facts.CHANNEL] = ABSENT
+    told, before = np.empty((payments, 1, windows.TOLD)), np.empty((payments, habits.TOLD))
     user, device = UserProfile(), DeviceProfile()
-    told, before, risk = np.empty((1, windows.TOLD)), np.empty(habits.TOLD), np.empty((1, 2))
-    for number in range(PAYMENTS_KEPT + 2):
-        time = 0 if number == PAYMENTS_KEPT + 1 else number * 1_000
-        user.observe(str(number), time, 1, 1, ABSENT, 0, 0, ABSENT, ABSENT, _LENGTHS, told, before, declined=False)
-        device.observe(time, number, 1, _LENGTHS, told, HOUR_MS, _LENGTHS, risk, declined=False)
-    device.history.observe(0, 1, 1, _LENGTHS, told, counts=False)
+    ids = [str(number) for number in range(payments)]
+    user_profile.observe([user] * payments, ids, told_of, _LENGTHS, told, before)
+    risk = np.empty((payments, 1, 2))
+    told_of = np.ascontiguousarray(told_of[:, : facts.OF_SHARED])
+    shared_profile.observe([device] * payments, told_of, _LENGTHS, told, HOUR_MS, _LENGTHS, risk)
+    device.history.observe(0, 1, 1, _LENGTHS, told[0], counts=False)
     UserProfile.unpack(user.pack())
     DeviceProfile.unpack(device.pack())
     # What the step from version 2 calls by itself.
     head, kept, older = device.history.head, device.history.kept, device.history.older
+    habits.pack(user.habits, user.known, user.recent)
     events.seen_before(kept, 1, 0)
     tiles.insert(head, older, 0, 0, 1)
     events.drop(head, kept, 1)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from state import history, windows
+from state import facts, history, windows
 from state.compiled import compiled
 from state.events import Words
+from state.filtered import pack_histories
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
 from state.search import first_after
 from state.times import DAY_MS
 from state.versions.version_1 import shared_from_version_1
 from state.versions.version_2 import shared_from_version_2
+from state.where import Noted, words_at
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Labels come so late: what is newer says nothing of fraud yet."""
@@ -48,32 +50,79 @@ def _tell_risk(
         told[window, 1] = frauds - first_after(fraud_times, known, start)
 
 
+HISTORY_AT, FRAUDS_AT = 0, 1
+"""Where the arrays of a profile lie (``state.where``)."""
+PLACES = 3
+
+
 @compiled
 def _observe(
-    head: Words,
-    kept: Words,
-    older: Words,
-    parties: Words,
-    fraud_times: Words,
-    time: int,
-    user: int,
-    units: int,
-    declined: int,
-    retention: int,
-    capacity: int,
+    where: Words,
+    fact: Words,
     lengths: Words,
     told: npt.NDArray[np.float64],
     delay: int,
     risk_lengths: Words,
     risk: npt.NDArray[np.float64],
 ) -> int:
-    """All of ``SharedProfile.observe`` in one call; what ``history.take`` says, or what is full."""
+    """Take one payment; what ``history.take`` says, or what is full."""
+    of_history = words_at(where[HISTORY_AT], history.PLACES)
+    head, kept, older, parties = history.arrays_at(of_history)
     full = history.room(head, kept, older, parties)
     if full != history.DONE:
         return full
-    _tell_risk(head, kept, older, fraud_times, time, delay, risk_lengths, risk)
-    return history.take(
-        head, kept, older, parties, time, user, declined, units, True, retention, capacity, lengths, told
+    fraud_times = words_at(where[FRAUDS_AT], where[FRAUDS_AT + 1])
+    _tell_risk(head, kept, older, fraud_times, fact[facts.TIME], delay, risk_lengths, risk)
+    return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
+
+
+@compiled
+def _observe_from(
+    row: int,
+    addresses: Words,
+    told_of: Words,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    delay: int,
+    risk_lengths: Words,
+    risk: npt.NDArray[np.float64],
+    done: Words,
+) -> int:
+    """Go on from a row; the row at which something is to be done first, or the end."""
+    while row < addresses.shape[0]:
+        where = words_at(addresses[row], PLACES)
+        done[row] = _observe(where, told_of[row], lengths, told[row], delay, risk_lengths, risk[row])
+        if history.stops(done[row]):
+            return row
+        row += 1
+    return row
+
+
+def observe(
+    profiles: Sequence[SharedProfile],
+    told_of: Words,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    delay: int,
+    risk_lengths: Words,
+    risk: npt.NDArray[np.float64],
+) -> None:
+    """Take payments: tell of every window that ends with one, and of fraud in windows that ended before it.
+
+    Args:
+        profiles: n, one for each payment, in order of arrival; the same one may come several times.
+        told_of: (n, facts.OF_SHARED).
+        lengths: of the windows, ms, ascending.
+        told: (n, windows, ``windows.TOLD``), written.
+        delay: how long ago the windows of the risk end, ms.
+        risk_lengths: of those windows, ms.
+        risk: (n, windows, 2), written: payments, and how many of them are known to be fraud.
+    """
+    addresses = np.array([profile.address for profile in profiles], np.int64)
+    history.go_over(
+        addresses,
+        lambda row, done: _observe_from(row, addresses, told_of, lengths, told, delay, risk_lengths, risk, done),
+        lambda row, done: profiles[row].history.settle(done),
     )
 
 
@@ -93,63 +142,15 @@ class SharedProfile(Profile):
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_frauds", "fraud_times")
+    __slots__ = ("_fraud_times", "_frauds")
+
+    fraud_times = Noted(FRAUDS_AT)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, self.PAYMENTS_KEPT)
+        super().__init__(LONGEST_MS, lateness, self.PAYMENTS_KEPT, PLACES)
+        self.where[HISTORY_AT] = self.history.address
         self._frauds: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
-
-    def observe(
-        self,
-        time: int,
-        user: int,
-        units: int,
-        lengths: Words,
-        told: npt.NDArray[np.float64],
-        delay: int,
-        risk_lengths: Words,
-        risk: npt.NDArray[np.float64],
-        *,
-        declined: bool,
-    ) -> None:
-        """Take a payment: tell of every window that ends with it, and of fraud in windows that ended before it.
-
-        Args:
-            time: event time, ms.
-            user: key of the user.
-            units: amount, in units of ``state.moments``.
-            lengths: of the windows, ms, ascending.
-            told: (windows, ``windows.TOLD``), written.
-            delay: how long ago the windows of the risk end, ms.
-            risk_lengths: of those windows, ms.
-            risk: (windows, 2), written: payments, and how many of them are known to be fraud.
-            declined: whether it was declined.
-        """
-        own = self.history
-        while (
-            done := _observe(
-                own.head,
-                own.kept,
-                own.older,
-                own.parties,
-                self.fraud_times,
-                time,
-                user,
-                units,
-                int(declined),
-                own.retention,
-                own.capacity,
-                lengths,
-                told,
-                delay,
-                risk_lengths,
-                risk,
-            )
-        ) >= history.FIRST_FULL:
-            own.make_room(done)
-        if done == history.FOLD:
-            own.fold()
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
@@ -168,17 +169,28 @@ class SharedProfile(Profile):
         if fraud or known:
             self.fraud_times = _ascending(frauds)
 
-    def pack(self) -> bytes:
-        """16 bytes a payment, 16 a fraud."""
+    @staticmethod
+    def pack_all(profiles: Sequence[SharedProfile]) -> list[bytes]:
+        """Each as bytes: 16 a payment, 16 a fraud."""
+        pack_histories(profiles)
+        histories = history.pack([profile.history for profile in profiles])
+        return [
+            seal(VERSION, (*profile._sections(packed), *profile._packed_frauds()))
+            for profile, packed in zip(profiles, histories, strict=True)
+        ]
+
+    def _packed_frauds(self) -> tuple[bytes, bytes]:
         frauds = self._frauds
-        return seal(
-            VERSION,
-            (
-                *self._pack_shared(),
-                np.fromiter(frauds, np.int64, len(frauds)).tobytes() if frauds else b"",
-                np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes() if frauds else b"",
-            ),
+        if not frauds:
+            return b"", b""
+        return (
+            np.fromiter(frauds, np.int64, len(frauds)).tobytes(),
+            np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes(),
         )
+
+    def pack(self) -> bytes:
+        """``pack_all`` for a single one."""
+        return self.pack_all([self])[0]
 
     @classmethod
     def unpack(cls, data: bytes, lateness: int = LATENESS_MS) -> Self:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
-
-class Packable(Protocol):
-    """What a profile can do for the store."""
-
-    def pack(self) -> bytes:
-        """The whole profile as bytes."""
-
-
-P = TypeVar("P", bound=Packable)
+P = TypeVar("P")
 
 
 class Backing(Protocol):
@@ -35,15 +27,23 @@ class ProfileStore(Generic[P]):
 
     Args:
         empty: makes the profile of an entity never seen.
-        unpack: reads what ``pack`` wrote.
+        unpack: reads what ``pack_all`` wrote.
+        pack_all: each of some profiles as bytes.
         capacity: how many decoded profiles are kept, at most.
     """
 
-    __slots__ = ("_capacity", "_empty", "_old", "_touched", "_unpack", "_young")
+    __slots__ = ("_capacity", "_empty", "_old", "_pack_all", "_touched", "_unpack", "_young")
 
-    def __init__(self, empty: Callable[[], P], unpack: Callable[[bytes], P], capacity: int) -> None:
+    def __init__(
+        self,
+        empty: Callable[[], P],
+        unpack: Callable[[bytes], P],
+        pack_all: Callable[[Sequence[P]], Sequence[bytes]],
+        capacity: int,
+    ) -> None:
         self._empty = empty
         self._unpack = unpack
+        self._pack_all = pack_all
         self._capacity = max(1, capacity // 2)
         self._young: dict[str, P] = {}
         self._old: dict[str, P] = {}
@@ -76,7 +76,7 @@ class ProfileStore(Generic[P]):
             backing: of the current key.
             beside: further entries, under keys that are no entity id.
         """
-        entries = {entity_id: profile.pack() for entity_id, profile in self._touched.items()}
+        entries = dict(zip(self._touched, self._pack_all(list(self._touched.values())), strict=True))
         self._touched.clear()
         entries.update(beside)
         backing.put_all(entries)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from state import habits, history
+from state import facts, habits, history, known, surroundings
 from state.compiled import compiled
 from state.events import Words
+from state.filtered import pack_histories
 from state.history import with_room
 from state.packing import Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
 from state.times import DAY_MS
 from state.versions.version_1 import user_from_version_1
 from state.versions.version_2 import user_from_version_2
+from state.where import Noted, table_at, words_at
 
 LONGEST_MS = 30 * DAY_MS
 """The longest window; what is kept goes back as far, and the lateness further."""
@@ -30,45 +32,126 @@ UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_
 _KEY_BYTES = 8
 
 
+HISTORY_AT, LATENESS, HABITS_AT, KNOWN_AT, RECENT_AT, EVENTS_AT = 0, 1, 2, 4, 6, 8
+"""Where the arrays of a profile lie (``state.where``), and how late a payment may come, ms."""
+PLACES = 10
+
+
+@compiled
+def _habits_at(where: Words) -> tuple[Words, Words, Words]:
+    return (
+        words_at(where[HABITS_AT], habits.HABITS),
+        table_at(where[KNOWN_AT], known.COLUMNS, where[KNOWN_AT + 1]),
+        table_at(where[RECENT_AT], surroundings.COLUMNS, where[RECENT_AT + 1]),
+    )
+
+
 @compiled
 def _observe(
-    head: Words,
-    kept: Words,
-    older: Words,
-    parties: Words,
-    habit: Words,
-    table: Words,
-    recent: Words,
-    account_events: Words,
-    time: int,
-    units: int,
-    merchant: int,
-    declined: int,
-    device: int,
-    latitude: int,
-    longitude: int,
-    country: int,
-    channel: int,
-    retention: int,
-    lateness: int,
-    lengths: Words,
-    told: npt.NDArray[np.float64],
-    before: npt.NDArray[np.float64],
+    where: Words, fact: Words, lengths: Words, told: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
 ) -> int:
-    """All of ``UserProfile.observe`` in one call; what ``history.take`` says, or what is full."""
+    """Take one payment; what ``history.take`` says, or what is full."""
+    of_history = words_at(where[HISTORY_AT], history.PLACES)
+    head, kept, older, parties = history.arrays_at(of_history)
     full = history.room(head, kept, older, parties)
     if full != history.DONE:
         return full
+    habit, table, recent = _habits_at(where)
     if not habits.has_room(habit, table, recent):
         return history.HABITS_FULL
+    time, merchant, device = fact[facts.TIME], fact[facts.PARTY], fact[facts.DEVICE]
+    country, channel = fact[facts.COUNTRY], fact[facts.CHANNEL]
+    account_events = words_at(where[EVENTS_AT], where[EVENTS_AT + 1])
     habits.tell(
-        head, kept, older, habit, table, recent, account_events, time, units, merchant, device, country, channel, before
+        head,
+        kept,
+        older,
+        habit,
+        table,
+        recent,
+        account_events,
+        time,
+        fact[facts.UNITS],
+        merchant,
+        device,
+        country,
+        channel,
+        before,
     )
-    if not history.has_forgotten(head, kept, time, retention):
+    if not history.has_forgotten(head, kept, time, of_history[history.RETENTION]):
+        latitude, longitude, lateness = fact[facts.LATITUDE], fact[facts.LONGITUDE], where[LATENESS]
         habits.learn(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
-    return history.take(
-        head, kept, older, parties, time, merchant, declined, units, True, retention, PAYMENTS_KEPT, lengths, told
+    return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
+
+
+@compiled
+def _observe_from(
+    row: int,
+    addresses: Words,
+    told_of: Words,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    before: npt.NDArray[np.float64],
+    done: Words,
+) -> int:
+    """Go on from a row; the row at which something is to be done first, or the end."""
+    while row < addresses.shape[0]:
+        done[row] = _observe(words_at(addresses[row], PLACES), told_of[row], lengths, told[row], before[row])
+        if history.stops(done[row]):
+            return row
+        row += 1
+    return row
+
+
+def observe(
+    profiles: Sequence[UserProfile],
+    transaction_ids: Sequence[str],
+    told_of: Words,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    before: npt.NDArray[np.float64],
+) -> None:
+    """Take payments: tell of every window that ends with one and of what was before it, and learn from it.
+
+    Args:
+        profiles: n, one for each payment, in order of arrival; the same one may come several times.
+        transaction_ids: (n,), not taken before.
+        told_of: (n, facts.OF_USER).
+        lengths: of the windows, ms, ascending.
+        told: (n, windows, ``windows.TOLD``), written.
+        before: (n, ``habits.TOLD``), written.
+    """
+    addresses = np.array([profile.address for profile in profiles], np.int64)
+    taken = history.go_over(
+        addresses,
+        lambda row, done: _observe_from(row, addresses, told_of, lengths, told, before, done),
+        lambda row, done: profiles[row].settle(done),
     )
+    for profile, transaction_id, what in zip(profiles, transaction_ids, taken, strict=True):
+        if what != history.TOLD_ONLY:
+            profile.note_id(transaction_id)
+
+
+@compiled
+def _room_for(addresses: Words) -> int:
+    words = 0
+    for address in addresses:
+        where = words_at(address, PLACES)
+        words += history.words_to_pack(words_at(where[HISTORY_AT], history.PLACES))
+        words += habits.words_at_most(where[KNOWN_AT + 1], where[RECENT_AT + 1])
+    return words
+
+
+@compiled
+def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
+    at = 0
+    for number, address in enumerate(addresses):
+        where = words_at(address, PLACES)
+        at += history.pack_at(words_at(where[HISTORY_AT], history.PLACES), words[at:])
+        ends[number, 0] = at
+        habit, table, recent = _habits_at(where)
+        at += habits.write(habit, table, recent, words[at:])
+        ends[number, 1] = at
 
 
 class UserProfile(Profile):
@@ -82,11 +165,17 @@ class UserProfile(Profile):
         account_events: times of account events of the last two days, ascending.
     """
 
-    __slots__ = ("_habits", "_ids", "_known", "_recent", "account_events")
+    __slots__ = ("_account_events", "_habits", "_ids", "_known", "_recent")
+
+    habits = Noted(HABITS_AT)
+    known = Noted(KNOWN_AT)
+    recent = Noted(RECENT_AT)
+    account_events = Noted(EVENTS_AT)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT)
-        self._habits, self._known, self._recent = habits.unpack(habits.EMPTY)
+        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, PLACES)
+        self.where[HISTORY_AT], self.where[LATENESS] = self.history.address, lateness
+        self.habits, self.known, self.recent = habits.unpack(habits.EMPTY)
         self.account_events = _NO_EVENTS
         self._ids = bytearray()
 
@@ -94,82 +183,20 @@ class UserProfile(Profile):
         """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
 
-    def observe(
-        self,
-        transaction_id: str,
-        time: int,
-        units: int,
-        merchant: int,
-        device: int,
-        latitude: int,
-        longitude: int,
-        country: int,
-        channel: int,
-        lengths: Words,
-        told: npt.NDArray[np.float64],
-        before: npt.NDArray[np.float64],
-        *,
-        declined: bool,
-    ) -> None:
-        """Take a payment: tell of every window that ends with it and of what was before it, and learn from it.
-
-        Args:
-            transaction_id: not taken before.
-            time: event time.
-            units: amount.
-            merchant: its key.
-            device: its key, or ``surroundings.ABSENT``, like those that follow.
-            latitude: millionths of a degree.
-            longitude: likewise.
-            country: its key.
-            channel: its key.
-            lengths: of the windows, ms, ascending.
-            told: (windows, ``windows.TOLD``), written.
-            before: (``habits.TOLD``,), written.
-            declined: whether it was declined.
-        """
-        own = self.history
-        while (
-            done := _observe(
-                own.head,
-                own.kept,
-                own.older,
-                own.parties,
-                self._habits,
-                self._known,
-                self._recent,
-                self.account_events,
-                time,
-                units,
-                merchant,
-                int(declined),
-                device,
-                latitude,
-                longitude,
-                country,
-                channel,
-                own.retention,
-                self.lateness,
-                lengths,
-                told,
-                before,
-            )
-        ) >= history.FIRST_FULL:
-            self._make_room(done)
-        if done != history.TOLD_ONLY:
-            # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles
-            # two digests is as unlikely as two ids with one digest.
-            self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
-        if done == history.FOLD:
-            own.fold()
+    def note_id(self, transaction_id: str) -> None:
+        """Remember the id of a payment that is kept one by one."""
+        # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles two
+        # digests is as unlikely as two ids with one digest.
+        self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
         if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
             self._forget_ids()
 
-    def _make_room(self, done: int) -> None:
-        if done == history.HABITS_FULL:
-            self._known, self._recent = with_room(self._known, 8), with_room(self._recent, 4)
-        else:
-            self.history.make_room(done)
+    def settle(self, done: int) -> int:
+        """Do what was to be done before the next payment; how many that stopped the pass are taken, 0 or 1."""
+        if done != history.HABITS_FULL:
+            return self.history.settle(done)
+        self.known, self.recent = with_room(self.known, 8), with_room(self.recent, 4)
+        return 0
 
     def _forget_ids(self) -> None:
         """Let go the ids that go with payments that the history let go."""
@@ -180,18 +207,25 @@ class UserProfile(Profile):
         times = np.sort(np.append(self.account_events, time))
         self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
 
+    @staticmethod
+    def pack_all(profiles: Sequence[UserProfile]) -> list[bytes]:
+        """Each as bytes: under 4 KB for 90 payments to 40 merchants."""
+        addresses = np.array([profile.address for profile in profiles], np.int64)
+        words, ends = np.empty(_room_for(addresses), np.int64), np.empty((len(addresses), 2), np.int64)
+        _pack_all(addresses, words, ends)
+        pack_histories(profiles)
+        parts, start, packed = words.data.cast("B"), 0, []
+        for profile, (middle, end) in zip(profiles, (8 * ends).tolist(), strict=True):
+            profile._forget_ids()
+            shared = profile._sections(parts[start:middle])
+            sections = (*shared, profile._ids, parts[middle:end], profile.account_events.tobytes())
+            packed.append(seal(VERSION, sections))
+            start = end
+        return packed
+
     def pack(self) -> bytes:
-        """Under 4 KB for 90 payments to 40 merchants."""
-        self._forget_ids()
-        return seal(
-            VERSION,
-            (
-                *self._pack_shared(),
-                bytes(self._ids),
-                habits.pack(self._habits, self._known, self._recent),
-                self.account_events.tobytes(),
-            ),
-        )
+        """``pack_all`` for a single one."""
+        return self.pack_all([self])[0]
 
     @classmethod
     def unpack(cls, data: bytes, lateness: int = LATENESS_MS) -> UserProfile:
@@ -205,7 +239,7 @@ class UserProfile(Profile):
         *shared, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
         profile._unpack_shared(shared)
         profile._ids = bytearray(ids)
-        profile._habits, profile._known, profile._recent = habits.unpack(habit)
+        profile.habits, profile.known, profile.recent = habits.unpack(habit)
         profile.account_events = words_of(account_events)
         return profile
 

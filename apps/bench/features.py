@@ -132,7 +132,7 @@ def _best(observe: Observe, batch: Callable[[], list[tuple[Profile, Any]]]) -> f
 def _pack(profiles: Sequence[Profile], source: Iterator[Any], observe: Observe) -> float:
     """Seconds a profile, one event after the last time."""
     observe(_round(profiles, [next(source)]))
-    return _seconds(lambda: [profile.pack() for profile in profiles]) / len(profiles)
+    return _seconds(lambda: type(profiles[0]).pack_all(profiles)) / len(profiles)
 
 
 def costs(size: int, chance: random.Random) -> dict[str, Cost]:

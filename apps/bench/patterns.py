@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,10 +44,10 @@ ACCOUNT_EVENTS = 0.2  # for each payment
 LOGINS = 0.9  # of them
 COPIES = (1, 2, 4, 8)
 NOW_MS = 4_000_000_000_000  # after everything
-PROFILES: dict[Entity, tuple[Callable[[], Any], Callable[[bytes], Any]]] = {
-    Entity.USER: (UserProfile, UserProfile.unpack),
-    Entity.DEVICE: (DeviceProfile, DeviceProfile.unpack),
-    Entity.MERCHANT: (MerchantProfile, MerchantProfile.unpack),
+PROFILES: dict[Entity, type[Any]] = {
+    Entity.USER: UserProfile,
+    Entity.DEVICE: DeviceProfile,
+    Entity.MERCHANT: MerchantProfile,
 }
 
 
@@ -63,8 +63,8 @@ class Work(NamedTuple):
 class _Profiles:
     """A stage's profiles and their state, and who was asked for since they were stored."""
 
-    def __init__(self, empty: Callable[[], Any], unpack: Callable[[bytes], Any]) -> None:
-        self._store: ProfileStore[Any] = ProfileStore(empty, unpack, 1_000_000)
+    def __init__(self, kind: type[Any]) -> None:
+        self._store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
         self._asked: set[str] = set()
         self.state = MemoryState()
 
@@ -145,7 +145,7 @@ def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROU
 
 
 def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
-    profiles = _Profiles(*PROFILES[entity])
+    profiles = _Profiles(PROFILES[entity])
     watch = Watch(entity, LATENESS_MS, profiles.open)
     warm = len(batches) // 4
     seconds, watermark = 0.0, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,6 +237,10 @@ class Remembers:
     def pack(self) -> bytes:
         return msgspec.msgpack.encode(self.progress)
 
+    @staticmethod
+    def pack_all(profiles: Sequence[Remembers]) -> list[bytes]:
+        return [profile.pack() for profile in profiles]
+
     @classmethod
     def unpack(cls, packed: bytes) -> Remembers:
         return cls(msgspec.msgpack.decode(packed, type=dict[str, Progress]))
@@ -251,7 +256,7 @@ class Stage:
         self.restart()
 
     def restart(self) -> None:
-        self._profiles = ProfileStore(lambda: Remembers({}), Remembers.unpack, 100)
+        self._profiles = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
         self._watch = Watch(Entity.USER, LATENESS_MS, self._profiles.open)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:

@@ -51,7 +51,7 @@ def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[P
     for number, payment in enumerate(stream):
         if number in events:
             logins.append(payment.time - HOUR_MS // 2)
-            user.observe_account_event(profile, account_event(logins[-1]))
+            profile.add_account_event(account_event(logins[-1]).event_time)
         if number in restores:
             profile = UserProfile.unpack(profile.pack())
         row = user.observe_transactions([(profile, transaction(payment, number))])[0]

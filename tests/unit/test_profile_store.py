@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,10 @@ class Counter:
 
     def pack(self) -> bytes:
         return self.count.to_bytes(4, "little")
+
+    @staticmethod
+    def pack_all(profiles: Sequence[Counter]) -> list[bytes]:
+        return [profile.pack() for profile in profiles]
 
     @classmethod
     def unpack(cls, data: bytes) -> Counter:
@@ -38,7 +44,7 @@ class Backing(dict[str, bytes]):
 
 
 def store(capacity: int = 100) -> ProfileStore[Counter]:
-    return ProfileStore(Counter, Counter.unpack, capacity)
+    return ProfileStore(Counter, Counter.unpack, Counter.pack_all, capacity)
 
 
 def test_a_batch_is_written_in_one_call_with_what_the_stage_keeps_beside() -> None:

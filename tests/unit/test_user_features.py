@@ -250,7 +250,7 @@ def test_account_events_of_the_last_day_are_counted_up_to_the_payment() -> None:
     profile = UserProfile()
     for minute in (-25 * 60, -23 * 60, -5, 10):
         event = AccountEvent(user_id="alice", kind="login", event_time=NOON_MS + minute * 60_000)
-        user.observe_account_event(profile, event)
+        profile.add_account_event(event.event_time)
     assert features(payment("a", 1.0), profile=profile)["user_account_event_count_24h"] == 2
 
 

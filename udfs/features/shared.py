@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from state import facts
+from state.events import Words
 from state.keys import key_of
 from state.moments import to_units
-from state.shared_profile import SharedProfile
+from state.shared_profile import SharedProfile, observe
 from udfs.features.feature import Risk, Velocity
 from udfs.features.velocity import VelocityBlock
 
@@ -62,31 +63,41 @@ class SharedBlock:
         """
         told = self._velocity.told(len(pairs))
         risk = np.empty((len(pairs), len(self._risk_lengths), 2))
-        waiting = deque(sorted(labels, key=_known_since))
-        for row, (profile, payment) in enumerate(pairs):
-            time = payment.event_time
-            while waiting and waiting[0][1].labelled_at <= time:
-                observe_label(*waiting.popleft())
-            units, user = to_units(payment.amount), key_of(payment.user_id)
-            self._velocity.observe_filtered(profile, payment, user, units, told, row)
-            profile.observe(
-                time,
-                user,
-                units,
-                self._velocity.lengths,
-                told[0][row],
-                self._delay,
-                self._risk_lengths,
-                risk[row],
-                declined=payment.declined,
-            )
-        for labelled in waiting:
-            observe_label(*labelled)
+        profiles = [profile for profile, _ in pairs]
+        payments = [payment for _, payment in pairs]
+        noted = list[int]()
+        for payment in payments:
+            noted += (payment.event_time, key_of(payment.user_id), to_units(payment.amount), payment.declined)
+        told_of = np.array(noted, np.int64).reshape(len(pairs), facts.OF_SHARED)
+        self._velocity.observe_filtered(profiles, payments, told_of, told)
+        start = end = 0
+        for profile, label in sorted(labels, key=_known_since):
+            while end < len(payments) and payments[end].event_time < label.labelled_at:
+                end += 1
+            self._observe(profiles, told_of, told[0], risk, start, end)
+            observe_label(profile, label)
+            start = end
+        self._observe(profiles, told_of, told[0], risk, start, len(pairs))
         columns = np.empty((len(pairs), self.width))
         if pairs:
             self._velocity.fill(columns[:, : self._velocity.width], told)
             _fill_risk(columns[:, self._velocity.width :], risk)
         return columns
+
+    def _observe(
+        self,
+        profiles: Sequence[SharedProfile],
+        told_of: Words,
+        told: npt.NDArray[np.float64],
+        risk: npt.NDArray[np.float64],
+        start: int,
+        end: int,
+    ) -> None:
+        """Take the payments of some rows."""
+        if start < end:
+            rows = slice(start, end)
+            lengths, of_risk = self._velocity.lengths, self._risk_lengths
+            observe(profiles[rows], told_of[rows], lengths, told[rows], self._delay, of_risk, risk[rows])
 
 
 def _fill_risk(columns: npt.NDArray[np.float64], risk: npt.NDArray[np.float64]) -> None:

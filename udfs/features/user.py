@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from state import habits
+from state import facts, habits, user_profile
+from state.events import Words
 from state.keys import key_of, short_key_of
 from state.moments import to_units
 from state.surroundings import ABSENT
@@ -34,37 +35,43 @@ _CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 
 
-def observe_transactions(pairs: Sequence[tuple[UserProfile, Transaction]]) -> npt.NDArray[np.float64]:
-    """Take payments into their users' profiles.
+class AccountEventBefore(NamedTuple):
+    """An account event among payments; ``row`` is that of the first payment after it."""
+
+    row: int
+    profile: UserProfile
+    event: AccountEvent
+
+
+def observe_transactions(
+    pairs: Sequence[tuple[UserProfile, Transaction]], happened: Sequence[AccountEventBefore] = ()
+) -> npt.NDArray[np.float64]:
+    """Take payments, and account events among them, into their users' profiles.
 
     Args:
         pairs: in order of arrival; a profile may come several times. None of the payments was taken before.
+        happened: in order of arrival.
 
     Returns:
         (n, USER_WIDTH): the user block of each payment, as of its event time; NaN where a feature is absent.
     """
-    told, given = _VELOCITY.told(len(pairs)), list[float]()
+    told, given, noted = _VELOCITY.told(len(pairs)), list[float](), list[int]()
+    for _, transaction in pairs:
+        fact = _fact(transaction)
+        noted += fact
+        given += _given(transaction, fact)
+    profiles = [profile for profile, _ in pairs]
+    payments = [transaction for _, transaction in pairs]
+    ids = [transaction.transaction_id for transaction in payments]
+    told_of = np.array(noted, np.int64).reshape(len(pairs), facts.OF_USER)
     before = np.empty((len(pairs), habits.TOLD))
-    for row, (profile, transaction) in enumerate(pairs):
-        units, merchant = to_units(transaction.amount), key_of(transaction.merchant_id)
-        latitude, longitude, country = _place(transaction.location)
-        given += _given(transaction, units, latitude, longitude, country)
-        _VELOCITY.observe_filtered(profile, transaction, merchant, units, told, row)
-        profile.observe(
-            transaction.transaction_id,
-            transaction.event_time,
-            units,
-            merchant,
-            ABSENT if transaction.device_id is None else key_of(transaction.device_id),
-            latitude,
-            longitude,
-            country,
-            _code(transaction.channel),
-            _VELOCITY.lengths,
-            told[0][row],
-            before[row],
-            declined=transaction.declined,
-        )
+    _VELOCITY.observe_filtered(profiles, payments, told_of, told)
+    start = 0
+    for row, profile, event in happened:
+        _observe(profiles, ids, told_of, told[0], before, start, row)
+        profile.add_account_event(event.event_time)
+        start = row
+    _observe(profiles, ids, told_of, told[0], before, start, len(pairs))
     columns = np.empty((len(pairs), USER_WIDTH))
     if pairs:
         _VELOCITY.fill(columns[:, : _VELOCITY.width], told)
@@ -72,14 +79,39 @@ def observe_transactions(pairs: Sequence[tuple[UserProfile, Transaction]]) -> np
     return columns
 
 
-def observe_account_event(profile: UserProfile, event: AccountEvent) -> None:
-    """Take an account event into its user's profile."""
-    profile.add_account_event(event.event_time)
+def _observe(
+    profiles: Sequence[UserProfile],
+    ids: Sequence[str],
+    told_of: Words,
+    told: npt.NDArray[np.float64],
+    before: npt.NDArray[np.float64],
+    start: int,
+    end: int,
+) -> None:
+    """Take the payments of some rows."""
+    if start < end:
+        rows = slice(start, end)
+        user_profile.observe(profiles[rows], ids[rows], told_of[rows], _VELOCITY.lengths, told[rows], before[rows])
 
 
-def _given(transaction: Transaction, units: int, latitude: int, longitude: int, country: int) -> tuple[float, ...]:
+def _fact(transaction: Transaction) -> tuple[int, ...]:
+    """The columns of ``state.facts``."""
+    device_id = transaction.device_id
+    return (
+        transaction.event_time,
+        key_of(transaction.merchant_id),
+        to_units(transaction.amount),
+        transaction.declined,
+        ABSENT if device_id is None else key_of(device_id),
+        *_place(transaction.location),
+        _code(transaction.channel),
+    )
+
+
+def _given(transaction: Transaction, fact: tuple[int, ...]) -> tuple[float, ...]:
     """The fields of ``formulas.Beside`` that the payment itself tells."""
     account, category, location = transaction.account, transaction.merchant_category, transaction.location
+    latitude, longitude = fact[facts.LATITUDE], fact[facts.LONGITUDE]
     created = limit = None
     if account is not None:
         created, limit = account.created_at, account.credit_limit
@@ -87,13 +119,13 @@ def _given(transaction: Transaction, units: int, latitude: int, longitude: int, 
     return (
         transaction.event_time,
         transaction.amount,
-        units,
+        fact[facts.UNITS],
         _NAN if created is None else created,
         _NAN if limit is None else limit,
         _NAN if category is None else CATEGORY_RISK.get(category, _NAN),
         _NAN if latitude == ABSENT else latitude,
         _NAN if longitude == ABSENT else longitude,
-        _NAN if location is None or country == ABSENT else location.country in HIGH_RISK_COUNTRIES,
+        _NAN if location is None or fact[facts.COUNTRY] == ABSENT else location.country in HIGH_RISK_COUNTRIES,
         _NAN if card_present is None else card_present,
     )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from state import windows
 from state.events import Words
-from state.history import History
+from state.history import History, observe
 from state.moments import UNITS
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
 from udfs.features.filters import Filter
@@ -50,18 +50,6 @@ class HasHistories(Protocol):
 
     def filter(self, name: str, longest: int, *, parties: bool) -> History:
         """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms)."""
-
-
-class Passing(Protocol):
-    """A payment, as far as filtered velocities need it; filters look at further fields."""
-
-    @property
-    def event_time(self) -> int:
-        """Epoch milliseconds."""
-
-    @property
-    def declined(self) -> bool:
-        """Whether it was declined."""
 
 
 class _Part(NamedTuple):
@@ -116,34 +104,39 @@ class VelocityBlock:
         return made
 
     def observe_filtered(
-        self, profile: HasHistories, payment: Passing, key: int, units: int, told: Sequence[Floats], row: int
+        self,
+        profiles: Sequence[HasHistories],
+        payments: Sequence[object],
+        told_of: Words,
+        told: Sequence[Floats],
     ) -> None:
-        """Take a payment into the histories of the filters that let it pass, and tell of the windows of all.
+        """Take payments into the histories of the filters that let them pass, and tell of the windows of all.
 
         Args:
-            profile: of the entity.
-            payment: the payment.
-            key: of the other party.
-            units: amount, in units of ``state.moments``.
+            profiles: of the entity, n, one for each payment.
+            payments: n, in order of arrival, with the fields that filters look at.
+            told_of: (n, facts.OF_SHARED or more).
             told: what ``told`` made; written.
-            row: of the payment.
         """
-        for number, (where, part) in enumerate(self._filtered, 1):
-            passes = where.passes(payment)
-            history = profile.filtered.get(where.name)
-            if history is None and not passes:
-                continue
-            if history is None or history.retention != part.longest + profile.lateness:
-                history = profile.filter(where.name, part.longest, parties=part.parties)
-            history.observe(
-                payment.event_time,
-                key,
-                units,
-                part.lengths,
-                told[number][row],
-                declined=payment.declined,
-                counts=passes,
-            )
+        for (where, part), of_part in zip(self._filtered, told[1:], strict=True):
+            histories, rows, counts = list[History](), list[int](), list[bool]()
+            name, passes = where.name, where.passes
+            for row, (profile, payment) in enumerate(zip(profiles, payments, strict=True)):
+                passed = passes(payment)
+                if not passed and name not in profile.filtered:
+                    continue
+                histories.append(self._history(profile, where, part))
+                rows.append(row)
+                counts.append(passed)
+            if rows:
+                observe(histories, told_of, np.array(counts), part.lengths, np.array(rows), of_part)
+
+    @staticmethod
+    def _history(profile: HasHistories, where: Filter, part: _Part) -> History:
+        history = profile.filtered.get(where.name)
+        if history is None or history.retention != part.longest + profile.lateness:
+            return profile.filter(where.name, part.longest, parties=part.parties)
+        return history
 
     def fill(self, columns: Floats, told: Sequence[Floats]) -> None:
         """Write the columns.

@@ -60,6 +60,7 @@ class DeviceStage:
         self._profiles = ProfileStore(
             partial(DeviceProfile, options.lateness_ms),
             partial(DeviceProfile.unpack, lateness=options.lateness_ms),
+            DeviceProfile.pack_all,
             options.cached_profiles,
         )
         self._clocks = ShardClocks(0, options.idle_ms)

@@ -92,6 +92,7 @@ class MerchantStage:
         self._profiles = ProfileStore(
             partial(MerchantProfile, options.lateness_ms),
             partial(MerchantProfile.unpack, lateness=options.lateness_ms),
+            MerchantProfile.pack_all,
             options.cached_profiles,
         )
         self._sampling = Sampling(options.names, options.sample_every)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from state.clock import EventTimeClock
 from state.store import Backing, ProfileStore
 from state.user_profile import UserProfile
-from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
-from udfs.features.user import observe_account_event, observe_transactions
+from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES
+from udfs.features.user import AccountEventBefore, observe_transactions
 from udfs.names import Kind, ShardEntry
 from udfs.patterns import Entity, Match, PatternSet, ready_patterns
 from udfs.records.account_event import AccountEvent, decode_account_event
@@ -86,26 +86,11 @@ class _Batch:
     opened: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
-    happened: list[Happened] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
-    features: list[NDArray[np.float64]] = field(default_factory=list)
+    account_events: list[AccountEventBefore] = field(default_factory=list)
     matches: Sequence[tuple[Match, ...]] = ()
-    computed: int = 0
     labels: list[Label] = field(default_factory=list)
     partitions: set[int] = field(default_factory=set)
-
-    def compute(self) -> None:
-        """Compute the features of what was taken in since the last time."""
-        if self.computed < len(self.opened):
-            self.features.append(observe_transactions(self.opened[self.computed :]))
-            self.computed = len(self.opened)
-
-    def all_features(self) -> NDArray[np.float64]:
-        """Of all that was taken in, (n, USER_WIDTH)."""
-        self.compute()
-        if len(self.features) != 1:
-            self.features = [np.concatenate(self.features) if self.features else np.empty((0, USER_WIDTH))]
-        return self.features[0]
 
 
 class UserStage:
@@ -120,6 +105,7 @@ class UserStage:
         self._profiles = ProfileStore(
             partial(UserProfile, options.lateness_ms),
             partial(UserProfile.unpack, lateness=options.lateness_ms),
+            UserProfile.pack_all,
             options.cached_profiles,
         )
         self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
@@ -150,10 +136,12 @@ class UserStage:
         watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
         payments = [transaction for _, transaction in batch.opened]
         users = [transaction.user_id for transaction in payments]
-        batch.matches = watched.observe(users, payments, batch.all_features(), batch.happened)
+        features = observe_transactions(batch.opened, batch.account_events)
+        happened = [Happened(row, event) for row, _, event in batch.account_events]
+        batch.matches = watched.observe(users, payments, features, happened)
         watermark = clock.advance(now_ms, batch.partitions)
         watched.settle(watermark)
-        self._hand_over(shard, watermark, batch, output)
+        self._hand_over(shard, watermark, batch, features, output)
         output.transactions = len(batch.opened)
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
         self._profiles.flush(backing, beside)
@@ -204,17 +192,16 @@ class UserStage:
         return True
 
     def _take_account_event(self, event: AccountEvent, batch: _Batch, backing: Backing) -> None:
-        # What came before it must not see it.
-        batch.compute()
-        observe_account_event(self._profiles.open(event.user_id, backing), event)
-        batch.happened.append(Happened(len(batch.opened), event))
+        profile = self._profiles.open(event.user_id, backing)
+        batch.account_events.append(AccountEventBefore(len(batch.opened), profile, event))
 
-    def _hand_over(self, shard: int, watermark: int, batch: _Batch, output: UserOutput) -> None:
+    def _hand_over(
+        self, shard: int, watermark: int, batch: _Batch, features: NDArray[np.float64], output: UserOutput
+    ) -> None:
         """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
         payments = [self._payment(batch, row) for row in range(len(batch.opened))]
         output.late = sum(payment.late for payment in payments)
         output.too_late = sum(payment.too_late for payment in payments)
-        features = batch.all_features()
         with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
         named = _chosen(payments, with_device)
         output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)
