@@ -83,7 +83,7 @@ def ensure(settings: Settings, *, update: bool = False) -> list[Found]:
     topics = wanted(settings)
     existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
     missing = [topic for topic in topics if topic.name not in existing]
-    _create(client, missing)
+    _create(settings, client, missing)
     found = [Found(topic, created=True) for topic in missing]
     for topic in topics:
         if topic in missing:
@@ -139,7 +139,7 @@ def retention_ms(settings: Settings, name: str) -> int:
     return int(_config(kafka_clients.admin(settings), name)[RETENTION])
 
 
-def _create(client: AdminClient, topics: list[Topic]) -> None:
+def _create(settings: Settings, client: AdminClient, topics: list[Topic]) -> None:
     if not topics:
         return
     requests = [NewTopic(each.name, each.partitions, each.replication, config=each.config) for each in topics]
@@ -149,14 +149,24 @@ def _create(client: AdminClient, topics: list[Topic]) -> None:
         except KafkaException as error:
             raise OperationError(f"topic {name} could not be created: {error.args[0].str()}") from None
     deadline = time.monotonic() + LED_WITHIN_S
-    while not all(_is_led(client, each) for each in topics):
+    unled = topics
+    while unled := _unled(settings, unled):
         if time.monotonic() > deadline:
             raise OperationError(f"new topics have no leader after {LED_WITHIN_S:.0f} s: is the broker well?")
         time.sleep(POLL_S)
 
 
+def _unled(settings: Settings, topics: list[Topic]) -> list[Topic]:
+    """Those of which not every partition answers yet: the broker knows a new topic a moment before it leads it.
+
+    Asked by a new client each time: one that has heard of a topic without leaders keeps that, and answers "No leaders
+    found" from memory for ever after.
+    """
+    client = kafka_clients.admin(settings)
+    return [topic for topic in topics if not _is_led(client, topic)]
+
+
 def _is_led(client: AdminClient, topic: Topic) -> bool:
-    """Whether every partition answers: the broker knows a new topic a moment before it leads it."""
     try:
         kafka_clients.ends(client, topic.name, range(topic.partitions))
     except KafkaException:

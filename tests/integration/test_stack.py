@@ -36,3 +36,11 @@ def test_topics_are_as_the_settings_want_them(stack: LocalStack) -> None:
     found = topics.ensure(stack.settings)
     assert [each.topic.name for each in found if each.created or each.differences] == []
     assert topics.retention_ms(stack.settings, stack.settings.kafka.topics.alerts) == 7 * 86_400_000
+
+
+def test_new_topics_are_led_as_soon_as_they_are_made_however_often_one_asks_too_early(stack: LocalStack) -> None:
+    # About one client in ten hears of a topic before it has leaders.
+    for number in range(12):
+        own = stack.with_own_topics(f"new-{number}").settings
+        assert topics.records(own, own.kafka.topics.transactions) == 0
+        topics.delete(own)
