@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from models.metadata import Metadata
-from models.native import NativeBooster, NativeError
+from models.trees import ModelTextError, parse
 
 MODEL_FILE = "model.txt"
 METADATA_FILE = "metadata.json"
@@ -132,9 +132,9 @@ def _check_model(file: Path, model_text: str, metadata: Metadata) -> None:
     if sha256_of(model_text) != metadata.model_sha256:
         raise ArtefactError(f"{file} is not the model its metadata describes: restore the folder, or {RETRAIN}")
     try:
-        width = NativeBooster(model_text).width
-    except NativeError as error:
-        raise ArtefactError(f"{file} is not a LightGBM model ({error}): {RETRAIN}") from None
+        width = parse(model_text).width
+    except ModelTextError as error:
+        raise ArtefactError(f"{file} is not a LightGBM model that can be scored ({error}): {RETRAIN}") from None
     if width != len(metadata.feature_names):
         raise ArtefactError(
             f"{file} takes {width} features, its metadata names {len(metadata.feature_names)}: {RETRAIN}"

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from state.compiled import compiled
+
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points of a rising line: ``scores`` (log-odds, strictly rising) and ``probabilities`` (rising, inside 0 to 1)."""
@@ -30,6 +32,42 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("calibration scores and probabilities must rise")
         if probabilities[0] < 0 or probabilities[-1] > 1:
             raise ValueError("calibration probabilities must lie between 0 and 1")
+
+
+class Curve:
+    """A calibration, ready to be asked."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._points = np.array(calibration.scores, np.float64), np.array(calibration.probabilities, np.float64)
+
+    def probabilities(self, raw_scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of fraud of each raw score, (n,) log-odds to (n,)."""
+        out = np.empty(len(raw_scores))
+        interpolate(raw_scores, *self._points, out)
+        return out
+
+
+@compiled
+def interpolate(
+    at: NDArray[np.float64], scores: NDArray[np.float64], probabilities: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """As ``np.interp`` to the last bit, which takes 3 us for a row before it begins."""
+    last = scores.shape[0] - 1
+    for row in range(at.shape[0]):
+        if at[row] >= scores[last]:
+            out[row] = probabilities[last]
+        elif at[row] <= scores[0]:
+            out[row] = probabilities[0]
+        else:
+            low, high = 0, last
+            while high - low > 1:
+                middle = (low + high) // 2
+                if scores[middle] <= at[row]:
+                    low = middle
+                else:
+                    high = middle
+            slope = (probabilities[high] - probabilities[low]) / (scores[high] - scores[low])
+            out[row] = slope * (at[row] - scores[low]) + probabilities[low]
 
 
 def fit(raw_scores: NDArray[np.float64], fraud: NDArray[np.bool_]) -> Calibration:

@@ -22,7 +22,7 @@ FIGURES
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +33,8 @@ from models.paths import ANSWER, NODE, SLOT, Path, pack, paths
 from models.trees import ABSENCE, FEATURE, Floats, Integers, Trees, goes_left
 from state.compiled import compiled
 
-Bytes = NDArray[np.uint8]
-
-NODES_OF_TABLE = 8
-"""Nodes that a table is for, at most: it has 2^8 rows."""
+NODES_OF_TABLE = 10
+"""Nodes that a table is for, at most: it has 2^10 rows."""
 TABLES_AT_MOST = 16 * 2**20
 """Bytes of all tables of a model together."""
 
@@ -84,16 +82,19 @@ class Explainer:
         found = list(paths(trees))
         groups, alone = _groups(found, nodes_of_table, tables_at_most)
         deepest = max((len(path.features) for path in found), default=1)
-        self._nodes = trees.nodes, trees.thresholds
-        self._paths = _quadrature(deepest), *pack(trees, found)
+        self._trees = trees
+        self._points = _quadrature(deepest)
+        self._paths = pack(trees, found)
         starts = np.array([[0] * 4, *([len(g.nodes), len(g.features), len(g.leaves), g.size] for g in groups)])
-        tables = starts.astype(np.int64).cumsum(axis=0)
-        values = np.zeros(int(tables[-1, _VALUES]))
-        nodes, features = _flat(g.nodes for g in groups), _flat(g.features for g in groups)
-        self._tables = tables, nodes, features, values
-        tabulate(trees.width, len(trees.nodes), *self._tables, _flat(g.leaves for g in groups), *self._paths)
+        self._tables = starts.astype(np.int64).cumsum(axis=0)
+        self._nodes, self._features = _flat(g.nodes for g in groups), _flat(g.features for g in groups)
+        self._table = np.zeros(int(self._tables[-1, _VALUES]))
+        tabulate(
+            trees.width, len(trees.nodes), self._tables, self._nodes, self._features, self._table,
+            _flat(g.leaves for g in groups), self._points, *self._paths,
+        )  # fmt: skip
         self._alone = np.array(alone, np.int64)
-        self.table_bytes = values.nbytes
+        self.table_bytes = self._table.nbytes
         self.untabulated = len(alone)
 
     def contributions(self, rows: NDArray[np.float64]) -> Floats:
@@ -110,7 +111,10 @@ class Explainer:
         """
         rows = as_rows(rows, self.width)
         out = np.zeros(rows.shape)
-        explain(rows, *self._nodes, *self._tables, self._alone, *self._paths, out)
+        explain(
+            rows, self._trees.nodes, self._trees.thresholds, self._tables, self._nodes, self._features, self._table,
+            self._alone, self._points, *self._paths, out,
+        )  # fmt: skip
         return out
 
 
@@ -166,7 +170,7 @@ def tabulate(
     shares: Floats,
 ) -> None:
     """Fill ``table``, row by row: the answers of a table's nodes are the bits of its row's number."""
-    answers, place, ones = np.zeros(node_count, np.uint8), np.zeros(width, np.int64), np.empty(width)
+    answers, place, ones = np.zeros(node_count, np.int64), np.zeros(width, np.int64), np.empty(width)
     for number in range(tables.shape[0] - 1):
         first_node, first_feature, first_leaf, first_value = tables[number]
         node_end, feature_end, leaf_end, _ = tables[number + 1]
@@ -204,7 +208,7 @@ def explain(
     out: Floats,
 ) -> None:
     """Add to ``out`` (n, width) the contributions of each row's features."""
-    answers, ones = np.empty(asked.shape[0], np.uint8), np.empty(rows.shape[1])
+    answers, ones = np.empty(asked.shape[0], np.int64), np.empty(rows.shape[1])
     place = np.arange(rows.shape[1])
     for row in range(rows.shape[0]):
         for node in range(asked.shape[0]):
@@ -213,7 +217,7 @@ def explain(
             combination = 0
             first_node = tables[number, _NODES]
             for bit in range(tables[number + 1, _NODES] - first_node):
-                combination |= np.int64(answers[nodes[first_node + bit]]) << bit
+                combination |= answers[nodes[first_node + bit]] << bit
             first_feature = tables[number, _FEATURES]
             across = tables[number + 1, _FEATURES] - first_feature
             at = tables[number, _VALUES] + combination * across
@@ -229,7 +233,7 @@ def explain(
 @compiled
 def _add_leaf(
     leaf: int,
-    answers: Bytes,
+    answers: Integers,
     place: Integers,
     ones: Floats,
     points: Floats,
@@ -243,14 +247,8 @@ def _add_leaf(
 ) -> None:
     """Add what a leaf contributes by each feature on its path.
 
-    Args:
-        leaf: its number.
-        answers: (N,) of all nodes, 1 for left.
-        place: (width,) where in ``out`` a feature stands.
-        ones: (width,) to work in.
-        points: of ``_quadrature``.
-        values: this and what follows is of ``PackedPaths``.
-        out: to add to.
+    ``answers`` (N,) are those of all nodes, 1 for left; ``place`` (width,) says where in ``out`` a feature stands;
+    ``ones`` (width,) is to work in; ``points`` are of ``_quadrature``, what follows is of ``PackedPaths``.
     """
     first, count = first_slots[leaf], first_slots[leaf + 1] - first_slots[leaf]
     for slot in range(count):

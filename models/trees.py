@@ -68,10 +68,9 @@ class Trees(NamedTuple):
 @compiled
 def goes_left(value: float, threshold: float, absence: int) -> bool:
     """Where a node sends a value; as LightGBM's ``Tree::NumericalDecision`` does."""
-    if (absence & ZERO_IS_ABSENT) != 0 and -NEARLY_ZERO <= value <= NEARLY_ZERO:
-        return (absence & ABSENT_GOES_LEFT) != 0
-    # NaN differs from itself.
-    return value <= threshold or ((absence & ABSENT_GOES_LEFT) != 0 and value != value)  # noqa: PLR0124
+    # NaN differs from itself. No short cuts: what has no branches has none that are guessed wrong.
+    absent = (value != value) | (((absence & ZERO_IS_ABSENT) != 0) & (abs(value) <= NEARLY_ZERO))  # noqa: PLR0124
+    return (absent & ((absence & ABSENT_GOES_LEFT) != 0)) | ((not absent) & (value <= threshold))
 
 
 def parse(model_text: str) -> Trees:

@@ -12,7 +12,6 @@ import pytest
 
 from models import table, training
 from models.artefact import Artefact
-from models.native import NativeBooster, NativeError
 from models.scorer import Scorer
 from tests import feature_tables
 from tests.feature_tables import NAMES
@@ -42,11 +41,12 @@ def test_scores_are_lightgbms_own_calibrated(trained: Artefact, payments: npt.ND
 def test_contributions_add_up_to_what_sets_a_payment_apart(
     trained: Artefact, payments: npt.NDArray[np.float64]
 ) -> None:
-    booster = NativeBooster(trained.model_text)
+    booster = lightgbm.Booster(model_str=trained.model_text)
     contributions = Scorer(trained).contributions(payments[:20])
     assert contributions.shape == (20, len(NAMES))
-    expected_score = booster.contributions(payments[:1])[0, -1]
-    np.testing.assert_allclose(contributions.sum(axis=1) + expected_score, booster.raw_scores(payments[:20]))
+    expected_score = booster.predict(payments[:1], pred_contrib=True)[0, -1]
+    raw_scores = booster.predict(payments[:20], raw_score=True)
+    np.testing.assert_allclose(contributions.sum(axis=1) + expected_score, raw_scores)
 
 
 def test_the_reason_for_an_attack_is_what_makes_it_one(trained: Artefact) -> None:
@@ -66,11 +66,6 @@ def test_a_view_of_a_wider_matrix_is_scored_by_its_own_values(
 def test_rows_of_another_width_are_refused(trained: Artefact, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="rows of 4 features"):
         Scorer(trained).score(np.zeros(shape))
-
-
-def test_text_that_is_no_model_is_refused() -> None:
-    with pytest.raises(NativeError):
-        NativeBooster("not a model")
 
 
 def test_the_job_need_not_import_the_training_libraries(tmp_path: Path) -> None:

@@ -107,15 +107,16 @@ class _Batch:
 
     def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
         bands = self._policy.bands
-        for row, payment in enumerate(self._payments):
-            rules = self._hits.of_row(row)
-            score = self._score(row, rules)
+        spoken = [self._hits.of_row(row) for row in range(len(self._payments))]
+        final = [self._score(row, rules) for row, rules in enumerate(spoken)]
+        explained = self._explain([row for row, score in enumerate(final) if score >= bands.alert])
+        for row, (payment, rules, score) in enumerate(zip(self._payments, spoken, final, strict=True)):
             action = bands.action(score)
             key = payment.user_id.encode()
             decision = self._decision(row, rules, score, now_ms)
-            is_alert = score >= bands.alert
+            is_alert = row in explained
             if is_alert:
-                alert = self._alert(row, decision, rules)
+                alert = self._alert(row, decision, rules, explained[row])
                 verdicts.alert_keys.append(key)
                 verdicts.alerts.append(_encoder.encode(alert))
             verdicts.decision_keys.append(key)
@@ -129,6 +130,15 @@ class _Batch:
                 late=payment.late,
                 too_late=payment.too_late,
             )
+
+    def _explain(self, rows: Sequence[int]) -> dict[int, NDArray[np.float64] | None]:
+        """The model's contributions to rows that are alerts, asked at once; None of each where rules decide alone."""
+        model = self._policy.model
+        if model is None or not rows:
+            return dict.fromkeys(rows)
+        features = self._features[rows]
+        # What a payment does not have would say nothing to whoever reads it.
+        return dict(zip(rows, np.where(np.isnan(features), 0.0, model.contributions(features)), strict=True))
 
     def _score(self, row: int, rules: Sequence[Rule]) -> float:
         score = self._scores[row]
@@ -164,13 +174,12 @@ class _Batch:
             degraded=policy.model is None or payment.too_late,
         )
 
-    def _alert(self, row: int, decision: Decision, rules: Sequence[Rule]) -> Alert:
+    def _alert(
+        self, row: int, decision: Decision, rules: Sequence[Rule], contributions: NDArray[np.float64] | None
+    ) -> Alert:
         """The alert, and into the decision the reasons and features that only alerts are worth."""
-        payment, model = self._payments[row], self._policy.model
-        if model is not None:
-            features = self._features[row : row + 1]
-            # What a payment does not have would say nothing to whoever reads it.
-            contributions = np.where(np.isnan(features), 0.0, model.contributions(features))[0]
+        payment = self._payments[row]
+        if contributions is not None:
             of_model = decision.model.score or 0.0
             decision.reasons = reasons(rules, payment.matches, of_model, contributions, self._sampling.names)
         decision.features = self._named(row)
