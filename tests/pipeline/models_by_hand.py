@@ -26,3 +26,13 @@ class SuspectsLargeAmounts:
         parts = np.zeros_like(features)
         parts[:, AMOUNT], parts[:, COUNT], parts[:, HOUR], parts[:, GAP] = 3.0, 1.5, 0.5, -2.0
         return parts
+
+
+class ExplainsEachAnotherWay(SuspectsLargeAmounts):
+    """Certain above 400, for a reason that the amount chooses."""
+
+    def contributions(self, features: Floats) -> Floats:
+        parts = np.zeros_like(features)
+        for row, amount in enumerate(features[:, AMOUNT]):
+            parts[row, (AMOUNT, HOUR, COUNT)[int(amount) % 3]] = 1.0
+        return parts

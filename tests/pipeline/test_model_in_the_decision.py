@@ -9,7 +9,7 @@ import pytest
 import models
 from models.artefact import load
 from models.scorer import Scorer
-from tests.pipeline.models_by_hand import SuspectsLargeAmounts
+from tests.pipeline.models_by_hand import ExplainsEachAnotherWay, SuspectsLargeAmounts
 from tests.pipeline.sent import alert, at, controlled, decide, paid, pipeline
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 
@@ -68,6 +68,17 @@ def test_the_decision_and_its_alert_give_the_same_reasons() -> None:
     _, output = pipeline(model=SuspectsLargeAmounts()).process([paid("a", 480.0)], 1_767_300_000_000)
     (decision,), (told,) = output.verdicts.decisions, output.verdicts.alerts
     assert decision.rstrip(b"}") in told
+
+
+def test_alerts_of_one_batch_give_the_reasons_that_they_give_one_by_one() -> None:
+    # Of users and merchants that know nothing of each other; every second payment is no alert.
+    records = [paid(f"p{i}", 480.0 + i if i % 2 else 20.0, i, user=f"user-{i}", merchant=f"shop-{i}") for i in range(6)]
+    together = alert(pipeline(model=ExplainsEachAnotherWay()), *records)
+    by_one = [told for one in records for told in alert(pipeline(model=ExplainsEachAnotherWay()), one)]
+    assert [told.transaction_id for told in together] == ["p1", "p3", "p5"]
+    assert [told.reasons for told in together] == [told.reasons for told in by_one]
+    of_model = [[reason for reason in told.reasons if reason.startswith("MODEL_")] for told in together]
+    assert of_model == [["MODEL_TIME_HOUR"], ["MODEL_AMOUNT"], ["MODEL_MERCHANT_TRANSACTION_COUNT_5M"]]
 
 
 def test_the_shipped_model_decides() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightgbm
+import numpy as np
 import pytest
 
 import models
 from apps.simulator.simulator import Options, Simulator
 from apps.training.table import sealed
 from models.artefact import Artefact, load
+from models.forest import Forest
 from models.scorer import Scorer
+from models.shapley import TABLES_AT_MOST, Explainer
+from models.trees import parse
 from tests.pipeline.sent import at, decide, decisions, paid, pipeline
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 
@@ -32,6 +37,25 @@ def score(shipped: Artefact, *records: bytes) -> float:
 def test_it_is_good_at_what_it_was_measured_on(shipped: Artefact) -> None:
     assert shipped.metadata.metrics.average_precision > 0.8
     assert shipped.metadata.metrics.brier_after_calibration < 0.01
+
+
+def test_simulated_payments_are_scored_and_explained_as_by_lightgbm(shipped: Artefact) -> None:
+    simulator, one = Simulator(Options(seed=77, rate=20.0)), pipeline(model=Scorer(shipped))
+    batches = []
+    for _ in range(3):
+        records = simulator.block(500)
+        batches.append(one.process([sealed(record) for record in records], records[-1].time)[1].features)
+    features = np.concatenate(batches)
+    booster, trees = lightgbm.Booster(model_str=shipped.model_text), parse(shipped.model_text)
+    assert Forest(trees).scores(features).tolist() == booster.predict(features, raw_score=True).tolist()
+    expected = booster.predict(features, pred_contrib=True)[:, :-1]
+    np.testing.assert_allclose(Explainer(trees).contributions(features), expected, rtol=0, atol=1e-9)
+
+
+def test_its_tables_leave_few_leaves_out_and_keep_to_their_limit(shipped: Artefact) -> None:
+    explainer = Explainer(parse(shipped.model_text))
+    assert explainer.table_bytes < TABLES_AT_MOST
+    assert explainer.untabulated < 0.05 * 1_500
 
 
 def test_a_first_lunch_is_no_fraud(shipped: Artefact) -> None:

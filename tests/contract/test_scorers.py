@@ -1,0 +1,99 @@
+"""What every scorer owes, whichever it is: found in ``models``, so a new one is held to it as soon as it is there."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import models
+from models.artefact import load
+from models.scorer import Scorer
+from tests.pipeline.models_by_hand import SuspectsLargeAmounts
+from udfs.features.catalogue import FEATURE_NAMES, feature_hash
+from udfs.stages.verdict import Scores
+
+Floats = npt.NDArray[np.float64]
+ASKED = {name for name in vars(Scores) if not name.startswith("_")}
+
+
+@cache
+def shipped() -> Scorer:
+    return Scorer(load(Path(models.__file__).parent / "shipped", FEATURE_NAMES, feature_hash()))
+
+
+# How each is made for the features of the job. A scorer that is not here fails the first test.
+MADE: dict[type, Callable[[], Scores]] = {Scorer: shipped, SuspectsLargeAmounts: SuspectsLargeAmounts}
+each_scorer = pytest.mark.parametrize("make", MADE.values(), ids=lambda make: make.__name__)
+
+
+def rows(n: int, seed: int = 1) -> Floats:
+    """Payments of any kind, a third of their features absent."""
+    random = np.random.default_rng(seed)
+    found = np.round(np.exp(random.normal(1.0, 2.0, (n, len(FEATURE_NAMES)))), 1)
+    found[random.random(found.shape) < 1 / 3] = np.nan
+    return found
+
+
+def test_every_scorer_is_held_to_this() -> None:
+    modules = [importlib.import_module(f"models.{found.name}") for found in pkgutil.iter_modules(models.__path__)]
+    scorers = {
+        member
+        for module in modules
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if member.__module__ == module.__name__ and {"score", "contributions"} <= set(dir(member))
+    }
+    assert {"score", "contributions"} <= ASKED
+    assert Scorer in scorers
+    assert scorers <= MADE.keys()
+
+
+@each_scorer
+def test_it_has_a_version(make: Callable[[], Scores]) -> None:
+    assert make().version
+    assert make().version == make().version
+
+
+@each_scorer
+@pytest.mark.parametrize("n", [0, 1, 2, 15, 16, 17, 300])
+def test_a_score_is_a_probability_of_each_payment_and_contributions_are_numbers(
+    make: Callable[[], Scores], n: int
+) -> None:
+    scores, contributions = make().score(rows(n)), make().contributions(rows(n))
+    assert (scores.shape, contributions.shape) == ((n,), (n, len(FEATURE_NAMES)))
+    assert (scores.dtype, contributions.dtype) == (np.float64, np.float64)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert np.isfinite(contributions).all()
+
+
+@each_scorer
+def test_what_it_says_of_a_payment_does_not_depend_on_the_others_of_its_batch(make: Callable[[], Scores]) -> None:
+    one, batch = make(), rows(300)
+    assert one.score(batch).tolist() == [float(one.score(batch[row : row + 1])[0]) for row in range(300)]
+    alone = np.vstack([one.contributions(batch[row : row + 1]) for row in range(20)])
+    assert one.contributions(batch[:20]).tolist() == alone.tolist()
+
+
+@each_scorer
+def test_asking_changes_nothing(make: Callable[[], Scores]) -> None:
+    one, batch = make(), rows(20)
+    first = one.score(batch).tolist(), one.contributions(batch).tolist()
+    np.testing.assert_array_equal(batch, rows(20))
+    assert (one.score(batch).tolist(), one.contributions(batch).tolist()) == first
+
+
+@each_scorer
+def test_it_does_not_matter_how_the_rows_lie_in_memory(make: Callable[[], Scores]) -> None:
+    one, batch = make(), rows(20)
+    read_only = batch.copy()
+    read_only.flags.writeable = False
+    for other in (np.asfortranarray(batch), np.repeat(batch, 2, axis=0)[::2], read_only):
+        assert one.score(other).tolist() == one.score(batch).tolist()
+        assert one.contributions(other).tolist() == one.contributions(batch).tolist()
