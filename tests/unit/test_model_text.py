@@ -12,13 +12,13 @@ import pytest
 from models.trees import ModelTextError, parse
 
 
-def text(labels: str = "binary", **parameters: Any) -> str:
+def text(labels: str = "binary", categories: list[int] | None = None, **parameters: Any) -> str:
     """A model of two trees over two features, the first of them of whole numbers."""
     random = np.random.default_rng(1)
     table = np.column_stack((random.integers(0, 5, 400), random.normal(size=400))).astype(float)
     truth = {"binary": table[:, 0] + table[:, 1] > 2, "classes": table[:, 0] % 3}[labels].astype(float)
     given = {"objective": "binary", "num_leaves": 4, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
-    dataset = lightgbm.Dataset(table, truth)
+    dataset = lightgbm.Dataset(table, truth, categorical_feature=categories or [])
     return str(lightgbm.train(given | parameters, dataset, num_boost_round=2).model_to_string())
 
 
@@ -52,7 +52,7 @@ def test_a_model_that_was_cut_off_is_refused() -> None:
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"categorical_feature": [0], "min_data_per_group": 1, "max_cat_to_onehot": 1}, "splits by category"),
+        ({"categories": [0], "min_data_per_group": 1, "max_cat_to_onehot": 1}, "splits by category"),
         ({"linear_tree": True}, "linear leaves"),
         ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, "random forest"),
         ({"labels": "classes", "objective": "multiclass", "num_class": 3}, "several classes"),
