@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes everything the project needs on this machine, in .run/: a Python environment with the pinned dependencies and
-# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. Machine code of state/ and models/ goes to
-# the user's cache, where Flink's processes look for it, too.
+# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. The machine code of state/ and models/
+# goes to the user's cache, where Flink's processes look for it, too.
 #
 # May be run at any time, by several at once, and again after an interruption: what is complete and current is left as
 # it is, which takes a moment; what is not is made again.

@@ -37,7 +37,7 @@ each_scorer = pytest.mark.parametrize("make", MADE.values(), ids=lambda make: ma
 def rows(n: int, seed: int = 1) -> Floats:
     """Payments of any kind, a third of their features absent."""
     random = np.random.default_rng(seed)
-    found = np.round(np.exp(random.normal(1.0, 2.0, (n, len(FEATURE_NAMES)))), 1)
+    found: Floats = np.round(np.exp(random.normal(1.0, 2.0, (n, len(FEATURE_NAMES)))), 1)
     found[random.random(found.shape) < 1 / 3] = np.nan
     return found
 
@@ -68,7 +68,7 @@ def test_a_score_is_a_probability_of_each_payment_and_contributions_are_numbers(
 ) -> None:
     scores, contributions = make().score(rows(n)), make().contributions(rows(n))
     assert (scores.shape, contributions.shape) == ((n,), (n, len(FEATURE_NAMES)))
-    assert (scores.dtype, contributions.dtype) == (np.float64, np.float64)
+    assert scores.dtype == contributions.dtype == np.dtype(np.float64)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert np.isfinite(contributions).all()
 
