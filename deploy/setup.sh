@@ -111,11 +111,8 @@ fetch_jars() {
 compile_code() {
     local wanted=$1
     say "compiling state/ and models/ (half a minute when they have changed)"
-    logged compile "$VENV/bin/python" -c '
-from models import ready as models_ready
-from state import ready as state_ready
-state_ready.make_ready()
-models_ready.make_ready()'
+    logged compile-state "$VENV/bin/python" -m state.ready
+    logged compile-models "$VENV/bin/python" -m models.ready
     mkdir -p "$RUN/compiled"
     printf '%s\n' "$wanted" >"$RUN/compiled/$STAMP"
 }
