@@ -7,7 +7,12 @@ QuickScorer (Lucchese et al., "QuickScorer: a fast algorithm to rank documents w
 trees", SIGIR 2015), node by node and with rows side by side. A tree's leaves are the bits of a word; a model with a
 tree of more than 64 leaves is walked through from root to leaf.
 
-FIGURES
+Microseconds a call for log-odds (median of one run), 100 trees of 15 leaves, 136 features, numba 0.61.2:
+
+    rows                                        1     4     8    20    50   100   500  1000
+    LightGBM 4.7.0's own, by its C interface   11    21    32    68   158   310  1512  3023
+    from root to leaf                           5    15    29    71   178   355  1767  3528
+    all nodes asked                             8     9     9    15    31    51   285   564
 
 Like all compiled functions of the project, these hold the GIL while they run. They have to: several Python stages share
 one GIL in Flink's thread mode, and who gives it up for the few microseconds of a batch waits out another stage's switch

@@ -17,7 +17,17 @@ to is tabulated for every combination of their answers ("Fast TreeSHAP v2" by Ya
 explain a payment is to ask all nodes and to add up one row of each table. Leaves further from the root than a table has
 nodes are integrated for each payment, and so are all that come after the tables reached their limit of memory.
 
-FIGURES
+Microseconds a payment, explained 20 at a time and one by one (median of one run), 100 trees of 15 leaves that are up to
+14 nodes deep; LightGBM 4.7.0's own takes 220 to 280:
+
+    nodes of a table        0       8      10      11
+    20 at a time          140      24      11       9
+    one by one            143      27      14      12
+    leaves in no table  1,500      98      13       4
+    MiB of all tables       0     2.6     8.4    13.5
+    ms to fill them         0      40     120     180
+
+The first column is of the run before, with a comparison that had branches in it.
 """
 
 from __future__ import annotations
