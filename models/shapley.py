@@ -17,8 +17,8 @@ to is tabulated for every combination of their answers ("Fast TreeSHAP v2" by Ya
 explain a payment is to ask all nodes and to add up one row of each table. Leaves further from the root than a table has
 nodes are integrated for each payment, and so are all that come after the tables reached their limit of memory.
 
-Microseconds a payment, explained 20 at a time (medians of one run on a busy machine), 100 trees of 15 leaves that are up
-to 14 nodes deep, where LightGBM 4.7.0's own takes 195 and one by one 232 (here 27):
+Microseconds a payment, explained 20 at a time (medians of one run on a busy machine), 100 trees of 15 leaves up to
+14 nodes deep, where LightGBM 4.7.0's own takes 195, and one by one 232 (here 27):
 
     nodes of a table        0       8      10      11
     microseconds          148      30      17      16
