@@ -10,21 +10,32 @@ from flink_jobs.settings import Settings
 
 MIB = 1024 * 1024
 
-# Small requests cost the broker more than the job costs: a live stream is fetched every 10 ms at most.
+# Small requests cost the broker more than the job costs: a live stream is fetched every 10 ms at most, or when there is
+# a batch to fetch.
 # A fetch takes little of each partition (a larger record still comes, by itself): of a backlog the partitions are then
 # read side by side. One that runs ahead by megabytes brings merchants and devices hours of disorder, which costs them
 # more than everything else.
 _CONSUMER = {
     "fetch.max.wait.ms": "10",
+    "fetch.min.bytes": str(32 * 1024),
     "isolation.level": "read_committed",
     "max.partition.fetch.bytes": str(32 * 1024),
 }
+# To ask for nothing a hundred times a second costs what it costs to read a stream.
+_SELDOM = {"fetch.max.wait.ms": "500", "fetch.min.bytes": "1"}
 # Five milliseconds of waiting fill a request; lz4 costs least for what it saves.
 _PRODUCER = {"linger.ms": "5", "compression.type": "lz4", "batch.size": str(256 * 1024)}
 
 
 def create_source(
-    tables: StreamTableEnvironment, settings: Settings, name: str, topics: list[str], columns: str, start: str
+    tables: StreamTableEnvironment,
+    settings: Settings,
+    name: str,
+    topics: list[str],
+    columns: str,
+    start: str,
+    *,
+    seldom: bool = False,
 ) -> None:
     """Declare a table that reads topics, key and value as text that is never decoded.
 
@@ -38,6 +49,7 @@ def create_source(
         topics: to read.
         columns: metadata columns beside ``record_key`` and ``record_value``, as DDL.
         start: a Kafka connector's scan.startup.mode.
+        seldom: whether a record comes once in a while, so that it is asked for seldom, and is here at once.
     """
     kafka = settings.kafka
     options = {
@@ -47,7 +59,7 @@ def create_source(
         "properties.bootstrap.servers": kafka.bootstrap_servers,
         "properties.group.id": kafka.consumer_group,
         "properties.auto.offset.reset": "earliest",
-        **_prefixed(_CONSUMER | kafka.properties),
+        **_prefixed(_CONSUMER | (_SELDOM if seldom else {}) | kafka.properties),
         **_raw("record_key"),
     }
     tables.execute_sql(

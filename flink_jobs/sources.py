@@ -55,7 +55,7 @@ def read_control(tables: StreamTableEnvironment, settings: Settings, source: str
     """
     topics = [settings.kafka.topics.control]
     # From the beginning: the topic is compacted, and what is in force is the last record of each key.
-    create_source(tables, settings, source, topics, _METADATA, _START["earliest"])
+    create_source(tables, settings, source, topics, _METADATA, _START["earliest"], seldom=True)
     # The keys are made a matter of the record: a constant array would be a table, and the unfolding a join with state.
     keys = f"CASE WHEN kafka_offset >= 0 THEN {_keys(shards)} END"
     tables.execute_sql(f"""
