@@ -18,8 +18,8 @@ from flink_jobs import wiring
 from flink_jobs.gather import BYTES
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
-from state.ready import make_ready
 from udfs.names import Kind, StateName, Uid
+from udfs.ready import make_ready
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.minutes import metrics_record
 from udfs.stages.tally import TALLY_COLUMNS

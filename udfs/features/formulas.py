@@ -1,7 +1,7 @@
 """How the single features of a user's payment follow from the payment and the user's history.
 
-All columns of all payments of a batch are made by one compiled pass. A call of NumPy for each step of each formula gives
-the same to the bit, but for logarithms and distances, which differ by their last digit.
+All columns of all payments of a batch are made by one compiled pass. A call of NumPy for each step of each formula
+gives the same to the bit, but for logarithms and distances, which differ by their last digit.
 """
 
 from __future__ import annotations
