@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes everything the project needs on this machine, in .run/: a Python environment with the pinned dependencies and
-# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. The machine code of state/ and models/
-# goes to the user's cache, where Flink's processes look for it, too.
+# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. The machine code of state/, models/ and
+# udfs/ goes to the user's cache, where Flink's processes look for it, too.
 #
 # May be run at any time, by several at once, and again after an interruption: what is complete and current is left as
 # it is, which takes a moment; what is not is made again.
@@ -110,9 +110,8 @@ fetch_jars() {
 
 compile_code() {
     local wanted=$1
-    say "compiling state/ and models/ (half a minute when they have changed)"
-    logged compile-state "$VENV/bin/python" -m state.ready
-    logged compile-models "$VENV/bin/python" -m models.ready
+    say "compiling state/, models/ and udfs/ (a minute when they have changed)"
+    logged compile "$VENV/bin/python" -m udfs.ready
     mkdir -p "$RUN/compiled"
     printf '%s\n' "$wanted" >"$RUN/compiled/$STAMP"
 }
@@ -121,7 +120,7 @@ main() {
     local packages jars code
     packages="$(hash_of pyproject.toml deploy/constraints.txt) $PWD"
     jars=$(hash_of deploy/pom.xml)
-    code="$(hash_of pyproject.toml deploy/constraints.txt state/*.py models/*.py) ${XDG_CACHE_HOME:-$HOME}"
+    code="$(hash_of pyproject.toml deploy/constraints.txt state/*.py models/*.py udfs/*.py udfs/*/*.py) ${XDG_CACHE_HOME:-$HOME}"
     mkdir -p "$RUN"
     exec 9>"$RUN/setup.lock"
     if ! flock --nonblock 9; then

@@ -18,9 +18,8 @@ from flink_jobs import wiring
 from flink_jobs.gather import BYTES
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
-from models import ready as models_ready
-from state import ready as state_ready
 from udfs.names import Kind, StateName, Uid
+from udfs.ready import make_ready
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.minutes import metrics_record
 from udfs.stages.tally import TALLY_COLUMNS
@@ -103,8 +102,7 @@ class _Stage(KeyedProcessFunction):
         gc.set_threshold(100_000, 50, 1_000)
 
     def _open_state(self, context: RuntimeContext, name: StateName) -> MapState:
-        state_ready.make_ready()
-        models_ready.make_ready()
+        make_ready()
         self._calm_collector()
         # PICKLED: PyFlink cannot read an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())

@@ -1,4 +1,4 @@
-"""Makes every compiled function ready: ``python -m models.ready``, and each stage as it starts.
+"""Makes every compiled function of models ready; ``udfs.ready`` calls it, at set-up and as a stage starts.
 
 As ``state.ready`` does, and for the same reason: without it a job would stop for ten seconds at its first payment, and
 again at its first alert.
@@ -32,7 +32,3 @@ def make_ready() -> None:
         scores = Forest(trees, most_leaves).scores(rows)
     Curve(Calibration([0.0], [0.5])).probabilities(scores)
     Explainer(trees).contributions(rows)
-
-
-if __name__ == "__main__":
-    make_ready()

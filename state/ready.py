@@ -1,4 +1,4 @@
-"""Makes every compiled function ready: ``python -m state.ready``, and each stage as it starts.
+"""Makes every compiled function of what is remembered ready; ``udfs.ready`` does this, and the rest.
 
 The first time it takes half a minute, and leaves the machine code behind (``state.compiled``); then a part of a second.
 Without it a job would stop for so long at its first payment, and again at its first hot key.
@@ -40,7 +40,3 @@ def make_ready() -> None:
     tiles.insert(head, older, 0, 0, 1)
     events.drop(head, kept, 1)
     events.insert(head, kept, 0, 0, 0, NEVER, 0, 1)
-
-
-if __name__ == "__main__":
-    make_ready()

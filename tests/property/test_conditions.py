@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracles.conditions import holds, text_of
-from udfs.conditions import ConditionError, Vocabulary, compile_condition, compile_scalar, parse_condition
+from udfs.conditions import ConditionError, Conditions, Vocabulary, compile_condition, compile_scalar, parse_condition
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
@@ -66,6 +66,21 @@ def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[floa
     told = compile_condition(text_of(condition), NAMES)(matrix)
     assert told.dtype == np.bool_
     assert told.tolist() == [holds(condition, dict(zip(NAMES, row, strict=True))) for row in rows]
+
+
+@given(st.lists(conditions, max_size=5), batches)
+def test_what_is_asked_together_is_told_as_if_it_was_asked_alone(
+    together: list[Truth], rows: list[tuple[float, ...]]
+) -> None:
+    matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
+    # The last name stands in a matrix of its own, and the second is the same everywhere.
+    found = Conditions(together, {NAMES[0]: 0, NAMES[2]: 1}, {NAMES[1]: 3.0}).ask(matrix[:, :1], matrix[:, 2:])
+    told = np.split(found.numbers, found.ends)[:-1]
+    matrix[:, 1] = 3.0
+    named = [dict(zip(NAMES, row, strict=True)) for row in matrix.tolist()]
+    assert [list(each) for each in told] == [
+        [number for number, condition in enumerate(together) if holds(condition, row)] for row in named
+    ]
 
 
 @given(conditions, batches)

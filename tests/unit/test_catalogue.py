@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from state import facts, habits
 from state.shared_profile import DeviceProfile, MerchantProfile
 from state.user_profile import UserProfile
 from tests.payments import payment
@@ -21,7 +22,7 @@ from udfs.features.catalogue import (
 )
 from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Feature, Velocity, window_name
-from udfs.features.formulas import FORMULAS
+from udfs.features.formulas import AT, GIVEN, fill_singles
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.features.singles import USER_SINGLES
@@ -49,9 +50,14 @@ def test_no_two_columns_have_one_name() -> None:
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == USER_WIDTH + DEVICE_WIDTH + MERCHANT_WIDTH
 
 
-def test_every_single_feature_has_a_formula_and_no_formula_is_idle() -> None:
-    assert [feature.name for feature in USER_SINGLES if feature.name not in FORMULAS] == []
-    assert set(FORMULAS) == {feature.name for feature in USER_SINGLES}
+def test_every_single_feature_has_a_formula_that_writes_its_column() -> None:
+    assert AT._fields == tuple(feature.name for feature in USER_SINGLES)
+    nobody_wrote = -12_345.678
+    columns = np.full((1, 1 + len(USER_SINGLES)), nobody_wrote)
+    fill_singles(columns, 1, np.ones((1, facts.OF_USER), np.int64), np.ones((1, GIVEN)), np.ones((1, habits.TOLD)))
+    idle = [name for name, value in zip(AT._fields, columns[0, 1:], strict=True) if value == nobody_wrote]
+    assert idle == []
+    assert columns[0, 0] == nobody_wrote
 
 
 def test_the_hash_follows_names_and_order() -> None:

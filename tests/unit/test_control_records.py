@@ -89,8 +89,8 @@ def test_the_same_record_means_something_else_where_there_are_other_features() -
     assert isinstance(decode_control(value, b"rules", ("total",)), Refusal)
     reordered = rules_of(decode_control(value, b"rules", ("user_merchant_new", "amount")))
     row = np.array([[1.0, 700.0]])
-    assert reordered.evaluate(row).matrix.tolist() == [[True]]
-    assert rules_of(decode_control(value, b"rules", NAMES)).evaluate(row).matrix.tolist() == [[False]]
+    assert reordered.evaluate(row).of_row(0)
+    assert not rules_of(decode_control(value, b"rules", NAMES)).evaluate(row).of_row(0)
 
 
 def test_thresholds_are_the_four_of_them() -> None:

@@ -1,4 +1,4 @@
-"""Texts as numbers, so that a column of them is a column like any other and a comparison is one call of numpy."""
+"""Texts as numbers, so that a column of them is a column like any other."""
 
 from __future__ import annotations
 

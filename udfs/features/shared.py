@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from state import facts
+from state.compiled import compiled
 from state.events import Words
 from state.keys import key_of
 from state.moments import to_units
@@ -19,6 +22,9 @@ from udfs.features.velocity import VelocityBlock
 
 if TYPE_CHECKING:
     from udfs.records.label import Label
+
+
+_packed = struct.Struct(f"{facts.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
 
 
 class SharedPayment(msgspec.Struct, frozen=True, gc=False):
@@ -65,23 +71,24 @@ class SharedBlock:
         risk = np.empty((len(pairs), len(self._risk_lengths), 2))
         profiles = [profile for profile, _ in pairs]
         payments = [payment for _, payment in pairs]
-        noted = list[int]()
+        noted = bytearray()
         for payment in payments:
-            noted += (payment.event_time, key_of(payment.user_id), to_units(payment.amount), payment.declined)
-        told_of = np.array(noted, np.int64).reshape(len(pairs), facts.OF_SHARED)
+            units = to_units(payment.amount)
+            noted += _packed(payment.event_time, key_of(payment.user_id), units, payment.declined)
+        told_of = np.frombuffer(noted, np.int64).reshape(len(pairs), facts.OF_SHARED)
         self._velocity.observe_filtered(profiles, payments, told_of, told)
         start = end = 0
         for profile, label in sorted(labels, key=_known_since):
             while end < len(payments) and payments[end].event_time < label.labelled_at:
                 end += 1
-            self._observe(profiles, told_of, told[0], risk, start, end)
+            self._observe(profiles, told_of, told.parts[0], risk, start, end)
             observe_label(profile, label)
             start = end
-        self._observe(profiles, told_of, told[0], risk, start, len(pairs))
+        self._observe(profiles, told_of, told.parts[0], risk, start, len(pairs))
         columns = np.empty((len(pairs), self.width))
         if pairs:
-            self._velocity.fill(columns[:, : self._velocity.width], told)
-            _fill_risk(columns[:, self._velocity.width :], risk)
+            self._velocity.fill(columns, told)
+            _fill_risk(columns, self._velocity.width, risk)
         return columns
 
     def _observe(
@@ -100,13 +107,16 @@ class SharedBlock:
             observe(profiles[rows], told_of[rows], lengths, told[rows], self._delay, of_risk, risk[rows])
 
 
-def _fill_risk(columns: npt.NDArray[np.float64], risk: npt.NDArray[np.float64]) -> None:
-    settled, frauds = risk[:, :, 0], risk[:, :, 1]
-    columns[:, 0::2] = settled
-    # Of a payment that is forgotten, or was never seen here, the label may still have come.
-    columns[:, 1::2] = np.divide(
-        np.minimum(frauds, settled), settled, out=np.full(settled.shape, np.nan), where=settled > 0
-    )
+@compiled
+def _fill_risk(columns: npt.NDArray[np.float64], start: int, risk: npt.NDArray[np.float64]) -> None:
+    """Write the columns from ``start`` on."""
+    for row in range(risk.shape[0]):
+        for window in range(risk.shape[1]):
+            settled, frauds = risk[row, window, 0], risk[row, window, 1]
+            columns[row, start + 2 * window] = settled
+            # Of a payment that is forgotten, or was never seen here, the label may still have come.
+            share = min(frauds, settled) / settled if settled > 0 else math.nan
+            columns[row, start + 2 * window + 1] = share
 
 
 def observe_label(profile: SharedProfile, label: Label) -> None:

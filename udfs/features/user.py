@@ -7,6 +7,7 @@ late: what is newer in the profile is taken off again.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ from state.moments import to_units
 from state.surroundings import ABSENT
 from state.user_profile import UserProfile
 from udfs.features.catalogue import USER_VELOCITY, USER_WIDTH
-from udfs.features.formulas import fill_singles
+from udfs.features.formulas import GIVEN, fill_singles
 from udfs.features.risk import CATEGORY_RISK, HIGH_RISK_COUNTRIES
 from udfs.features.velocity import VelocityBlock
 
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 _NAN = math.nan
-_NOWHERE = (ABSENT, ABSENT, ABSENT)
+_NOWHERE = (ABSENT, ABSENT, ABSENT, _NAN)
 _CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
+# Packed, a payment is noted twice as quickly as by an array that is made of a list of numbers.
+_fact = struct.Struct(f"{facts.OF_USER}q").pack
+_given = struct.Struct(f"{GIVEN}d").pack
 
 
 class AccountEventBefore(NamedTuple):
@@ -55,27 +59,26 @@ def observe_transactions(
     Returns:
         (n, USER_WIDTH): the user block of each payment, as of its event time; NaN where a feature is absent.
     """
-    told, given, noted = _VELOCITY.told(len(pairs)), list[float](), list[int]()
+    told, noted, said = _VELOCITY.told(len(pairs)), bytearray(), bytearray()
     for _, transaction in pairs:
-        fact = _fact(transaction)
-        noted += fact
-        given += _given(transaction, fact)
+        _note(transaction, noted, said)
     profiles = [profile for profile, _ in pairs]
     payments = [transaction for _, transaction in pairs]
     ids = [transaction.transaction_id for transaction in payments]
-    told_of = np.array(noted, np.int64).reshape(len(pairs), facts.OF_USER)
+    told_of = np.frombuffer(noted, np.int64).reshape(len(pairs), facts.OF_USER)
     before = np.empty((len(pairs), habits.TOLD))
     _VELOCITY.observe_filtered(profiles, payments, told_of, told)
     start = 0
     for row, profile, event in happened:
-        _observe(profiles, ids, told_of, told[0], before, start, row)
+        _observe(profiles, ids, told_of, told.parts[0], before, start, row)
         profile.add_account_event(event.event_time)
         start = row
-    _observe(profiles, ids, told_of, told[0], before, start, len(pairs))
+    _observe(profiles, ids, told_of, told.parts[0], before, start, len(pairs))
     columns = np.empty((len(pairs), USER_WIDTH))
     if pairs:
-        _VELOCITY.fill(columns[:, : _VELOCITY.width], told)
-        fill_singles(columns[:, _VELOCITY.width :], given, before)
+        given = np.frombuffer(said).reshape(len(pairs), GIVEN)
+        _VELOCITY.fill(columns, told)
+        fill_singles(columns, _VELOCITY.width, told_of, given, before)
     return columns
 
 
@@ -94,50 +97,42 @@ def _observe(
         user_profile.observe(profiles[rows], ids[rows], told_of[rows], _VELOCITY.lengths, told[rows], before[rows])
 
 
-def _fact(transaction: Transaction) -> tuple[int, ...]:
-    """The columns of ``state.facts``."""
-    device_id = transaction.device_id
-    return (
+def _note(transaction: Transaction, noted: bytearray, said: bytearray) -> None:
+    """Add the columns of ``state.facts``, and those that ``formulas`` lists beside them."""
+    device_id, amount, location = transaction.device_id, transaction.amount, transaction.location
+    latitude, longitude, country, high_risk = _NOWHERE if location is None else _place(location)
+    noted += _fact(
         transaction.event_time,
         key_of(transaction.merchant_id),
-        to_units(transaction.amount),
+        to_units(amount),
         transaction.declined,
         ABSENT if device_id is None else key_of(device_id),
-        *_place(transaction.location),
+        latitude,
+        longitude,
+        country,
         _code(transaction.channel),
     )
-
-
-def _given(transaction: Transaction, fact: tuple[int, ...]) -> tuple[float, ...]:
-    """The fields of ``formulas.Beside`` that the payment itself tells."""
-    account, category, location = transaction.account, transaction.merchant_category, transaction.location
-    latitude, longitude = fact[facts.LATITUDE], fact[facts.LONGITUDE]
+    account, category, card_present = transaction.account, transaction.merchant_category, transaction.card_present
     created = limit = None
     if account is not None:
         created, limit = account.created_at, account.credit_limit
-    card_present = transaction.card_present
-    return (
-        transaction.event_time,
-        transaction.amount,
-        fact[facts.UNITS],
+    said += _given(
+        amount,
         _NAN if created is None else created,
         _NAN if limit is None else limit,
         _NAN if category is None else CATEGORY_RISK.get(category, _NAN),
-        _NAN if latitude == ABSENT else latitude,
-        _NAN if longitude == ABSENT else longitude,
-        _NAN if location is None or fact[facts.COUNTRY] == ABSENT else location.country in HIGH_RISK_COUNTRIES,
+        high_risk,
         _NAN if card_present is None else card_present,
     )
 
 
-def _place(location: Location | None) -> tuple[int, int, int]:
-    """Millionths of a degree, and the key of the country."""
-    if location is None:
-        return _NOWHERE
+def _place(location: Location) -> tuple[int, int, int, float]:
+    """Millionths of a degree, the key of the country, and whether that is one of high risk."""
     latitude, longitude, country = location.latitude, location.longitude, _code(location.country)
+    high_risk = _NAN if country == ABSENT else location.country in HIGH_RISK_COUNTRIES
     if latitude is None or longitude is None:
-        return (ABSENT, ABSENT, country)
-    return round(latitude * MILLION), round(longitude * MILLION), country
+        return ABSENT, ABSENT, country, high_risk
+    return round(latitude * MILLION), round(longitude * MILLION), country, high_risk
 
 
 def _code(text: str | None) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from state import windows
+from state.compiled import compiled
 from state.events import Words
 from state.history import History, observe
 from state.moments import UNITS
@@ -19,27 +21,63 @@ from udfs.features.filters import Filter
 Floats = npt.NDArray[np.float64]
 
 
-def _std(told: Floats, hours: Floats) -> Floats:
-    count = told[windows.EVENTS]
-    # Of a single event 0 / 0: no deviation can be told, and NaN says so.
-    variance: Floats = told[windows.SPREAD] / (count * (count - 1.0))
-    return np.sqrt(variance) / UNITS
-
-
-# Each takes what is told of the windows, fields first, (TOLD, n, windows), and the windows' hours, (windows,).
-_AGGREGATES: Mapping[Aggregate, Callable[[Floats, Floats], Floats]] = {
-    "count": lambda told, hours: told[windows.EVENTS],
-    "sum": lambda told, hours: told[windows.UNITS] / UNITS,
-    "mean": lambda told, hours: told[windows.UNITS] / (told[windows.EVENTS] * UNITS),
-    "max": lambda told, hours: told[windows.HIGHEST] / UNITS,
-    "min": lambda told, hours: told[windows.LOWEST] / UNITS,
-    "first": lambda told, hours: told[windows.FIRST] / UNITS,
-    "last": lambda told, hours: told[windows.LAST] / UNITS,
-    "std": _std,
-    "distinct": lambda told, hours: told[windows.DISTINCT],
-    "rate": lambda told, hours: told[windows.UNITS] / (hours * UNITS),
-    "share": lambda told, hours: told[windows.DECLINED] / told[windows.EVENTS],
+_COUNT, _SUM, _MEAN, _MAX, _MIN, _STD, _FIRST, _LAST, _DISTINCT, _RATE, _SHARE = range(11)
+_AGGREGATES: Mapping[Aggregate, int] = {
+    "count": _COUNT,
+    "sum": _SUM,
+    "mean": _MEAN,
+    "max": _MAX,
+    "min": _MIN,
+    "std": _STD,
+    "first": _FIRST,
+    "last": _LAST,
+    "distinct": _DISTINCT,
+    "rate": _RATE,
+    "share": _SHARE,
 }
+
+
+@compiled
+def _made(aggregate: int, told: Sequence[float], hours: float) -> float:
+    """An aggregate of what is told of one window, (TOLD,), so many hours long."""
+    events, units = told[windows.EVENTS], told[windows.UNITS]
+    if aggregate == _COUNT:
+        return events
+    if aggregate == _SUM:
+        return units / UNITS
+    if aggregate == _MEAN:
+        return units / (events * UNITS)
+    if aggregate == _MAX:
+        return told[windows.HIGHEST] / UNITS
+    if aggregate == _MIN:
+        return told[windows.LOWEST] / UNITS
+    if aggregate == _STD:
+        # Of a single event 0 / 0: no deviation can be told, and NaN says so.
+        return math.sqrt(told[windows.SPREAD] / (events * (events - 1.0))) / UNITS
+    if aggregate == _FIRST:
+        return told[windows.FIRST] / UNITS
+    if aggregate == _LAST:
+        return told[windows.LAST] / UNITS
+    if aggregate == _DISTINCT:
+        return told[windows.DISTINCT]
+    if aggregate == _RATE:
+        return units / (hours * UNITS)
+    return told[windows.DECLINED] / events
+
+
+_AGGREGATE, _PART_AT, _PART_WIDTH, _WINDOW, _COLUMN = range(5)
+"""Columns of a plan, a row for each column of the block: how it is made; how many windows the parts before have, and
+how many its own has; the number of its window there; the number of the column."""
+
+
+@compiled
+def _fill(columns: Floats, told: Floats, plan: Words, hours: Floats) -> None:
+    """Write the columns; ``told`` is that of all parts, one after the other."""
+    rows = columns.shape[0]
+    for row in range(rows):
+        for place in range(plan.shape[0]):
+            window = plan[place, _PART_AT] * rows + plan[place, _PART_WIDTH] * row + plan[place, _WINDOW]
+            columns[row, plan[place, _COLUMN]] = _made(plan[place, _AGGREGATE], told[window], hours[place])
 
 
 class HasHistories(Protocol):
@@ -60,16 +98,24 @@ class _Part(NamedTuple):
         lengths: every window that one of them has, ms, ascending.
         longest: the last of them.
         parties: whether one of them counts different parties.
-        hours: the same in hours.
-        columns: where each goes, how it is made, and from which windows.
     """
 
     filter: Filter | None
     lengths: Words
     longest: int
     parties: bool
-    hours: Floats
-    columns: list[tuple[slice, Callable[[Floats, Floats], Floats], list[int]]]
+
+
+class Told(NamedTuple):
+    """What is told of the windows that end with the payments of a batch.
+
+    Attributes:
+        whole: (windows of all payments, ``windows.TOLD``): part after part, in each payment after payment.
+        parts: the same memory, for all payments and then for those that each filter lets pass, as (n, windows, TOLD).
+    """
+
+    whole: Floats
+    parts: list[Floats]
 
 
 class VelocityBlock:
@@ -85,30 +131,50 @@ class VelocityBlock:
 
     def __init__(self, velocities: Sequence[Velocity]) -> None:
         self.width = sum(len(velocity.windows_ms) for velocity in velocities)
-        placed: defaultdict[Filter | None, list[tuple[slice, Velocity]]] = defaultdict(list)
-        start = 0
+        grouped: defaultdict[Filter | None, list[Velocity]] = defaultdict(list)
         for velocity in velocities:
-            end = start + len(velocity.windows_ms)
-            placed[velocity.where].append((slice(start, end), velocity))
-            start = end
-        self._all = _part(None, placed.pop(None))
-        self._filtered = [(where, _part(where, some)) for where, some in placed.items() if where is not None]
+            grouped[velocity.where].append(velocity)
+        self._all = _part(None, grouped[None])
+        self._filtered = [(where, _part(where, some)) for where, some in grouped.items() if where is not None]
         self.lengths = self._all.lengths
+        self._parts = [self._all, *(part for _, part in self._filtered)]
+        self._windows = sum(len(part.lengths) for part in self._parts)
+        self._plan, self._hours = self._planned(velocities)
 
-    def told(self, payments: int) -> list[Floats]:
+    def _planned(self, velocities: Sequence[Velocity]) -> tuple[Words, Floats]:
+        """(width, 5) and the hours of each column's window, (width,)."""
+        plan, hours = list[tuple[int, ...]](), list[float]()
+        starts, at = dict[Filter | None, tuple[int, list[int]]](), 0
+        for part in self._parts:
+            starts[part.filter] = at, part.lengths.tolist()
+            at += len(part.lengths)
+        for velocity in velocities:
+            start, lengths = starts[velocity.where]
+            for length in velocity.windows_ms:
+                window, aggregate = lengths.index(length), _AGGREGATES[velocity.aggregate]
+                plan.append((aggregate, start, len(lengths), window, len(plan)))
+                hours.append(length / HOUR_MS)
+        # In the order in which it lies in memory.
+        order = sorted(range(len(plan)), key=lambda place: plan[place][_PART_AT : _WINDOW + 1])
+        return np.array([plan[place] for place in order], np.int64), np.array([hours[place] for place in order])
+
+    def told(self, payments: int) -> Told:
         """Room for what is told of so many payments' windows: of all, then of each filter's, where nothing passed."""
-        parts = [self._all, *(part for _, part in self._filtered)]
-        made = [np.zeros((payments, len(part.lengths), windows.TOLD)) for part in parts]
-        for told in made[1:]:
-            told[:, :, windows.LOWEST :] = np.nan
-        return made
+        whole = np.zeros((payments * self._windows, windows.TOLD))
+        whole[payments * len(self.lengths) :, windows.LOWEST :] = np.nan
+        parts, at = list[Floats](), 0
+        for part in self._parts:
+            end = at + payments * len(part.lengths)
+            parts.append(whole[at:end].reshape(payments, len(part.lengths), windows.TOLD))
+            at = end
+        return Told(whole, parts)
 
     def observe_filtered(
         self,
         profiles: Sequence[HasHistories],
         payments: Sequence[object],
         told_of: Words,
-        told: Sequence[Floats],
+        told: Told,
     ) -> None:
         """Take payments into the histories of the filters that let them pass, and tell of the windows of all.
 
@@ -118,7 +184,7 @@ class VelocityBlock:
             told_of: (n, facts.OF_SHARED or more).
             told: what ``told`` made; written.
         """
-        for (where, part), of_part in zip(self._filtered, told[1:], strict=True):
+        for (where, part), of_part in zip(self._filtered, told.parts[1:], strict=True):
             histories, rows, counts = list[History](), list[int](), list[bool]()
             name, passes = where.name, where.passes
             for row, (profile, payment) in enumerate(zip(profiles, payments, strict=True)):
@@ -138,31 +204,17 @@ class VelocityBlock:
             return profile.filter(where.name, part.longest, parties=part.parties)
         return history
 
-    def fill(self, columns: Floats, told: Sequence[Floats]) -> None:
+    def fill(self, columns: Floats, told: Told) -> None:
         """Write the columns.
 
         Args:
-            columns: (n, width), written.
+            columns: (n, width or more), the first are written.
             told: what ``told`` made, and the profiles have filled.
         """
-        parts = [self._all, *(part for _, part in self._filtered)]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            for part, of_part in zip(parts, told, strict=True):
-                fields = of_part.transpose(2, 0, 1)
-                for where, aggregate, places in part.columns:
-                    columns[:, where] = aggregate(fields, part.hours)[:, places]
+        _fill(columns, told.whole, self._plan, self._hours)
 
 
-def _part(where: Filter | None, velocities: Sequence[tuple[slice, Velocity]]) -> _Part:
-    lengths = sorted({length for _, velocity in velocities for length in velocity.windows_ms})
-    return _Part(
-        where,
-        np.array(lengths, np.int64),
-        lengths[-1],
-        any(velocity.aggregate == "distinct" for _, velocity in velocities),
-        np.array(lengths) / HOUR_MS,
-        [
-            (columns, _AGGREGATES[velocity.aggregate], [lengths.index(length) for length in velocity.windows_ms])
-            for columns, velocity in velocities
-        ],
-    )
+def _part(where: Filter | None, velocities: Sequence[Velocity]) -> _Part:
+    lengths = sorted({length for velocity in velocities for length in velocity.windows_ms})
+    parties = any(velocity.aggregate == "distinct" for velocity in velocities)
+    return _Part(where, np.array(lengths, np.int64), lengths[-1], parties)

@@ -1,27 +1,35 @@
 """A set of patterns, and how a whole batch of events is asked at once whom of them it touches.
 
 Nearly every payment is no step of any pattern, so it must cost next to nothing to find that out. What a step asks of an
-event by itself is evaluated with numpy, once for a batch and once for all the steps that ask the same. Only events that
-touch a pattern come to Python, one by one.
+event by itself is asked once for all the steps that ask the same, and of all payments of a batch in one compiled call.
+Only payments that touch a pattern come to Python, one by one, and fields of their records are read only where the
+features alone do not say already that nothing is touched.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.conditions import Condition, compile_columns
-from udfs.conditions.tree import Name, Truth, leaves
+from udfs.conditions import Conditions, code_of
+from udfs.conditions.tree import Name, Truth, conjoined, conjuncts, leaves
 from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
 from udfs.patterns.fields import DIRECT, OF_ACCOUNT_EVENTS, OF_TRANSACTIONS, Field, features_of
-from udfs.patterns.pattern import Entity, Pattern
+from udfs.patterns.pattern import TRANSACTION, Entity, Pattern
 from udfs.records.account_event import AccountEvent
 
 Floats = NDArray[np.float64]
+
+_KNOWN = {"kind": code_of(TRANSACTION)}
+"""Of every payment."""
+
+
+def _names(condition: Truth) -> set[str]:
+    return {leaf.name for leaf in leaves(condition) if isinstance(leaf, Name)}
 
 
 class Touch(NamedTuple):
@@ -78,42 +86,44 @@ class EntityPatterns:
         self.given_up: Counter[str] = Counter()
         self.by_id = {one.pattern.id: one for one in patterns}
         self._places = {name: place for place, name in enumerate(features_of(entity))}
-        conditions = self._conditions()
-        asked = sorted({leaf.name for one in conditions for leaf in leaves(one) if isinstance(leaf, Name)})
-        self._features = [self._places[name] for name in asked if name in self._places]
-        self._fields: list[Field] = [OF_TRANSACTIONS[name] for name in asked if name not in self._places]
-        names = [*(name for name in asked if name in self._places), *(n for n in asked if n not in self._places)]
-        columns = {name: column for column, name in enumerate(names)}
-        self._asks: list[Condition] = [compile_columns(one, columns) for one in conditions]
-        self._weights = self._weighted(conditions)
-        self._always = np.array([one.strict and one.on_transactions for one in patterns], np.bool_)
+        # Of each condition the patterns that ask it, by number, with the bits of their steps.
+        self._asking: dict[Truth, dict[int, int]] = {}
+        self._of_every_payment: dict[int, int] = {}
+        self._note_steps()
+        conditions = list(self._asking)
+        asked = {name for one in conditions for name in _names(one)}
+        named = sorted(asked - self._places.keys() - _KNOWN.keys())
+        self._fields: list[Field] = [OF_TRANSACTIONS[name] for name in named]
+        columns = self._places | {name: len(self._places) + number for number, name in enumerate(named)}
+        self._asked = Conditions(conditions, columns, _KNOWN)
+        self._asking_of = list(self._asking.values())
+        self._possible = self._by_features_alone([one for one in conditions if not _names(one).isdisjoint(named)])
         kept = {name for one in patterns for name in one.kept}
-        self.fields = frozenset(
-            name for name in {*asked, *kept} if name not in self._places and name in OF_TRANSACTIONS
-        )
+        self.fields = frozenset(name for name in {*named, *kept} if name not in self._places)
 
     @property
     def read_records(self) -> bool:
         """Whether they look at fields that are known from a payment's own record only."""
         return not self.fields <= DIRECT.keys()
 
-    def _conditions(self) -> list[Truth]:
-        """What is asked of payments, each condition once."""
-        asked = (step.condition for one in self.patterns for step in one.observed if step.on_transactions)
-        return list(dict.fromkeys(condition for condition in asked if condition is not None))
-
-    def _weighted(self, conditions: Sequence[Truth]) -> Floats:
-        """(P, C + 1): the bits that each condition means to each pattern; the last column is for what is not asked.
-
-        In floats, since numpy multiplies matrices of integers slowly; a dozen bits are exact.
-        """
-        weights = np.zeros((len(self.patterns), len(conditions) + 1))
-        column = {condition: number for number, condition in enumerate(conditions)}
-        for row, one in enumerate(self.patterns):
+    def _note_steps(self) -> None:
+        for number, one in enumerate(self.patterns):
+            if not one.on_transactions:
+                continue
+            if one.strict:
+                self._of_every_payment[number] = 0
             for step in one.observed:
                 if step.on_transactions:
-                    weights[row, len(conditions) if step.condition is None else column[step.condition]] += step.bit
-        return weights
+                    of_all = self._of_every_payment
+                    asking = of_all if step.condition is None else self._asking.setdefault(step.condition, {})
+                    asking[number] = asking.get(number, 0) | step.bit
+
+    def _by_features_alone(self, conditions: Sequence[Truth]) -> Conditions | None:
+        """One of which holds wherever one of the given ones does; None where the features do not say."""
+        known = self._places.keys() | _KNOWN.keys()
+        parts = [conjoined(tuple(part for part in conjuncts(one) if _names(part) <= known)) for one in conditions]
+        sure = [part for part in parts if part is not None]
+        return Conditions(sure, self._places, _KNOWN) if len(sure) == len(parts) else None
 
     def touched(self, features: Floats, payments: Sequence[Any]) -> Iterator[Touch]:
         """The payments of a batch that touch patterns, row by row.
@@ -124,27 +134,44 @@ class EntityPatterns:
         """
         if not self.patterns or not payments:
             return
-        columns = np.empty((len(payments), len(self._features) + len(self._fields)))
-        columns[:, : len(self._features)] = features[:, self._features]
-        for number, field in enumerate(self._fields, len(self._features)):
-            columns[:, number] = [field(payment) for payment in payments]
-        answers = np.ones((len(self._asks) + 1, len(payments)), np.bool_)
-        for number, ask in enumerate(self._asks):
-            answers[number] = ask(columns)
-        yield from self._touches(answers, features, payments)
-
-    def _touches(self, answers: NDArray[np.bool_], features: Floats, payments: Sequence[Any]) -> Iterator[Touch]:
-        asks_nothing = self._weights[:, -1].any() or self._always.any()
-        rows = np.arange(len(payments)) if asks_nothing else np.flatnonzero(answers[:-1].any(axis=0))
-        if not len(rows):
+        found = self._asked.ask(features, self._read(features, payments) if self._fields else None)
+        everything = self._of_every_payment
+        if not everything and not len(found.numbers):
             return
-        masks = (self._weights @ answers[:, rows]).astype(np.int64)
-        at, of = np.nonzero((masks.T != 0) | self._always)
-        found = zip(rows[at].tolist(), of.tolist(), masks[of, at].tolist(), strict=True)
-        for row, number, mask in found:
-            pattern, payment = self.patterns[number], payments[row]
-            values = [self._value(name, row, features, payment) for name in pattern.kept]
-            yield Touch(row, pattern, [payment.event_time, mask, PAYMENT, payment.transaction_id, *values])
+        numbers: list[int] = found.numbers.tolist()
+        begin = 0
+        for row, end in enumerate(found.ends.tolist()):
+            if begin == end and not everything:
+                continue
+            masks = dict(everything)
+            for number in numbers[begin:end]:
+                for pattern, bits in self._asking_of[number].items():
+                    masks[pattern] = masks.get(pattern, 0) | bits
+            begin = end
+            for pattern in sorted(masks):
+                yield self._touch(row, self.patterns[pattern], masks[pattern], features, payments[row])
+
+    def _read(self, features: Floats, payments: Sequence[Any]) -> Floats:
+        """(n, fields): those of the payments that may touch a pattern; NaN of the others."""
+        read = np.full((len(payments), len(self._fields)), np.nan)
+        rows: Iterable[int] = range(len(payments))
+        if self._possible is not None:
+            ends = self._possible.ask(features).ends
+            rows = np.flatnonzero(np.diff(ends, prepend=0)).tolist()
+        for row in rows:
+            read[row] = [field(payments[row]) for field in self._fields]
+        return read
+
+    def _touch(
+        self,
+        row: int,
+        pattern: CompiledPattern,
+        mask: int,
+        features: Floats,
+        payment: Any,  # noqa: ANN401 - see touched
+    ) -> Touch:
+        values = [self._value(name, row, features, payment) for name in pattern.kept]
+        return Touch(row, pattern, [payment.event_time, mask, PAYMENT, payment.transaction_id, *values])
 
     def _value(self, name: str, row: int, features: Floats, payment: Any) -> float:  # noqa: ANN401 - see touched
         place = self._places.get(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from udfs.conditions import ConditionError, compile_condition
+from udfs.conditions import ConditionError, Vocabulary, parse_condition
 from udfs.document import (
     IDENTIFIER,
     LAST_VERSION,
@@ -22,7 +22,7 @@ from udfs.document import (
 )
 from udfs.rules.collection import collection_paused
 from udfs.rules.rule import Rule
-from udfs.rules.rule_set import CompiledRule, RuleSet
+from udfs.rules.rule_set import ReadRule, RuleSet
 
 MAXIMUM_RULES = 5_000
 _EFFECTS = ("add", "at_least", "action")
@@ -45,15 +45,15 @@ def load_rules(document: Any, names: Sequence[str]) -> RuleSet:  # noqa: ANN401 
     try:
         with collection_paused():
             version, entries = read_set(document, "rules", MAXIMUM_RULES)
-            return RuleSet(version, _compiled(entries, names))
+            columns = {name: column for column, name in enumerate(names)}
+            return RuleSet(version, _read(entries, Vocabulary(columns)), columns)
     except FaultyDocumentError as error:
         raise RuleError(error.faults) from None
 
 
-def _compiled(entries: Sequence[Entry], names: Sequence[str]) -> tuple[CompiledRule, ...]:
-    columns = {name: column for column, name in enumerate(names)}
+def _read(entries: Sequence[Entry], vocabulary: Vocabulary) -> tuple[ReadRule, ...]:
     faults: list[str] = []
-    rules: list[CompiledRule] = []
+    rules: list[ReadRule] = []
     seen: dict[str, int] = {}
     for entry in entries:
         rule = _rule(entry, faults)
@@ -63,7 +63,7 @@ def _compiled(entries: Sequence[Entry], names: Sequence[str]) -> tuple[CompiledR
             faults.append(f"line {entry.line}: rule {rule.id}: the id is taken by the rule in line {seen[rule.id]}")
         seen[rule.id] = entry.line
         try:
-            rules.append(CompiledRule(rule, compile_condition(rule.when, columns)))
+            rules.append(ReadRule(rule, parse_condition(rule.when, vocabulary)))
         except ConditionError as error:
             line = text_line(value_node(entry.node, "when") or entry.node)
             place = f"line {line + error.line - 1}, column {error.column} of the condition"

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.conditions import Condition
+from state.compiled import compiled
+from udfs.conditions import Conditions, Found
+from udfs.conditions.tree import Truth
 from udfs.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """A rule and its condition, ready to be asked."""
+class ReadRule:
+    """A rule and its condition, as it was read."""
 
     rule: Rule
-    condition: Condition
+    condition: Truth
 
 
 class RuleHits:
     """Which rules spoke in which row.
 
     Attributes:
-        matrix: (R, n) of bool.
         additions: (n,) what the rules together add to the score.
     """
 
-    __slots__ = ("_any", "_rules", "additions", "matrix")
+    __slots__ = ("_ends", "_rules", "_spoke", "additions")
 
-    def __init__(self, rules: Sequence[Rule], matrix: NDArray[np.bool_], additions: NDArray[np.float64]) -> None:
+    def __init__(self, rules: Sequence[Rule], found: Found, additions: NDArray[np.float64]) -> None:
         self._rules = rules
-        self.matrix = matrix
+        self._spoke: list[int] = found.numbers.tolist()
+        self._ends: list[int] = found.ends.tolist()
         self.additions = additions
-        self._any: list[bool] = matrix.any(axis=0).tolist()
 
     def of_row(self, row: int) -> Sequence[Rule]:
         """The rules that spoke, in the order of the set."""
-        if not self._any[row]:
-            return ()
-        return [self._rules[index] for index in self.matrix[:, row].nonzero()[0]]
+        begin, end = self._ends[row - 1] if row else 0, self._ends[row]
+        return [self._rules[number] for number in self._spoke[begin:end]] if begin < end else ()
+
+
+@compiled
+def _add_up(
+    numbers: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    additions: NDArray[np.float64],
+) -> None:
+    begin = 0
+    for row in range(ends.shape[0]):
+        total = 0.0
+        for spoke in range(begin, ends[row]):
+            total += weights[numbers[spoke]]
+        additions[row] = total
+        begin = ends[row]
 
 
 class RuleSet:
@@ -49,15 +65,16 @@ class RuleSet:
     Args:
         version: of the set.
         rules: enabled or not.
+        columns: the number of each feature's column, by its name.
     """
 
-    def __init__(self, version: int, rules: Sequence[CompiledRule]) -> None:
+    def __init__(self, version: int, rules: Sequence[ReadRule], columns: Mapping[str, int]) -> None:
         self.version = version
-        self.all = tuple(compiled.rule for compiled in rules)
-        active = [compiled for compiled in rules if compiled.rule.enabled]
-        self.rules = tuple(compiled.rule for compiled in active)
-        self._conditions = [compiled.condition for compiled in active]
-        self._additions = np.array([rule.add or 0.0 for rule in self.rules])
+        self.all = tuple(one.rule for one in rules)
+        active = [one for one in rules if one.rule.enabled]
+        self.rules = tuple(one.rule for one in active)
+        self._conditions = Conditions([one.condition for one in active], columns)
+        self._weights = np.array([rule.add or 0.0 for rule in self.rules])
 
     def evaluate(self, features: NDArray[np.float64]) -> RuleHits:
         """Ask every enabled rule about every row.
@@ -65,8 +82,7 @@ class RuleSet:
         Args:
             features: (n, F) in the order of the names the rules were loaded with, NaN where absent.
         """
-        matrix = np.empty((len(self.rules), len(features)), np.bool_)
-        for index, condition in enumerate(self._conditions):
-            matrix[index] = condition(features)
-        additions: NDArray[np.float64] = np.matmul(self._additions, matrix)
-        return RuleHits(self.rules, matrix, additions)
+        found = self._conditions.ask(features)
+        additions = np.empty(len(features))
+        _add_up(found.numbers, found.ends, self._weights, additions)
+        return RuleHits(self.rules, found, additions)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from state.clock import EventTimeClock
 from state.store import Backing, ProfileStore
 from state.user_profile import UserProfile
-from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES
+from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
 from udfs.names import Kind, ShardEntry
 from udfs.patterns import Entity, Match, PatternSet, ready_patterns
@@ -202,17 +202,18 @@ class UserStage:
         payments = [self._payment(batch, row) for row in range(len(batch.opened))]
         output.late = sum(payment.late for payment in payments)
         output.too_late = sum(payment.too_late for payment in payments)
-        with_device = np.array([payment.device_id is not None for payment in payments], np.bool_)
-        named = _chosen(payments, with_device)
+        with_device = [row for row, payment in enumerate(payments) if payment.device_id is not None]
+        without = [row for row, payment in enumerate(payments) if payment.device_id is None]
+        named = [payments[row] for row in with_device]
         output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)
         # Merchants must not take for complete what is still on its way through the device stage.
         on_their_way = [payment.event_time for payment in named if not payment.late]
-        direct = features[~with_device]
-        no_device = np.full((len(direct), DEVICE_WIDTH), np.nan)
-        others, shards = _chosen(payments, ~with_device), self._options.merchant_shards
+        direct = np.full((len(without), USER_WIDTH + DEVICE_WIDTH), np.nan)
+        direct[:, :USER_WIDTH] = features[without]
+        others, shards = [payments[row] for row in without], self._options.merchant_shards
         output.to_merchants = hand_over(
             others,
-            np.hstack((direct, no_device)),
+            direct,
             batch.labels,
             (
                 [shard_of(payment.merchant_id, shards) for payment in others],
@@ -248,7 +249,3 @@ class UserStage:
             [shard_of(label.device_id or "", shards) for label in labels],
         )
         return hand_over(payments, features, labels, targets, shard, watermark)
-
-
-def _chosen(payments: Sequence[Payment], rows: NDArray[np.bool_]) -> list[Payment]:
-    return [payment for payment, wanted in zip(payments, rows.tolist(), strict=True) if wanted]

@@ -1,0 +1,62 @@
+"""Which payments of a batch touch which steps: asked all at once, and read only where need be, as the oracle says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.oracles.conditions import holds
+from tests.payments import payment
+from tests.watched import pattern_set
+from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
+from udfs.patterns import Entity
+from udfs.patterns.compiled import MASK
+from udfs.patterns.fields import OF_TRANSACTIONS
+from udfs.records.transaction import Location, Transaction
+
+AMOUNT = FEATURE_NAMES.index("amount")
+
+_asked = st.sampled_from(
+    [
+        *("", "amount > 5", "not amount > 5", "is_absent(amount)", "channel == 'web'", "is_absent(channel)"),
+        *("amount > 5 and channel == 'web'", "1 > 2"),
+        *("amount > 5 or country == 'AT'", "amount > 5 and (country == 'AT' or not channel == 'web')"),
+        *(
+            "kind == 'transaction' and amount < 5",
+            "not kind == 'transaction' or amount > 50",
+            "declined == 0 and 5 < amount",
+        ),
+    ]
+)
+_steps = st.fixed_dictionaries({"where": _asked, "contiguity": st.sampled_from(["relaxed", "relaxed", "strict"])})
+_payments = st.builds(
+    lambda amount, channel, country: payment("a", amount, channel=channel, location=Location(country=country)),
+    st.sampled_from([1.0, 5.0, 20.0, 100.0]),
+    st.sampled_from([None, "web", "pos"]),
+    st.sampled_from([None, "AT", "DE"]),
+)
+
+
+@given(st.lists(_steps, min_size=1, max_size=4), st.lists(_payments, max_size=6), st.booleans())
+def test_a_batch_touches_the_steps_that_its_payments_touch(
+    listed: list[dict[str, str]], payments: list[Transaction], known: bool
+) -> None:
+    listed[0].pop("contiguity")
+    steps = [
+        {"name": f"s{number}"} | {key: said for key, said in step.items() if said} for number, step in enumerate(listed)
+    ]
+    of_users = pattern_set(*steps).of(Entity.USER)
+    (pattern,) = of_users.patterns
+    features = np.full((len(payments), USER_WIDTH), math.nan)
+    features[:, AMOUNT] = [one.amount if known else math.nan for one in payments]
+    told = [(touch.row, touch.event[MASK]) for touch in of_users.touched(features, payments)]
+    expected = []
+    for row, one in enumerate(payments):
+        values = {name: field(one) for name, field in OF_TRANSACTIONS.items()} | {"amount": features[row, AMOUNT]}
+        mask = sum(step.bit for step in pattern.observed if step.condition is None or holds(step.condition, values))
+        if mask or pattern.strict:
+            expected.append((row, mask))
+    assert told == expected
