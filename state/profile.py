@@ -32,9 +32,10 @@ class Profile:
         lateness: how late an event may come and be told, and correct, exactly, ms.
         history: the payments.
         filtered: histories of those that a filter lets pass, by its name.
+        touched: whether filters or patterns may have changed it since it was packed.
     """
 
-    __slots__ = ("_packed_progress", "_progress", "address", "filtered", "history", "lateness", "where")
+    __slots__ = ("_packed_progress", "_progress", "address", "filtered", "history", "lateness", "touched", "where")
 
     def __init__(self, longest: int, lateness: int, capacity: int, places: int) -> None:
         self.where = np.empty(places, np.int64)
@@ -42,6 +43,7 @@ class Profile:
         self.lateness = lateness
         self.history = History(longest + lateness, capacity)
         self.filtered: dict[str, History] = {}
+        self.touched = False
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
 
@@ -53,11 +55,13 @@ class Profile:
             longest: its longest window, ms.
             parties: whether somebody asks for different parties.
         """
+        self.touched = True
         return filtered_history(self.filtered, name, longest + self.lateness, parties=parties)
 
     @property
     def progress(self) -> dict[str, list[Any]]:
         """Progress of patterns by pattern id; whoever asks may change it."""
+        self.touched = True
         if self._progress is None:
             packed = self._packed_progress
             self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
@@ -65,6 +69,7 @@ class Profile:
 
     def _sections(self, history: Packed) -> tuple[Packed, bytes, bytes]:
         """The sections of this part, of which the history is packed already."""
+        self.touched = False
         if self._progress is not None:
             self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
             # Few payments touch a pattern: the next one that does reads it again, and the others pack it for nothing.

@@ -124,6 +124,10 @@ def observe(
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, delay, risk_lengths, risk, done),
         lambda row, done: profiles[row].history.settle(done),
     )
+    size, written = facts.OF_SHARED * told_of.itemsize, told_of.tobytes()
+    for row, profile in enumerate(profiles):
+        if profile.base:
+            profile.journal += written[row * size : (row + 1) * size]
 
 
 class SharedProfile(Profile):
@@ -137,12 +141,13 @@ class SharedProfile(Profile):
         PAYMENTS_KEPT: one by one.
         history: the payments; the other party is the user.
         fraud_times: event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``.
+        journal, base: see ``state.journal``.
     """
 
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_fraud_times", "_frauds")
+    __slots__ = ("_fraud_times", "_frauds", "base", "journal")
 
     fraud_times = Noted(FRAUDS_AT)
 
@@ -151,6 +156,19 @@ class SharedProfile(Profile):
         self.where[HISTORY_AT] = self.history.address
         self._frauds: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
+        self.journal = bytearray()
+        self.base = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether more than payments changed it since it was packed."""
+        return self.touched or any(not history.packed for history in self.filtered.values())
+
+    def take_again(self, journal: bytes) -> None:
+        """Take the payments of a journal, of which nothing is to be told."""
+        told_of = np.frombuffer(journal, np.int64).reshape(-1, facts.OF_SHARED)
+        told, risk = np.empty((len(told_of), 0, windows.TOLD)), np.empty((len(told_of), 0, 2))
+        observe([self] * len(told_of), told_of, _NO_TIMES, told, 0, _NO_TIMES, risk)
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
         """Note what a payment was found to be; a later finding on the same payment replaces an earlier one.
@@ -167,6 +185,7 @@ class SharedProfile(Profile):
             if len(frauds) > FRAUDS_KEPT:
                 del frauds[min(frauds, key=lambda key: (frauds[key], key))]
         if fraud or known:
+            self.touched = True
             self.fraud_times = _ascending(frauds)
 
     @staticmethod

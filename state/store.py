@@ -62,12 +62,15 @@ class ProfileStore(Generic[P]):
     def _fetch(self, entity_id: str, backing: Backing) -> P:
         profile = self._old.get(entity_id)
         if profile is None:
-            packed = backing.get(entity_id)
-            profile = self._empty() if packed is None else self._unpack(packed)
+            profile = self._read(entity_id, backing)
         if len(self._young) >= self._capacity:
             self._old, self._young = self._young, {}
         self._young[entity_id] = profile
         return profile
+
+    def _read(self, entity_id: str, backing: Backing) -> P:
+        packed = backing.get(entity_id)
+        return self._empty() if packed is None else self._unpack(packed)
 
     def flush(self, backing: Backing, beside: Mapping[str, bytes]) -> None:
         """Write every profile opened since the last time, and what else the stage keeps, in one call.
@@ -76,7 +79,10 @@ class ProfileStore(Generic[P]):
             backing: of the current key.
             beside: further entries, under keys that are no entity id.
         """
-        entries = dict(zip(self._touched, self._pack_all(list(self._touched.values())), strict=True))
+        entries = self._entries(self._touched)
         self._touched.clear()
         entries.update(beside)
         backing.put_all(entries)
+
+    def _entries(self, profiles: Mapping[str, P]) -> dict[str, bytes]:
+        return dict(zip(profiles, self._pack_all(list(profiles.values())), strict=True))

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import pytest
 
+from state import journal
 from udfs import names
 
 PROMISED: dict[str, dict[str, str]] = {
@@ -111,3 +112,7 @@ def test_a_record_inside_the_job_is_told_by_one_letter() -> None:
 def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: type[StrEnum]) -> None:
     assert all(member.value.replace("-", "").replace("_", "").isalnum() for member in group)
     assert all(member.value == member.value.lower() for member in group)
+
+
+def test_how_a_large_profile_and_its_journal_are_known_is_promised_to_savepoints() -> None:
+    assert (journal.JOURNAL, journal.MARK) == ("\0journal:", b"\xff")

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from state.journal import JournaledStore
 from state.shared_profile import DeviceProfile
-from state.store import Backing, ProfileStore
+from state.store import Backing
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
 from udfs.features.shared import SharedPayment
@@ -57,7 +58,7 @@ class DeviceStage:
 
     def __init__(self, options: DeviceStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(
+        self._profiles = JournaledStore(
             partial(DeviceProfile, options.lateness_ms),
             partial(DeviceProfile.unpack, lateness=options.lateness_ms),
             DeviceProfile.pack_all,

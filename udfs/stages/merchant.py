@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.clock import BEGINNING, EventTimeClock
+from state.journal import JournaledStore
 from state.shared_profile import MerchantProfile
-from state.store import Backing, ProfileStore
+from state.store import Backing
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
@@ -96,7 +97,7 @@ class MerchantStage:
 
     def __init__(self, options: MerchantStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(
+        self._profiles = JournaledStore(
             partial(MerchantProfile, options.lateness_ms),
             partial(MerchantProfile.unpack, lateness=options.lateness_ms),
             MerchantProfile.pack_all,
