@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from apps.bench.latency import Matched, identified, match
+from apps.bench.latency import Matched, first, identified, match
 from deploy import kafka_clients, submission, topics
 from deploy.apart import apart
 from deploy.errors import OperationError
@@ -47,8 +47,15 @@ class Bench:
 
     def matched(self) -> Matched:
         """Transactions beside their decisions."""
-        names = self.settings.kafka.topics
-        return match(self._identified(names.transactions), self._identified(names.decisions))
+        return match(self.transactions(), self._identified(self.settings.kafka.topics.decisions))
+
+    def transactions(self) -> list[tuple[str, int]]:
+        """Id of every transaction, and when it was appended, epoch milliseconds."""
+        return self._identified(self.settings.kafka.topics.transactions)
+
+    def first_decisions(self) -> tuple[dict[str, int], int]:
+        """When the first decision of each transaction was appended, and how many there are beyond the first."""
+        return first(self._identified(self.settings.kafka.topics.decisions))
 
     def alerts(self) -> int:
         """Alerts that are committed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from apps.bench.result import Cell
 
 # Longest first: ``per_s`` ends with ``_s`` as well.
@@ -21,9 +23,13 @@ def label_and_unit(name: str) -> tuple[str, str]:
     """What a figure is called and what it is counted in: ``decided_per_s`` is ``decided`` in ``/s``."""
     for ending, unit in UNITS.items():
         if f"_{name}".endswith(ending):
-            label = name.removesuffix(ending.removeprefix("_")).rstrip("_")
-            return (label.replace("_", " ") or "rate", unit)
-    return name.replace("_", " "), ""
+            return _words(name.removesuffix(ending.removeprefix("_")).rstrip("_")) or "rate", unit
+    return _words(name), ""
+
+
+def _words(name: str) -> str:
+    # Between digits the underscore stands for a point: p99_9.
+    return re.sub(r"(?<=\d)_(?=\d)", ".", name).replace("_", " ")
 
 
 def number(value: Cell) -> str:
