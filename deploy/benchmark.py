@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
+import psutil
 
 from apps.bench.latency import Matched, first, identified, match
 from deploy import kafka_clients, submission, topics
@@ -20,6 +21,7 @@ from flink_jobs.settings import Settings
 POLL_S = 0.25
 CANCELLED_WITHIN_S = 60.0
 READ_WITHIN_S = 300.0
+OTHERS = "everything else"
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
 
 
 class CpuTimes(msgspec.Struct, frozen=True):
-    """CPU seconds that each component of the stack has used so far."""
+    """CPU seconds used so far: by each component of the stack, and by all processes of the machine together."""
 
-    seconds: dict[str, float]
+    components: dict[str, float]
+    machine: float
 
     @classmethod
     def now(cls, settings: Settings) -> CpuTimes:
@@ -103,8 +106,10 @@ class CpuTimes(msgspec.Struct, frozen=True):
             if process is not None:
                 times = process.cpu_times()
                 found[part.component.name] = times.user + times.system
-        return cls(found)
+        whole = psutil.cpu_times()
+        return cls(found, sum(whole[:8]) - whole.idle - whole.iowait)
 
     def since(self, before: CpuTimes) -> dict[str, float]:
-        """What was used since ``before``."""
-        return {name: used - before.seconds.get(name, 0.0) for name, used in self.seconds.items()}
+        """What was used since ``before``; ``OTHERS`` is what no component did, and what the host took away."""
+        used = {name: seconds - before.components.get(name, 0.0) for name, seconds in self.components.items()}
+        return used | {OTHERS: self.machine - before.machine - sum(used.values())}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import psutil
 
-from deploy.stack.stack import Stack
+from deploy.benchmark import OTHERS, CpuTimes
 from flink_jobs.settings import Settings
 
 EVERY_S = 0.25
@@ -25,9 +25,9 @@ class CpuTrace:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._parts = Stack(settings).parts()
+        self._settings = settings
         self._over = threading.Event()
-        self._samples: dict[str, list[tuple[float, float]]] = {}
+        self._samples: list[tuple[float, CpuTimes, float]] = []
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
@@ -41,34 +41,34 @@ class CpuTrace:
             thread.join()
 
     def between(self, start_ms: float, end_ms: float) -> dict[str, float]:
-        """CPU seconds of each component, and of this process, from one moment to another, epoch milliseconds.
+        """CPU seconds of each component, of this process and of all others, from one moment to another.
 
         A component must not have been restarted in between.
+
+        Args:
+            start_ms: epoch milliseconds; what lies between two samples is interpolated.
+            end_ms: likewise.
         """
-        found = {}
-        for name, samples in self._samples.items():
-            times, used = zip(*samples, strict=True)
-            at_start, at_end = np.interp([start_ms, end_ms], times, used).tolist()
-            found[name] = at_end - at_start
-        return found
+        used = {
+            name: self._used(start_ms, end_ms, [(at, times.components.get(name)) for at, times, _ in self._samples])
+            for name in self._samples[-1][1].components
+        }
+        used[THIS_PROCESS] = self._used(start_ms, end_ms, [(at, own) for at, _, own in self._samples])
+        whole = self._used(start_ms, end_ms, [(at, times.machine) for at, times, _ in self._samples])
+        return used | {OTHERS: whole - sum(used.values())}
+
+    @staticmethod
+    def _used(start_ms: float, end_ms: float, samples: list[tuple[float, float | None]]) -> float:
+        known = [(at, used) for at, used in samples if used is not None]
+        times, used = zip(*known, strict=True)
+        at_start, at_end = np.interp([start_ms, end_ms], times, used).tolist()
+        return float(at_end - at_start)
 
     def _run(self) -> None:
         while True:
-            self._sample()
-            if self._over.wait(EVERY_S):
-                self._sample()
+            over = self._over.is_set()
+            with suppress(psutil.Error):  # a component ended just now
+                self._samples.append((time.time() * 1000, CpuTimes.now(self._settings), time.process_time()))
+            if over:
                 return
-
-    def _sample(self) -> None:
-        self._note(THIS_PROCESS, time.process_time())
-        for part in self._parts:
-            try:
-                process = part.component.process()
-                if process is not None:
-                    times = process.cpu_times()
-                    self._note(part.component.name, times.user + times.system)
-            except psutil.Error:
-                continue  # it ended just now
-
-    def _note(self, name: str, used: float) -> None:
-        self._samples.setdefault(name, []).append((time.time() * 1000, used))
+            self._over.wait(EVERY_S)

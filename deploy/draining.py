@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.bench.latency import Matched
-from deploy.benchmark import Bench
+from deploy.benchmark import OTHERS, Bench
 from deploy.cpu_trace import THIS_PROCESS, CpuTrace
 from deploy.flink_rest import FlinkRest
 from deploy.stack.stack import silent
@@ -26,7 +26,8 @@ class Drained:
     Attributes:
         matched: transactions beside their decisions.
         submitted_at: when the job began to be submitted, epoch milliseconds.
-        cpu: CPU seconds of each component from the first decision to the last, and of the command that looked on.
+        cpu: CPU seconds of each component from the first decision to the last, of the command that looked
+            on, and of others.
         stages: cost of each stage since the job started.
     """
 
@@ -62,8 +63,13 @@ class Drained:
 
     @property
     def cores(self) -> float:
-        """That all components kept busy meanwhile; without the command that looks on."""
-        return sum(used for name, used in self.cpu.items() if name != THIS_PROCESS) / self.seconds
+        """That all components kept busy meanwhile; without the command that looks on, and without others."""
+        return sum(used for name, used in self.cpu.items() if name not in (THIS_PROCESS, OTHERS)) / self.seconds
+
+    @property
+    def others_cores(self) -> float:
+        """That others on this machine took meanwhile."""
+        return self.cpu[OTHERS] / self.seconds
 
     @property
     def cpu_us_each(self) -> float:

@@ -12,7 +12,7 @@ from apps.bench.schedule import Offered, make_schedule, offer
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
 from deploy import kafka_clients
-from deploy.benchmark import Bench, CpuTimes
+from deploy.benchmark import OTHERS, Bench, CpuTimes
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest
 from deploy.stage_costs import StageCost, settled_stage_costs
@@ -30,7 +30,7 @@ class Phase:
         lead_in_s: of the beginning, which does not count.
         seconds: that count.
         offered: what was sent.
-        cpu: CPU seconds of each component, and of the load generator, while it was offered.
+        cpu: CPU seconds of each component, of the load generator and of others, while it was offered.
         stages: what the stages did since the phase before.
         worked_off: whether all of it was decided within the time given.
     """
@@ -97,7 +97,8 @@ class Offering:
 
         before = CpuTimes.now(self._run.settings)
         offered = offer(schedule, send, sender.tick)
-        cpu = CpuTimes.now(self._run.settings).since(before) | {GENERATOR: offered.cpu_s}
+        cpu = CpuTimes.now(self._run.settings).since(before)
+        cpu |= {GENERATOR: offered.cpu_s, OTHERS: cpu[OTHERS] - offered.cpu_s}
         sender.close()
         self._expected += len(offered.due_ms)
         worked_off = self._settled()

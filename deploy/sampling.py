@@ -31,7 +31,7 @@ class Sampler:
         memory_mib: resident memory by component.
         state_mib: RocksDB's files of all TaskManagers, and what the last checkpoint refers to and has written.
         checkpoint_ms: how long the last checkpoint took.
-        failed: checkpoints that failed so far, by the last sample.
+        failed: checkpoints that failed between the first sample and the last.
     """
 
     def __init__(self, settings: Settings, job_id: str, every_s: float) -> None:
@@ -44,6 +44,7 @@ class Sampler:
         self.state_mib: Series = {}
         self.checkpoint_ms: Series = {}
         self.failed = 0
+        self._failed_before: int | None = None
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -70,9 +71,12 @@ class Sampler:
             process = part.component.process()
             if process is not None:
                 self._note(self.memory_mib, part.component.name, now, process.memory_info().rss / MIB)
-        self._note(self.state_mib, "RocksDB's files", now, _size(self._stack.folder / "flink" / "tmp") / MIB)
+        # Flink's own names; beside these lie jars and libraries.
+        folders = (self._stack.folder / "flink" / "tmp").glob(f"tm_*/tmp/job_{self._job_id}_*")
+        self._note(self.state_mib, "RocksDB's files", now, sum(map(_size, folders)) / MIB)
         told = self._rest.checkpoints(self._job_id)
-        self.failed = told.failed
+        self._failed_before = told.failed if self._failed_before is None else self._failed_before
+        self.failed = told.failed - self._failed_before
         if told.last_duration_ms is not None:
             self._note(self.checkpoint_ms, "last checkpoint", now, told.last_duration_ms)
         if told.last_state_bytes is not None and told.last_size_bytes is not None:

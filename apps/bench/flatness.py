@@ -22,4 +22,4 @@ def growth_per_ten_minutes(samples: Sequence[tuple[float, float]], last_s: float
     chosen = [(at, value) for at, value in samples if at >= samples[-1][0] - last_s]
     if len(chosen) < 2 or not any(value for _, value in chosen):
         return None
-    return growth_percent(chosen, TEN_MINUTES_S)
+    return round(growth_percent(chosen, TEN_MINUTES_S), 6)

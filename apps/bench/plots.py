@@ -60,7 +60,7 @@ def svg(plot: Plot) -> str:
 
 
 def _tick(value: float, _: object) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:g}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:g}"
 
 
 def _has_negative(plot: Plot) -> bool:

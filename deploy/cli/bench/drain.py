@@ -47,6 +47,7 @@ def drain(
         **({"first_per_s": first.per_s} if first is not None else {}),
         "cpu_each_us": measured.cpu_us_each,
         "busy_cores": measured.cores,
+        "used_by_others_cores": measured.others_cores,
         "transactions": measured.count,
         "took_s": measured.seconds,
         "started_after_s": measured.started_after_s,

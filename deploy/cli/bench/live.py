@@ -14,7 +14,7 @@ from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second, percentile_curve
 from apps.simulator.sending import send_history
 from apps.simulator.simulator import Simulator
-from deploy.benchmark import bench
+from deploy.benchmark import OTHERS, bench
 from deploy.cli.bench.stages import STAGE_NOTES, stage_table
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
@@ -106,6 +106,8 @@ def _figures(measured: Sequence[Measured]) -> dict[str, Cell]:
             f"p99_at_{phase.rate:.0f}_ms": by_append.percentiles().get("p99") for phase, by_append, _ in measured
         }
         figures["p99_leaves_250_ms_at"] = _leaves(measured)
+    others = sum(phase.cpu[OTHERS] for phase, _, _ in measured) / sum(phase.offered.took_s for phase, _, _ in measured)
+    figures["used_by_others_cores"] = others
     return figures | {"missing": sum(by_due.missing for _, _, by_due in measured)}
 
 

@@ -15,7 +15,7 @@ from apps.bench.result import Cell, Plot, Table
 from apps.bench.rules import cost_of_rules
 from apps.simulator.sending import Sent
 from apps.simulator.writing import SimulatedRecord
-from deploy.benchmark import Bench, CpuTimes, bench
+from deploy.benchmark import OTHERS, Bench, CpuTimes, bench
 from deploy.cli.bench.drain import drained
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
@@ -173,7 +173,7 @@ def _cost_with_users(settings: Settings, users: int, transactions: int) -> _User
         filled_per_s,
         in_stages / transactions,
         in_task_managers / transactions * 1e6,
-        sum(cpu.values()) / transactions * 1e6,
+        sum(used for name, used in cpu.items() if name != OTHERS) / transactions * 1e6,
         state / 2**20 if state is not None else None,
     )
 

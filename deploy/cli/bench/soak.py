@@ -63,17 +63,18 @@ def soak(
         for percentile in (50, 99)
     }
     shown = {
-        "Memory": ("resident, MiB", sampler.memory_mib),
-        "State": ("MiB", sampler.state_mib),
-        "Checkpoints": ("ms", sampler.checkpoint_ms),
-        "Latency, append to append": ("ms", latency),
+        "Resident memory, MiB": ("MiB", sampler.memory_mib),
+        "State, MiB": ("MiB", sampler.state_mib),
+        "Time of checkpoints, ms": ("ms", sampler.checkpoint_ms),
+        "Latency, append to append, ms": ("ms", latency),
     }
     figures: dict[str, Cell] = {
         "offered_per_s": rate,
         "minutes": minutes,
-        "steepest_memory_percent": _steepest(sampler.memory_mib),
-        "state_percent": _growth(sampler.state_mib, "checkpointed state"),
-        "checkpoint_time_percent": _growth(sampler.checkpoint_ms, "last checkpoint"),
+        "memory_in_10_min_percent": _steepest(sampler.memory_mib),
+        "state_in_10_min_percent": _growth(sampler.state_mib, "checkpointed state"),
+        "checkpoint_time_in_10_min_percent": _growth(sampler.checkpoint_ms, "last checkpoint"),
+        "p99_in_10_min_percent": _growth(latency, "p99"),
         **{f"{name.replace('.', '_')}_ms": value for name, value in steady.percentiles().items()},
         "failed_checkpoints": sampler.failed,
         "missing": matched.missing,
@@ -81,18 +82,18 @@ def soak(
         "sender_behind_most_s": behind[0],
     }
     notes = (
-        "Percent is how much a line through the last 20 minutes rises in ten minutes, of the mean; of memory it is "
-        "that of the component that grows most. Samples are taken every 10 s.",
+        "In 10 min: how much a line through the last 20 minutes, or through all of a shorter run, rises in ten minutes, "
+        "in percent of the mean; of memory it is that of the component that grows most. Samples are taken every 10 s.",
         "RocksDB's files are those of all TaskManagers, between two compactions as well; checkpointed state is what "
         "the last checkpoint refers to.",
     )
     plots = [Plot(title, "seconds", unit, series) for title, (unit, series) in shown.items()]
-    tables = [_table(title, unit, series) for title, (unit, series) in shown.items()]
+    tables = [_table(title, series) for title, (_, series) in shown.items()]
     show(kept.result(figures, tables, plots, notes), out)
 
 
-def _table(title: str, unit: str, series: Series) -> Table:
-    columns = ["", f"first, {unit}", f"last, {unit}", f"most, {unit}", "in 10 minutes, %"]
+def _table(title: str, series: Series) -> Table:
+    columns = ["", "first", "last", "most", "in 10 min, %"]
     rows: list[list[Cell]] = [
         [name, points[0][1], points[-1][1], max(value for _, value in points), _growth(series, name)]
         for name, points in series.items()
