@@ -79,8 +79,8 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = apart(settings, f"bench-{int(time.time())}", **job)
-    topics.ensure(own)
     try:
+        topics.ensure(own)
         topics.stamp_on_append(own)
         yield Bench(own)
     finally:

@@ -123,9 +123,9 @@ def _users(settings: Settings, transactions: int, values: Sequence[int]) -> Grow
     columns = ["users", "filled, /s", "stages in Python, us", "TaskManagers, us", "all parts, us", "state, MiB"]
     return Grown(
         {
-            "users_grow_stages_percent": _growth(stages),
-            "users_grow_task_managers_percent": _growth(task_managers),
-            "users_most": max(values),
+            "task_managers_grow_with_users_percent": _growth(task_managers),
+            "stages_grow_with_users_percent": _growth(stages),
+            "most_users": max(values),
         },
         Table(title, columns, rows),
         Plot(

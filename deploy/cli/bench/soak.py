@@ -82,8 +82,8 @@ def soak(
         "sender_behind_most_s": behind[0],
     }
     notes = (
-        "In 10 min: how much a line through the last 20 minutes, or through all of a shorter run, rises in ten minutes, "
-        "in percent of the mean; of memory it is that of the component that grows most. Samples are taken every 10 s.",
+        "In 10 min: how much a line through the last 20 minutes, or through all of a shorter run, rises in ten "
+        "minutes, in percent of the mean; of memory it is that of the component that grows most. One sample in 10 s.",
         "RocksDB's files are those of all TaskManagers, between two compactions as well; checkpointed state is what "
         "the last checkpoint refers to.",
     )
