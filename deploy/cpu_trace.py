@@ -31,7 +31,8 @@ class CpuTrace:
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
-        """Sample for as long as this lasts."""
+        """Sample for as long as this lasts, at its begin and end as well."""
+        self._sample()
         thread = threading.Thread(target=self._run, name="cpu-trace", daemon=True)
         thread.start()
         try:
@@ -39,6 +40,7 @@ class CpuTrace:
         finally:
             self._over.set()
             thread.join()
+            self._sample()
 
     def between(self, start_ms: float, end_ms: float) -> dict[str, float]:
         """CPU seconds of each component, of this process and of all others, from one moment to another.
@@ -65,10 +67,9 @@ class CpuTrace:
         return float(at_end - at_start)
 
     def _run(self) -> None:
-        while True:
-            over = self._over.is_set()
-            with suppress(psutil.Error):  # a component ended just now
-                self._samples.append((time.time() * 1000, CpuTimes.now(self._settings), time.process_time()))
-            if over:
-                return
-            self._over.wait(EVERY_S)
+        while not self._over.wait(EVERY_S):
+            self._sample()
+
+    def _sample(self) -> None:
+        with suppress(psutil.Error):  # a component ended just now
+            self._samples.append((time.time() * 1000, CpuTimes.now(self._settings), time.process_time()))
