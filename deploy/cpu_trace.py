@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from deploy.benchmark import OTHERS, CpuTimes
 from flink_jobs.settings import Settings
@@ -51,20 +52,25 @@ class CpuTrace:
             start_ms: epoch milliseconds; what lies between two samples is interpolated.
             end_ms: likewise.
         """
-        used = {
-            name: self._used(start_ms, end_ms, [(at, times.components.get(name)) for at, times, _ in self._samples])
-            for name in self._samples[-1][1].components
-        }
-        used[THIS_PROCESS] = self._used(start_ms, end_ms, [(at, own) for at, _, own in self._samples])
-        whole = self._used(start_ms, end_ms, [(at, times.machine) for at, times, _ in self._samples])
-        return used | {OTHERS: whole - sum(used.values())}
+        return {name: float(used[0]) for name, used in self._used(np.array([start_ms, end_ms])).items()}
 
-    @staticmethod
-    def _used(start_ms: float, end_ms: float, samples: list[tuple[float, float | None]]) -> float:
-        known = [(at, used) for at, used in samples if used is not None]
-        times, used = zip(*known, strict=True)
-        at_start, at_end = np.interp([start_ms, end_ms], times, used).tolist()
-        return float(at_end - at_start)
+    def cores_by_second(self, start_ms: float, end_ms: float) -> dict[str, list[tuple[float, float]]]:
+        """The same for every whole second, as (seconds since the start, cores)."""
+        found = self._used(np.arange(start_ms, end_ms, 1000))
+        return {
+            name: [(float(second), cores) for second, cores in enumerate(used.tolist())] for name, used in found.items()
+        }
+
+    def _used(self, edges: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """CPU seconds between each two of the edges, epoch milliseconds."""
+        latest = self._samples[-1][1].components
+        used = {
+            name: _between(edges, [(at, times.components.get(name)) for at, times, _ in self._samples])
+            for name in latest
+        }
+        used[THIS_PROCESS] = _between(edges, [(at, own) for at, _, own in self._samples])
+        whole = _between(edges, [(at, times.machine) for at, times, _ in self._samples])
+        return used | {OTHERS: whole - np.sum(list(used.values()), axis=0)}
 
     def _run(self) -> None:
         while not self._over.wait(EVERY_S):
@@ -73,3 +79,8 @@ class CpuTrace:
     def _sample(self) -> None:
         with suppress(psutil.Error):  # a component ended just now
             self._samples.append((time.time() * 1000, CpuTimes.now(self._settings), time.process_time()))
+
+
+def _between(edges: NDArray[np.float64], samples: Sequence[tuple[float, float | None]]) -> NDArray[np.float64]:
+    times, used = zip(*[(at, value) for at, value in samples if value is not None], strict=True)
+    return np.diff(np.interp(edges, times, used))

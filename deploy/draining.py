@@ -28,12 +28,14 @@ class Drained:
         submitted_at: when the job began to be submitted, epoch milliseconds.
         cpu: CPU seconds of each component from the first decision to the last, of the command that looked
             on, and of others.
+        cores_by_second: the same second by second.
         stages: cost of each stage since the job started.
     """
 
     matched: Matched
     submitted_at: float
     cpu: dict[str, float]
+    cores_by_second: dict[str, list[tuple[float, float]]]
     stages: dict[str, StageCost]
 
     @property
@@ -90,6 +92,5 @@ def drain_backlog(run: Bench, transactions: int, say: Callable[[str], None] = si
         run.await_decisions(transactions, DRAINED_WITHIN_S, lambda _: None)
     stages = settled_stage_costs(FlinkRest(run.settings.flink.rest_url), job.id)
     matched = run.matched()
-    decided_at = matched.decided_at
-    cpu = trace.between(float(decided_at.min()), float(decided_at.max()))
-    return Drained(matched, submitted_at, cpu, stages)
+    span = float(matched.decided_at.min()), float(matched.decided_at.max())
+    return Drained(matched, submitted_at, trace.between(*span), trace.cores_by_second(*span), stages)

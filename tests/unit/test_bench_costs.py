@@ -23,6 +23,9 @@ def test_the_cpu_of_a_span_is_told_for_that_span_alone(tmp_path: Path) -> None:
     assert whole[THIS_PROCESS] >= 0.3
     assert OTHERS in whole
     assert trace.between(computed_until + 60_000, computed_until + 90_000)[THIS_PROCESS] == 0
+    by_second = trace.cores_by_second(computed_until - 1_000, computed_until + 3_500)
+    assert len(by_second[THIS_PROCESS]) == 4
+    assert by_second[THIS_PROCESS][0][1] > by_second[THIS_PROCESS][-1][1] == 0
 
 
 def test_others_are_what_the_machine_did_and_no_component() -> None:

@@ -21,6 +21,8 @@ from flink_jobs.settings import Settings, load_settings
 
 Users = Annotated[int, typer.Option(min=100, help="Users of the simulation.")]
 
+CPU_BY_PART = "CPU by part"
+
 
 def drain(
     transactions: Annotated[int, typer.Option(min=1_000, help="Size of the backlog.")] = 500_000,
@@ -56,7 +58,11 @@ def drain(
         "simulator_per_s": sent.transactions / sending_s,
     }
     tables = [_cpu_table(measured), stage_table(measured.stages, measured.count)]
-    plots = [Plot("Decisions a second", "seconds since the first decision", "decisions a second", _rates(measured))]
+    since = "seconds since the first decision"
+    plots = [
+        Plot(CPU_BY_PART, since, "cores", measured.cores_by_second),
+        Plot("Decisions a second", since, "decisions a second", {"decisions": rate_by_second(measured.decided_at)}),
+    ]
     show(run.result(figures, tables, plots, STAGE_NOTES), out)
 
 
@@ -80,8 +86,4 @@ def _cpu_table(measured: Drained) -> Table:
     rows: list[list[Cell]] = [
         [name, round(used / measured.seconds, 3), used / measured.count * 1e6] for name, used in measured.cpu.items()
     ]
-    return Table("CPU by part", ["part", "cores", "us a transaction"], rows)
-
-
-def _rates(measured: Drained) -> dict[str, list[tuple[float, float]]]:
-    return {"decisions": rate_by_second(measured.decided_at)}
+    return Table(CPU_BY_PART, ["part", "cores", "us a transaction"], rows)
