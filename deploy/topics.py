@@ -21,7 +21,7 @@ from flink_jobs.settings import Settings
 
 KEEP_FOR_EVER = "-1"
 RETENTION = "retention.ms"
-LED_WITHIN_S = 90.0  # a broker on a busy disk took longer than 30 for a whole set of topics
+LED_WITHIN_S = 30.0
 POLL_S = 0.2
 NEVER_TOO_NEW = str(2**63 - 1)
 
