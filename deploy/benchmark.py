@@ -15,6 +15,7 @@ from deploy import kafka_clients, submission, topics
 from deploy.apart import apart
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
+from deploy.interruption import interrupted_by_sigterm
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
@@ -70,7 +71,9 @@ class Bench:
 
 @contextmanager
 def bench(settings: Settings, **job: object) -> Iterator[Bench]:
-    """Make the topics; at the end, whatever happens, cancel the job and delete them.
+    """Make the topics; at the end, also after Ctrl-C or SIGTERM, cancel the job and delete them.
+
+    Belongs in the main thread.
 
     Args:
         settings: of the stack.
@@ -79,16 +82,17 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = apart(settings, f"bench-{int(time.time())}", **job)
-    try:
-        topics.ensure(own)
-        topics.stamp_on_append(own)
-        yield Bench(own)
-    finally:
-        rest = FlinkRest(own.flink.rest_url)
-        for running in rest.jobs():
-            if running.name == own.job.name and not running.ended:
-                rest.cancel(running.id, CANCELLED_WITHIN_S)
-        topics.delete(own)
+    with interrupted_by_sigterm():
+        try:
+            topics.ensure(own)
+            topics.stamp_on_append(own)
+            yield Bench(own)
+        finally:
+            rest = FlinkRest(own.flink.rest_url)
+            for running in rest.jobs():
+                if running.name == own.job.name and not running.ended:
+                    rest.cancel(running.id, CANCELLED_WITHIN_S)
+            topics.delete(own)
 
 
 class CpuTimes(msgspec.Struct, frozen=True):
