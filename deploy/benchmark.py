@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
+import psutil
 
-from apps.bench.latency import Matched, identified, match
+from apps.bench.latency import Matched, first, identified, match
 from deploy import kafka_clients, submission, topics
 from deploy.apart import apart
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
+from deploy.interruption import interrupted_by_sigterm
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
 POLL_S = 0.25
 CANCELLED_WITHIN_S = 60.0
 READ_WITHIN_S = 300.0
+OTHERS = "everything else"
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,15 @@ class Bench:
 
     def matched(self) -> Matched:
         """Transactions beside their decisions."""
-        names = self.settings.kafka.topics
-        return match(self._identified(names.transactions), self._identified(names.decisions))
+        return match(self.transactions(), self._identified(self.settings.kafka.topics.decisions))
+
+    def transactions(self) -> list[tuple[str, int]]:
+        """Id of every transaction, and when it was appended, epoch milliseconds."""
+        return self._identified(self.settings.kafka.topics.transactions)
+
+    def first_decisions(self) -> tuple[dict[str, int], int]:
+        """When the first decision of each transaction was appended, and how many there are beyond the first."""
+        return first(self._identified(self.settings.kafka.topics.decisions))
 
     def alerts(self) -> int:
         """Alerts that are committed."""
@@ -61,7 +71,9 @@ class Bench:
 
 @contextmanager
 def bench(settings: Settings, **job: object) -> Iterator[Bench]:
-    """Make the topics; at the end, whatever happens, cancel the job and delete them.
+    """Make the topics; at the end, also after Ctrl-C or SIGTERM, cancel the job and delete them.
+
+    Belongs in the main thread.
 
     Args:
         settings: of the stack.
@@ -70,22 +82,24 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = apart(settings, f"bench-{int(time.time())}", **job)
-    topics.ensure(own)
-    try:
-        topics.stamp_on_append(own)
-        yield Bench(own)
-    finally:
-        rest = FlinkRest(own.flink.rest_url)
-        for running in rest.jobs():
-            if running.name == own.job.name and not running.ended:
-                rest.cancel(running.id, CANCELLED_WITHIN_S)
-        topics.delete(own)
+    with interrupted_by_sigterm():
+        try:
+            topics.ensure(own)
+            topics.stamp_on_append(own)
+            yield Bench(own)
+        finally:
+            rest = FlinkRest(own.flink.rest_url)
+            for running in rest.jobs():
+                if running.name == own.job.name and not running.ended:
+                    rest.cancel(running.id, CANCELLED_WITHIN_S)
+            topics.delete(own)
 
 
 class CpuTimes(msgspec.Struct, frozen=True):
-    """CPU seconds that each component of the stack has used so far."""
+    """CPU seconds used so far: by each component of the stack, and by all processes of the machine together."""
 
-    seconds: dict[str, float]
+    components: dict[str, float]
+    machine: float
 
     @classmethod
     def now(cls, settings: Settings) -> CpuTimes:
@@ -96,8 +110,10 @@ class CpuTimes(msgspec.Struct, frozen=True):
             if process is not None:
                 times = process.cpu_times()
                 found[part.component.name] = times.user + times.system
-        return cls(found)
+        whole = psutil.cpu_times()
+        return cls(found, sum(whole[:8]) - whole.idle - whole.iowait)
 
     def since(self, before: CpuTimes) -> dict[str, float]:
-        """What was used since ``before``."""
-        return {name: used - before.seconds.get(name, 0.0) for name, used in self.seconds.items()}
+        """What was used since ``before``; ``OTHERS`` is what no component did, and what the host took away."""
+        used = {name: seconds - before.components.get(name, 0.0) for name, seconds in self.components.items()}
+        return used | {OTHERS: self.machine - before.machine - sum(used.values())}

@@ -6,9 +6,11 @@ PyFlink's own JobClient cannot stop a job with a savepoint; REST can, and it is 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -32,6 +34,7 @@ class JobNotFoundError(OperationError):
 class Vertex:
     """One box of the job's picture."""
 
+    id: str
     name: str
     status: str
     parallelism: int
@@ -64,13 +67,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """How checkpointing goes: counts, and the last that was completed."""
+    """How checkpointing goes: counts, and the last that was completed.
+
+    Its size is what it had to write, incrementally; the state's is all that it refers to.
+    """
 
     completed: int
     failed: int
     restored: int
     last_duration_ms: int | None
     last_size_bytes: int | None
+    last_state_bytes: int | None
     last_path: str | None
 
 
@@ -126,8 +133,18 @@ class FlinkRest:
             restored=counts["restored"],
             last_duration_ms=last.get("end_to_end_duration"),
             last_size_bytes=last.get("checkpointed_size"),
+            last_state_bytes=last.get("state_size"),
             last_path=last.get("external_path"),
         )
+
+    def metrics(self, job_id: str, vertex_id: str, names: Collection[str]) -> dict[str, float]:
+        """Metrics of a vertex, each summed over its subtasks; those that there are.
+
+        The JobManager asks the TaskManagers every ten seconds: a figure may be as old as that.
+        """
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
+        found = self._request("GET", f"{path}?agg=sum&get={','.join(map(quote, names))}")
+        return {each["id"]: float(each["sum"]) for each in found}
 
     def failures(self, job_id: str) -> list[str]:
         """What made the job fail so far, the last failure first: for each the cause at the root, one line."""
@@ -191,6 +208,10 @@ class FlinkRest:
         raise OperationError(f"the savepoint of job {job_id} was not finished after {timeout_s:.0f} s")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        answer: Answer = self._request(method, path, body)
+        return answer
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         try:
             response = requests.request(method, self.url + path, json=body, timeout=TIMEOUT_S)
         except requests.RequestException:
@@ -203,13 +224,12 @@ class FlinkRest:
             raise JobNotFoundError(f"the cluster at {self.url} knows no job {path.split('/')[2]}")
         if not response.ok:
             raise OperationError(f"Flink refused {method} {path}: {_refusal(response)}")
-        answer: Answer = response.json() if response.content else {}
-        return answer
+        return response.json() if response.content else {}
 
 
 def _job(found: Answer) -> Job:
     vertices = tuple(
-        Vertex(name=each["name"], status=each["status"], parallelism=each["parallelism"], tasks=each["tasks"])
+        Vertex(each["id"], each["name"], each["status"], each["parallelism"], each["tasks"])
         for each in found.get("vertices", ())
     )
     return Job(

@@ -16,6 +16,7 @@ from pyflink.datastream.state import MapState, MapStateDescriptor, StateTtlConfi
 
 from flink_jobs import wiring
 from flink_jobs.gather import BYTES
+from flink_jobs.metering import Meter
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
@@ -104,6 +105,7 @@ class _Stage(KeyedProcessFunction):
     def _open_state(self, context: RuntimeContext, name: StateName) -> MapState:
         make_ready()
         self._calm_collector()
+        self._meter = Meter(context)
         # PICKLED: PyFlink cannot read an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         lifetime = Time.days(self._settings.job.profile_ttl_days)
@@ -167,7 +169,8 @@ class _UserStage(_Stage):
         self._open_counts(runtime_context)
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
+        with self._meter.batch(len(value)):
+            output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         self._count(self._stage.watch)
         for counter, count in (
             (self._duplicates, output.duplicates),
@@ -198,7 +201,8 @@ class _DeviceStage(_Stage):
         self._open_counts(runtime_context)
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
+        with self._meter.batch(len(value)):
+            handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         self._count(self._stage.watch)
         if handoffs:
             yield Row(*_addressed(handoffs, self._merchants))
@@ -213,7 +217,8 @@ class _MerchantStage(_Stage):
         self._decisions, self._alerts = metrics.counter("decisions"), metrics.counter("alerts")
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
+        with self._meter.batch(len(value)):
+            output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         self._count(self._stage.watch)
         verdicts, over, totals = output.verdicts, output.over, output.totals
         if verdicts.alerts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,12 @@ class Matched:
         """Transactions without a decision."""
         return int(np.isnan(self.waited).sum())
 
+    @property
+    def decided_at(self) -> NDArray[np.float64]:
+        """When each first decision was appended, epoch milliseconds, in the order of the transactions."""
+        decided: NDArray[np.float64] = (self.sent + self.waited)[~np.isnan(self.waited)]
+        return decided
+
     def between(self, start_ms: float, end_ms: float) -> Matched:
         """Those sent from ``start_ms`` to before ``end_ms``."""
         chosen = (self.sent >= start_ms) & (self.sent < end_ms)
@@ -51,22 +57,23 @@ def identified(records: Iterable[tuple[bytes, int]]) -> list[tuple[str, int]]:
     return [(transaction_id(value), appended) for value, appended in records]
 
 
-def match(transactions: Iterable[tuple[str, int]], decisions: Iterable[tuple[str, int]]) -> Matched:
+def match(transactions: Iterable[tuple[str, float]], decisions: Iterable[tuple[str, int]]) -> Matched:
     """Put decisions beside transactions, each an id and an append time."""
-    sent: dict[str, int] = {}
+    sent: dict[str, float] = {}
     for name, appended in transactions:
         sent.setdefault(name, appended)
-    first, repeated = _first(decisions)
+    decided_at, repeated = first(decisions)
     order = sorted(sent, key=sent.__getitem__)
     times = np.array([sent[name] for name in order], np.float64)
-    decided = np.array([first.get(name, np.nan) for name in order], np.float64)
+    decided = np.array([decided_at.get(name, np.nan) for name in order], np.float64)
     return Matched(times, decided - times, repeated)
 
 
-def _first(decisions: Iterable[tuple[str, int]]) -> tuple[Mapping[str, int], int]:
-    first: dict[str, int] = {}
+def first(decisions: Iterable[tuple[str, int]]) -> tuple[dict[str, int], int]:
+    """When the first decision of each transaction was appended, and how many there are beyond the first."""
+    found: dict[str, int] = {}
     count = 0
     for name, appended in decisions:
         count += 1
-        first[name] = min(appended, first.get(name, appended))
-    return first, count - len(first)
+        found[name] = min(appended, found.get(name, appended))
+    return found, count - len(found)

@@ -34,8 +34,15 @@ def busyness(hour: int) -> float:
 
 def ordinary_payments(rng: np.random.Generator, people: Population, times: NDArray[np.int64]) -> list[Payment]:
     """A payment at each of the times (epoch milliseconds, all within about an hour)."""
+    users = users_awake(rng, people, int(times[0]) // HOUR_MS % 24, len(times))
+    return payments_of(rng, people, users, times)
+
+
+def payments_of(
+    rng: np.random.Generator, people: Population, users: NDArray[np.int64], times: NDArray[np.int64]
+) -> list[Payment]:
+    """An ordinary payment of each of the users, at each of the times."""
     count = len(times)
-    users = users_awake(rng, people, int(times[0]) // HOUR_MS % 24, count)
     any_merchant = np.searchsorted(people.popularity, rng.random(count))
     favourite = people.favourites[users, rng.integers(0, FAVOURITES, count)]
     merchants = np.where(rng.random(count) < _FAVOURITE_SHARE, favourite, any_merchant)

@@ -1,0 +1,89 @@
+"""``sentinel bench drain``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from apps.bench.result import Cell, Plot, Table
+from apps.bench.timeline import rate_by_second
+from apps.simulator.sending import Sent, send_history
+from apps.simulator.simulator import Simulator
+from deploy.benchmark import Bench, bench
+from deploy.cli.bench.stages import STAGE_NOTES, stage_table
+from deploy.cli.output import say
+from deploy.cli.results import Out, recording, show
+from deploy.draining import Drained, drain_backlog
+from deploy.simulation import natural_speedup, open_feed, options_until_now
+from flink_jobs.settings import Settings, load_settings
+
+Users = Annotated[int, typer.Option(min=100, help="Users of the simulation.")]
+
+CPU_BY_PART = "CPU by part"
+
+
+def drain(
+    transactions: Annotated[int, typer.Option(min=1_000, help="Size of the backlog.")] = 500_000,
+    warm: Annotated[int, typer.Option(min=0, help="Size of a backlog that is decided before; 0 for none.")] = 0,
+    users: Users = 10_000,
+    merchants: Annotated[int, typer.Option(min=10, help="Merchants of the simulation.")] = 2_000,
+    out: Out = None,
+) -> None:
+    """Send a backlog, then start the job, and measure how fast it is worked off.
+
+    The rate is from the first decision to the last, by the broker's stamps; how long the job took to its first
+    decision is told beside it. Without --warm the JVMs and their compiled code are as they are found: cold after
+    `sentinel up`. With --warm N a job of its own decides N transactions first and is cancelled; the measured one is
+    submitted with empty state to the same TaskManagers, which are warm by then. "first" is the rate of the first.
+    """
+    settings = load_settings()
+    run = recording(
+        "drain", settings, {"transactions": transactions, "warm": warm, "users": users, "merchants": merchants}
+    )
+    first = drained(settings, warm, users, merchants)[0] if warm else None
+    measured, sent, sending_s = drained(settings, transactions, users, merchants)
+    figures: dict[str, Cell] = {
+        "decided_per_s": measured.per_s,
+        **({"first_per_s": first.per_s} if first is not None else {}),
+        "cpu_each_us": measured.cpu_us_each,
+        "busy_cores": measured.cores,
+        "used_by_others_cores": measured.others_cores,
+        "transactions": measured.count,
+        "took_s": measured.seconds,
+        "started_after_s": measured.started_after_s,
+        "missing": measured.matched.missing,
+        "repeated": measured.matched.repeated,
+        "simulator_per_s": sent.transactions / sending_s,
+    }
+    tables = [_cpu_table(measured), stage_table(measured.stages, measured.count)]
+    since = "seconds since the first decision"
+    plots = [
+        Plot(CPU_BY_PART, since, "cores", measured.cores_by_second),
+        Plot("Decisions a second", since, "decisions a second", {"decisions": rate_by_second(measured.decided_at)}),
+    ]
+    show(run.result(figures, tables, plots, STAGE_NOTES), out)
+
+
+def drained(settings: Settings, transactions: int, users: int, merchants: int) -> tuple[Drained, Sent, float]:
+    """A backlog sent and worked off, what was sent, and in how many seconds."""
+    with bench(settings, start_from="earliest") as run:
+        sent, sending_s = _send_backlog(run, transactions, users, merchants)
+        say(f"{sent.transactions:,} transactions sent in {sending_s:.1f} s")
+        return drain_backlog(run, sent.transactions, say), sent, sending_s
+
+
+def _send_backlog(run: Bench, transactions: int, users: int, merchants: int) -> tuple[Sent, float]:
+    rate = 1_000 / natural_speedup(1_000, users)
+    simulator = Simulator(options_until_now(rate, transactions, 0, users=users, merchants=merchants))
+    begun = time.monotonic()
+    sent = send_history(open_feed(run.settings), simulator, transactions, lambda _: None)
+    return sent, time.monotonic() - begun
+
+
+def _cpu_table(measured: Drained) -> Table:
+    rows: list[list[Cell]] = [
+        [name, round(used / measured.seconds, 3), used / measured.count * 1e6] for name, used in measured.cpu.items()
+    ]
+    return Table(CPU_BY_PART, ["part", "cores", "us a transaction"], rows)

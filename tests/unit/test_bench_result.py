@@ -1,0 +1,107 @@
+"""Results of benchmarks: written, read again, and shown as a page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from apps.bench.machine import loads, machine, versions
+from apps.bench.page import page
+from apps.bench.result import Plot, Result, Table, read_json, write_json
+from apps.bench.spelling import label_and_unit, number
+
+
+@pytest.fixture
+def result() -> Result:
+    return Result(
+        bench="drain",
+        begun="2026-11-25T17:00:00+00:00",
+        ended="2026-11-25T17:01:00+00:00",
+        options={"transactions": 1_000},
+        settings={"job": {"parallelism": 2}},
+        machine=machine(loads()),
+        versions={"commit": "abc+dirty"},
+        figures={"decided_per_s": 12_345.6, "p99_ms": 93, "slowest": "merchant <stage>"},
+        tables=[Table("CPU by part", ["part", "us each"], [["kafka", 12.5], ["redis", None]])],
+        plots=[
+            Plot("CPU by part", "part", "us", {"kafka": [(1.0, 12.5), (2.0, 13.0)]}),
+            Plot("Decisions a second", "s", "1/s", {"decided": [(1.0, 5.0), (10.0, 6.0)]}, log_x=True),
+        ],
+        notes=["Both are rates."],
+    )
+
+
+def test_a_result_that_is_written_is_read_again_as_it_was(result: Result, tmp_path: Path) -> None:
+    write_json(result, tmp_path / "result.json")
+    assert read_json(tmp_path / "result.json") == result
+
+
+def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"bench": "drain"}')
+    with pytest.raises(msgspec.ValidationError):
+        read_json(tmp_path / "result.json")
+
+
+def test_the_page_shows_every_figure_table_note_and_plot(result: Result) -> None:
+    text = page(result)
+    for wanted in ("12,346", "93", "CPU by part", "12.5", "Both are rates.", "abc+dirty", "Decisions a second"):
+        assert wanted in text
+    assert text.count("<svg") == 2
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(result: Result) -> None:
+    asked = re.findall(r'<(?:link|script|img|iframe)\b|\b(?:src|href)="(?!#)|url\((?!#)|@import', page(result))
+    assert asked == []
+
+
+def test_the_page_shows_angle_brackets_as_text(result: Result) -> None:
+    assert "merchant &lt;stage&gt;" in page(result)
+
+
+def test_two_plots_on_a_page_have_no_definition_in_common(result: Result) -> None:
+    identities = re.findall(r'<(?:clipPath|path|g) id="([^"]+)"', page(result))
+    definitions = [name for name in identities if re.match(r"[mp][0-9a-f]{8,}", name)]
+    assert definitions
+    assert len(set(definitions)) == len(definitions)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "unit"),
+    [
+        ("decided_per_s", "decided", "/s"),
+        ("per_s", "rate", "/s"),
+        ("p99_ms", "p99", "ms"),
+        ("missing", "missing", ""),
+        ("grows_percent", "grows", "%"),
+    ],
+)
+def test_a_figure_is_told_with_the_unit_that_its_name_ends_with(name: str, label: str, unit: str) -> None:
+    assert label_and_unit(name) == (label, unit)
+
+
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [(None, ""), (1_234, "1,234"), (1234.56, "1,235"), (93.24, "93.2"), (0.01234, "0.0123"), ("as it is", "as it is")],
+)
+def test_numbers_keep_three_figures_that_count(value: float | str | None, spelled: str) -> None:
+    assert number(value) == spelled
+
+
+def test_the_versions_name_the_commit_and_the_jars(tmp_path: Path) -> None:
+    (tmp_path / "flink").mkdir()
+    (tmp_path / "flink" / "flink-sql-connector-kafka-5.0.0-2.2.jar").touch()
+    found = versions(tmp_path)
+    assert found["kafka connector"] == "5.0.0-2.2"
+    assert found["kafka broker"] == "unknown"
+    assert {"commit", "python", "java", "flink", "lightgbm", "numpy", "numba"} <= set(found)
+
+
+def test_the_machine_tells_its_cores_and_both_loads() -> None:
+    before = loads()
+    found = machine(before)
+    assert found.cores >= 1
+    assert found.load_before == before
+    assert len(found.load_after) == 3

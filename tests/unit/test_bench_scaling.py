@@ -1,0 +1,46 @@
+"""What the scale benchmark is fed with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from apps.bench.even import EvenTraffic
+from apps.bench.rules import cost_of_rules, generated_rules
+from flink_jobs.wiring import SHIPPED_MODEL
+from udfs.features.catalogue import FEATURE_NAMES
+from udfs.records.limits import Limits
+from udfs.records.refusal import Refusal
+from udfs.records.transaction import decode_transaction
+from udfs.rules import load_rules
+
+NOW_MS = 1_764_000_000_000
+
+
+def test_everybody_pays_once_and_then_anybody() -> None:
+    traffic = EvenTraffic(users=300, payments=800, now_ms=NOW_MS)
+    first = [record.key for record in traffic.everybody()]
+    assert len(first) == len(set(first)) == 300
+    assert len(list(traffic.anybody(500))) == 500
+
+
+def test_even_traffic_is_accepted_and_ends_now() -> None:
+    traffic = EvenTraffic(users=300, payments=800, now_ms=NOW_MS)
+    records = [*traffic.everybody(), *traffic.anybody(500)]
+    for record in records:
+        assert not isinstance(decode_transaction(record.value, record.key, NOW_MS, Limits()), Refusal)
+    times = [record.time for record in records]
+    assert times == sorted(times)
+    assert abs(times[-1] - NOW_MS) < 10_000
+    names = [msgspec.json.decode(record.value)["transaction_id"] for record in records]
+    assert len(set(names)) == len(names)
+
+
+def test_generated_rules_are_good_rules_and_the_same_every_time() -> None:
+    assert generated_rules(50) == generated_rules(50)
+    assert len(load_rules(generated_rules(50), FEATURE_NAMES).rules) == 50
+
+
+def test_the_cost_of_rules_is_told_for_each_number_of_them() -> None:
+    found = cost_of_rules([1, 5], SHIPPED_MODEL, warm=1, measured=2)
+    assert [count for count, _ in found] == [1, 5]
+    assert all(cost > 0 for _, cost in found)
