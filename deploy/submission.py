@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -33,6 +33,7 @@ def submit(
     savepoint: str | None = None,
     say: Callable[[str], None] = silent,
     job_file: Path = JOB_FILE,
+    arguments: Sequence[str] = (),
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -41,6 +42,7 @@ def submit(
         savepoint: path to restore from, or None to start with empty state.
         say: told how far it is.
         job_file: the program that builds the job.
+        arguments: of that program; our own job needs none.
 
     Raises:
         OperationError: a job of this name runs already, too few slots, or a job that fails instead of running.
@@ -50,7 +52,7 @@ def submit(
     local = is_local(settings)
     if local:
         _forget_old_code(Stack(settings), rest, say)
-    job_id = _run_client(settings, savepoint, job_file, local=local)
+    job_id = _run_client(settings, savepoint, job_file, arguments, local=local)
     say(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
@@ -91,7 +93,9 @@ def _forget_old_code(stack: Stack, rest: FlinkRest, say: Callable[[str], None]) 
     stack.restart_task_managers()
 
 
-def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, local: bool) -> str:
+def _run_client(
+    settings: Settings, savepoint: str | None, job_file: Path, arguments: Sequence[str], *, local: bool
+) -> str:
     """Run Flink's own client; returns the job's id."""
     folder = Stack(settings).folder
     address = urlparse(settings.flink.rest_url)
@@ -108,6 +112,7 @@ def _run_client(settings: Settings, savepoint: str | None, job_file: Path, *, lo
         *([] if local else ["--pyFiles", str(_package(folder / "package"))]),
         "--python",
         str(job_file),
+        *arguments,
     ]
     environment = flink.environment(settings, folder) if local else _environment_of_client(settings, folder)
     environment = with_settings(environment, settings)

@@ -128,6 +128,14 @@ def delete(settings: Settings) -> None:
         kafka_clients.answer(future)
 
 
+def delete_named(settings: Settings, part: str) -> None:
+    """Delete every topic whose name holds a text: for programs that make further topics beside those they are given."""
+    client = kafka_clients.admin(settings)
+    names = [name for name in client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics if part in name]
+    for future in client.delete_topics(names).values() if names else ():
+        kafka_clients.answer(future)
+
+
 def records(settings: Settings, name: str) -> int:
     """Number of offsets a topic has used: its records, and the markers of transactions where there are any."""
     client = kafka_clients.admin(settings)

@@ -41,6 +41,11 @@ class Pipeline:
         out_of_orderness_ms: disorder that is not called late.
         lateness_ms: how late an event may come and be decided and matched exactly.
         cached_profiles: decoded profiles kept.
+
+    Attributes:
+        users: the stages, for whoever brings their own way from one to the next.
+        devices: likewise.
+        merchants: likewise.
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Pipeline:
         idle_ms = 30_000
         patterns = patterns or ready_patterns()
         self.user_state, self.device_state, self.merchant_state = MemoryState(), MemoryState(), MemoryState()
-        self._users = UserStage(
+        self.users = UserStage(
             UserStageOptions(
                 limits=limits,
                 device_shards=1,
@@ -70,7 +75,7 @@ class Pipeline:
                 patterns=patterns,
             )
         )
-        self._devices = DeviceStage(
+        self.devices = DeviceStage(
             DeviceStageOptions(
                 first_source=1,
                 merchant_shards=1,
@@ -80,7 +85,7 @@ class Pipeline:
                 patterns=patterns,
             )
         )
-        self._merchants = MerchantStage(
+        self.merchants = MerchantStage(
             MerchantStageOptions(
                 names=FEATURE_NAMES,
                 rules=rules or ready_rules(FEATURE_NAMES),
@@ -104,8 +109,8 @@ class Pipeline:
             now_ms: the wall clock, epoch milliseconds.
             control: sealed envelopes of control records, which are in force for the batch.
         """
-        taken = self._users.process(_SHARD, [*control, *records], self.user_state, now_ms)
+        taken = self.users.process(_SHARD, [*control, *records], self.user_state, now_ms)
         to_devices = [*control, *(handoff for _, handoff in taken.to_devices)]
-        passed_on = self._devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
+        passed_on = self.devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
         handed_over = [*control, *(handoff for _, handoff in (*taken.to_merchants, *passed_on))]
-        return taken, self._merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)
+        return taken, self.merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli.bench import drain, live, parts, scale, soak
+from deploy.cli.bench import drain, live, parts, peers, scale, soak
 
 app = typer.Typer(help="Measure the whole job on the local stack, under names of its own.", no_args_is_help=True)
 app.command()(drain.drain)
 app.command()(live.live)
+app.command()(peers.peers)
 app.command()(scale.scale)
 app.command()(soak.soak)
 app.command()(parts.features)

@@ -1,0 +1,99 @@
+"""The same functions in a plain loop: no engine, no Kafka, no durable state. What one core can do at most."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from apps.peers.kafka import Reader
+from apps.peers.options import Loop, PeerOptions, given
+from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.work import Decide, stages
+
+BATCH = 1_000
+WARM_UP = 5
+"""Batches before anything is measured."""
+READ_WITHIN_S = 120.0
+
+PEERS = (
+    Peer(
+        name="plain-loop",
+        title="plain loop in memory (the ceiling)",
+        module=__name__,
+        runs=Runs.IN_MEMORY,
+        batch=BATCH,
+        promises=Promises(
+            state="lost with the process",
+            alerts="written nowhere",
+            late="corrected",
+            live="no",
+            rescale="no",
+        ),
+    ),
+)
+
+
+def in_memory() -> Decide:
+    """What it does with a batch, for whoever wants to see the decisions."""
+    pipeline = stages()
+    return lambda records, now_ms: pipeline.process(records, now_ms)[1].verdicts.decisions
+
+
+def read_all(options: PeerOptions) -> list[bytes]:
+    """All records of the input topics, in the order in which the broker got them.
+
+    Raises:
+        RuntimeError: the broker does not give all of them in time.
+    """
+    properties = {"group.id": options.group, "enable.auto.commit": False, "enable.partition.eof": True}
+    messages: list[Message] = []
+    with Consumer({**options.kafka, **properties}) as source:
+        found = source.list_topics(timeout=10).topics
+        partitions = [
+            TopicPartition(topic, number, OFFSET_BEGINNING)
+            for topic in options.inputs
+            for number in found[topic].partitions
+        ]
+        source.assign(partitions)
+        left = len(partitions)
+        deadline = time.monotonic() + READ_WITHIN_S
+        while left:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the topics could not be read to their ends within {READ_WITHIN_S:.0f} s")
+            for message in source.consume(10_000, 0.5):
+                error = message.error()
+                if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    left -= 1
+                else:
+                    messages.append(message)
+    messages.sort(key=lambda message: message.timestamp()[1])
+    return Reader(options).records(messages)
+
+
+def measure(records: Sequence[bytes], decide: Decide) -> Loop:
+    """Decide all of them; the first few batches are not measured."""
+    decisions = 0
+    seconds, cpu_seconds = time.perf_counter(), time.process_time()
+    for start in range(0, len(records), BATCH):
+        if start == WARM_UP * BATCH:
+            decisions, seconds, cpu_seconds = 0, time.perf_counter(), time.process_time()
+        decisions += len(decide(records[start : start + BATCH], time.time_ns() // 1_000_000))
+    return Loop(
+        decisions=decisions,
+        seconds=time.perf_counter() - seconds,
+        cpu_seconds=time.process_time() - cpu_seconds,
+    )
+
+
+def main() -> None:
+    """Read, decide, and print what was measured."""
+    loop = measure(read_all(given()), in_memory())
+    sys.stdout.write(msgspec.json.encode(loop).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""PyFlink as its documentation teaches it: one event a call, ``KeyedProcessFunction`` with ``ValueState``.
+
+The one program beside the job that imports PyFlink, since that is what it shows. It runs on the same cluster, in thread
+mode, with RocksDB and checkpoints as the job has them, and its alerts are exactly once, too. What the documentation
+does not teach it does not do: batches, decoded profiles kept at hand, one stream of control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import msgspec
+from pyflink.common import Configuration, Row, Types, WatermarkStrategy
+from pyflink.common.serialization import SimpleStringSchema
+from pyflink.datastream import (
+    CheckpointingMode,
+    DataStream,
+    KeyedProcessFunction,
+    OutputTag,
+    RuntimeContext,
+    StreamExecutionEnvironment,
+)
+from pyflink.datastream.connectors.base import DeliveryGuarantee
+from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetsInitializer,
+    KafkaRecordSerializationSchema,
+    KafkaSink,
+    KafkaSource,
+)
+from pyflink.datastream.state import ValueStateDescriptor
+
+from apps.peers import keyed
+from apps.peers.keyed import KeyedStages, Passed
+from apps.peers.options import PeerOptions, given
+from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.work import Decide
+from udfs.names import Kind
+from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
+
+PARALLELISM = 2
+CHECKPOINT_MS = 5_000
+TRANSACTION_MS = 600_000
+
+PEERS = (
+    Peer(
+        name="pyflink",
+        title="PyFlink by the book, one event a call",
+        module=__name__,
+        runs=Runs.ON_FLINK,
+        promises=Promises(
+            state="RocksDB with checkpoints (5 s); clocks begin anew",
+            alerts="exactly once, with the checkpoint",
+            late="corrected; lateness judged by subtask",
+            live="no",
+            rescale="savepoint",
+        ),
+    ),
+)
+
+_BYTES = Types.PICKLED_BYTE_ARRAY()  # the plain type cannot be read before it is set
+_PASSED = Types.ROW([Types.BOOLEAN(), Types.STRING(), _BYTES])
+_ALERTS = OutputTag("alerts", Types.STRING())
+
+
+class _Peek(msgspec.Struct):
+    """What tells the three kinds of records apart, since the source gives values alone."""
+
+    user_id: str = ""
+    kind: str | None = None
+    label: str | None = None
+
+
+_peek = msgspec.json.Decoder(_Peek)
+
+
+def user_of(value: str) -> str:
+    """The key of an event; what cannot be read has none."""
+    try:
+        return _peek.decode(value).user_id
+    except msgspec.MsgspecError:
+        return ""
+
+
+def sealed(value: str) -> bytes:
+    """An event as the stages read it; the source tells neither its topic nor its partition."""
+    try:
+        peeked = _peek.decode(value)
+    except msgspec.MsgspecError:
+        peeked = _Peek()
+    is_event, is_label = peeked.kind is not None, peeked.label is not None
+    kind = Kind.ACCOUNT_EVENT if is_event else Kind.LABEL if is_label else Kind.TRANSACTION
+    return seal_envelope(Envelope(kind, 0, 0, peeked.user_id.encode(), value.encode()))
+
+
+class _Keyed(KeyedProcessFunction):
+    """A stage over the profile of one key."""
+
+    def __init__(self, name: str, model: str) -> None:
+        self._name, self._model = name, model
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._profile = runtime_context.get_state(ValueStateDescriptor(self._name, _BYTES))
+        self._stages = KeyedStages(self._model)
+
+    def _keep(self, packed: bytes | None) -> None:
+        if packed is not None:
+            self._profile.update(packed)
+
+
+class _Users(_Keyed):
+    def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        passed, packed = self._stages.user(sealed(value), self._profile.value())
+        self._keep(packed)
+        yield from _rows(passed)
+
+
+class _Devices(_Keyed):
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        passed, packed = self._stages.device(value[2], self._profile.value())
+        self._keep(packed)
+        yield from _rows(passed)
+
+
+class _Merchants(_Keyed):
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[object]:
+        verdicts, packed = self._stages.merchant([value[2]], self._profile.value())
+        self._keep(packed)
+        for decision in verdicts.decisions:
+            yield decision.decode()
+        for alert in verdicts.alerts:
+            yield _ALERTS, alert.decode()
+
+
+def _rows(passed: list[Passed]) -> Iterator[Row]:
+    for each in passed:
+        yield Row(*each)
+
+
+def in_memory() -> Decide:
+    """What it does with events one by one, without Flink and Kafka."""
+    stages = KeyedStages()
+    decide = keyed.in_memory(stages, lambda record: user_of(_text(record)))
+    return lambda records, now_ms: decide([sealed(_text(record)) for record in records], now_ms)
+
+
+def _text(record: bytes) -> str:
+    return (open_envelope(record).value or b"").decode()
+
+
+def build(options: PeerOptions) -> StreamExecutionEnvironment:
+    """Lay the job out."""
+    configuration = Configuration()
+    configuration.set_string("python.execution-mode", "thread")
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    environment.set_parallelism(PARALLELISM)
+    # In thread mode every Python operator of a chain gives their common thread a thread state of its own, and compiled
+    # code that asks Python whether it holds the lock is told the first one's: it then waits for itself for ever.
+    environment.disable_operator_chaining()
+    environment.enable_checkpointing(CHECKPOINT_MS, CheckpointingMode.EXACTLY_ONCE)
+
+    # No watermarks: the functions know event time from the events, and no window is Flink's.
+    events = environment.from_source(_source(options), WatermarkStrategy.no_watermarks(), "events")
+    passed = events.key_by(user_of, Types.STRING()).process(_Users("users", options.model), _PASSED)
+    named = passed.filter(lambda each: each[0])
+    others = passed.filter(lambda each: not each[0])
+    further = named.key_by(lambda each: each[1], Types.STRING()).process(_Devices("devices", options.model), _PASSED)
+    by_merchant = others.union(further).key_by(lambda each: each[1], Types.STRING())
+    decided = by_merchant.process(_Merchants("merchants", options.model), Types.STRING())
+    _write(decided, options, options.decisions, exactly_once=False)
+    _write(decided.get_side_output(_ALERTS), options, options.alerts, exactly_once=True)
+    return environment
+
+
+def _source(options: PeerOptions) -> KafkaSource:
+    return (
+        KafkaSource.builder()
+        .set_bootstrap_servers(options.kafka["bootstrap.servers"])
+        .set_topics(*options.inputs)
+        .set_group_id(options.group)
+        .set_starting_offsets(KafkaOffsetsInitializer.earliest())
+        .set_property("max.partition.fetch.bytes", str(32 * 1024))
+        .set_property("fetch.max.wait.ms", "10")
+        .set_value_only_deserializer(SimpleStringSchema())
+        .build()
+    )
+
+
+def _write(stream: DataStream, options: PeerOptions, topic: str, *, exactly_once: bool) -> None:
+    serializer = (
+        KafkaRecordSerializationSchema.builder()
+        .set_topic(topic)
+        .set_value_serialization_schema(SimpleStringSchema())
+        .build()
+    )
+    sink = (
+        KafkaSink.builder()
+        .set_bootstrap_servers(options.kafka["bootstrap.servers"])
+        .set_record_serializer(serializer)
+        .set_property("linger.ms", "5")
+        .set_property("compression.type", "lz4")
+    )
+    if exactly_once:
+        sink = (
+            sink.set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+            .set_transactional_id_prefix(f"{options.group}-{topic}")
+            .set_property("transaction.timeout.ms", str(TRANSACTION_MS))
+        )
+    else:
+        sink = sink.set_delivery_guarantee(DeliveryGuarantee.AT_LEAST_ONCE)
+    stream.sink_to(sink.build()).name(topic)
+
+
+def main() -> None:
+    """Submit it."""
+    options = given()
+    build(options).execute_async(options.group)
+
+
+if __name__ == "__main__":
+    # By its own name: what belongs to `__main__` would be pickled by value for the TaskManagers, decoders and all.
+    import_module("apps.peers.pyflink_by_the_book").main()

@@ -1,0 +1,82 @@
+"""What was found about the contestants, as tables and a plot of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from apps.bench.result import Cell, Plot, Table
+from apps.peers.peer import Peer, Runs
+from deploy.peers.drain import Drained
+from deploy.peers.live import LIMIT_MS, Rung, reach
+
+
+def drained_table(drained: Mapping[Peer, Drained]) -> Table:
+    """Rates and what they cost; shares are of the ceiling's rate per core."""
+    ceiling = next((found for peer, found in drained.items() if peer.runs is Runs.IN_MEMORY), None)
+    columns = [
+        "contestant",
+        "decisions",
+        "rate /s",
+        "steady /s",
+        "busy cores",
+        "per core /s",
+        "of the ceiling, %",
+        "CPU us",
+        "store us",
+        "broker us",
+    ]
+    rows: list[list[Cell]] = [
+        [
+            peer.name,
+            found.decisions,
+            round(found.per_s),
+            round(found.steady_per_s),
+            round(found.busy_cores, 2),
+            round(found.per_core_per_s),
+            None if ceiling is None else round(100 * found.per_core_per_s / ceiling.per_core_per_s),
+            round(found.cpu_us),
+            round(found.store_us),
+            round(found.broker_us),
+        ]
+        for peer, found in drained.items()
+    ]
+    return Table("backlog", columns, rows)
+
+
+def promises_table(drained: Mapping[Peer, Drained]) -> Table:
+    """What each one promises, beside its rate."""
+    columns = ["contestant", "what it is", "rate /s", "state", "alerts", "late events", "live changes", "rescaling"]
+    rows: list[list[Cell]] = [
+        [
+            peer.name,
+            peer.title,
+            round(found.per_s),
+            peer.promises.state,
+            peer.promises.alerts,
+            peer.promises.late,
+            peer.promises.live,
+            peer.promises.rescale,
+        ]
+        for peer, found in drained.items()
+    ]
+    return Table("promises", columns, rows)
+
+
+def live_table(climbed: Mapping[Peer, Sequence[Rung]]) -> Table:
+    """Latency by rate, and the highest rate within the limit; empty where decisions could not keep up."""
+    columns = ["contestant", "offered /s", "p50 ms", "p99 ms", f"p99 within {LIMIT_MS:.0f} ms up to /s"]
+    rows: list[list[Cell]] = [
+        [peer.name, rung.rate, rung.p50_ms, rung.p99_ms, reach(rungs)]
+        for peer, rungs in climbed.items()
+        for rung in rungs
+    ]
+    return Table("live", columns, rows)
+
+
+def live_plot(climbed: Mapping[Peer, Sequence[Rung]]) -> Plot:
+    """Latency over the offered rate."""
+    series = {
+        peer.name: [(rung.rate, rung.p99_ms) for rung in rungs if rung.p99_ms is not None]
+        for peer, rungs in climbed.items()
+    }
+    return Plot("live", "offered /s", "p99 ms", {title: points for title, points in series.items() if points})

@@ -1,0 +1,48 @@
+"""The peer with Redis, with a real one: it decides as the stages do, one by one and in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from apps.peers.redis_consumer import in_memory
+from deploy.stack.ports import LOOPBACK, free_ports
+from deploy.stack.redis import part
+from flink_jobs.settings import Settings, StackSettings
+from tests.contract.test_peers import BATCH, by_the_stages, decided, sent
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[redis.Redis]:
+    """A Redis of one's own."""
+    (port,) = free_ports(1)
+    own = part(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
+    own.launch()
+    try:
+        own.await_ready()
+        with redis.Redis(host=LOOPBACK, port=port) as client:
+            yield client
+    finally:
+        own.component.stop()
+
+
+@pytest.mark.parametrize("batch", [1, BATCH])
+def test_the_consumer_with_redis_decides_as_the_stages_do(server: redis.Redis, batch: int) -> None:
+    records, now_ms = sent()
+    decide = in_memory(server, "test", batched=batch > 1)
+    batches = [records[start : start + batch] for start in range(0, len(records), batch)]
+    assert decided([one for part in batches for one in decide(part, now_ms)]) == by_the_stages()
+
+
+def test_a_consumer_that_is_started_again_goes_on_from_redis(server: redis.Redis) -> None:
+    records, now_ms = sent()
+    half = len(records) // 2
+    values = [
+        one for part in (records[:half], records[half:]) for one in in_memory(server, "t", batched=True)(part, now_ms)
+    ]
+    assert decided(values) == by_the_stages()

@@ -1,0 +1,62 @@
+"""``sentinel bench peers`` counts alike for everybody: rates by the broker's clock, CPU by the half that is warm."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from apps.peers import all_peers
+from deploy.errors import OperationError
+from deploy.peers.drain import Drained, Sample, figures
+from deploy.peers.environment import python_for
+from deploy.peers.live import Rung, reach
+from deploy.peers.report import drained_table
+
+
+def sample(at: float, decisions: int, own: float, store: float = 0.0, broker: float = 0.0) -> Sample:
+    return Sample(at, decisions, {"peer-0": own, "redis": store, "kafka": broker})
+
+
+def test_rates_are_of_the_whole_time_and_of_its_second_half() -> None:
+    slow_then_fast = np.array([0, 400, 800, 1_000, 1_250, 1_500, 1_750, 2_000], np.float64)
+    found = figures([sample(0, 1, 0), sample(1, 4, 1), sample(2, 8, 2)], slow_then_fast)
+    assert found.per_s == 4
+    assert found.steady_per_s == 5
+
+
+def test_start_up_costs_nobody_anything() -> None:
+    samples = [sample(0, 1, own=30.0), sample(10, 1_001, own=40.0), sample(20, 3_001, own=44.0, store=2.0, broker=1.0)]
+    found = figures(samples, np.arange(3_001.0))
+    assert found.cpu_us == pytest.approx(2_000)
+    assert found.store_us == pytest.approx(1_000)
+    assert found.broker_us == pytest.approx(500)
+    assert found.busy_cores == pytest.approx(0.6)
+
+
+def test_the_broker_is_not_counted_against_whoever_uses_it() -> None:
+    samples = [sample(0, 1, 0), sample(1, 501, 1.0, 0.5, 0.0), sample(2, 1_001, 1.5, 1.0, 7.0)]
+    assert figures(samples, np.arange(1_001.0)).per_core_per_s == pytest.approx(500)
+
+
+def test_who_stops_halfway_has_no_figures() -> None:
+    with pytest.raises(OperationError, match="second half"):
+        figures([sample(0, 1, 0), sample(1, 100, 1), sample(2, 100, 2)], np.arange(100.0))
+
+
+def test_a_rate_that_brings_a_backlog_is_not_held() -> None:
+    assert reach([Rung(500, 20, 80), Rung(1_000, 30, 250), Rung(2_000, None, None)]) == 1_000
+    assert reach([Rung(500, 20, 251)]) == 0
+
+
+def test_shares_are_of_the_ceilings_rate_per_core() -> None:
+    ceiling, other = all_peers()[:2]
+    found = {ceiling: Drained(1, 20_000, 20_000, 1, 50, 0, 0), other: Drained(1, 10_000, 10_000, 2, 150, 50, 10)}
+    table = drained_table(found)
+    share = table.columns.index("of the ceiling, %")
+    assert [row[share] for row in table.rows] == [100, 25]
+
+
+def test_who_needs_nothing_more_runs_where_the_project_runs() -> None:
+    assert python_for((), lambda _: None) == sys.executable
