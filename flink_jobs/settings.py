@@ -138,6 +138,8 @@ class StackSettings(_Section):
     kafka_controller_port: Port = 9093
     redis_port: Port = 6379
     flink_rest_port: Port = 8081
+    zookeeper_port: Port = 2181
+    high_availability: bool = Field(default=False, description="a JobManager started again goes on with its jobs")
     task_managers: Positive = 2
     task_manager_memory_mb: Positive = 1728
     job_manager_memory_mb: Positive = 1024

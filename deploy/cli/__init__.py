@@ -10,6 +10,7 @@ from apps.sender import SendingError
 from deploy.cli import (
     bench,
     cancel,
+    chaos,
     dead_letters,
     demo,
     down,
@@ -53,6 +54,7 @@ app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(watch.watch)
 app.command()(features.features)
+app.command()(chaos.chaos)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(bench.app, name="bench")

@@ -15,11 +15,13 @@ from urllib.parse import urlparse
 
 from deploy.errors import OperationError
 from deploy.paths import under_root
-from deploy.stack import flink_configuration
+from deploy.stack import flink_configuration, zookeeper
 from flink_jobs.settings import Settings, SettingsError, load_settings
 
 EVERYWHERE = "0.0.0.0"
 RPC_PORT = 6123
+ZOOKEEPER = "zookeeper"
+"""The host name of its container."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -33,10 +35,13 @@ def configuration(settings: Settings) -> dict[str, Any]:
     address = urlparse(settings.flink.rest_url)
     if address.hostname is None or address.port is None:
         raise OperationError(f"flink.rest_url is {settings.flink.rest_url!r}: it must name the host and the port")
-    values = flink_configuration.common(settings, under_root(settings.stack.folder))
+    folder = under_root(settings.stack.folder)
+    values = flink_configuration.common(settings, folder)
     # A TaskManager finds its own address: the one from which it reaches the JobManager.
     values.pop("taskmanager.host", None)
-    return values | {
+    return {
+        **values,
+        **zookeeper.high_availability(settings, folder, f"{ZOOKEEPER}:{settings.stack.zookeeper_port}"),
         "jobmanager.rpc.address": address.hostname,
         "jobmanager.rpc.port": RPC_PORT,
         "jobmanager.bind-host": EVERYWHERE,
@@ -54,6 +59,8 @@ def lay_out(settings: Settings, conf: Path, lib: Path) -> None:
     conf.mkdir(parents=True, exist_ok=True)
     lib.mkdir(parents=True, exist_ok=True)
     flink_configuration.write(configuration(settings), conf)
+    data = under_root(settings.stack.folder) / "zookeeper"
+    (conf / zookeeper.FILE).write_text(zookeeper.configuration(settings.stack.zookeeper_port, data, EVERYWHERE))
     for shipped in (home / "conf").glob("log4j*.properties"):
         shutil.copyfile(shipped, conf / shipped.name)
     flink_configuration.link_jars(home, lib)

@@ -1,5 +1,7 @@
 """A real Flink standalone cluster: one JobManager and TaskManagers of one slot, each a process of its own.
 
+Where high availability is wanted, the ZooKeeper that comes with Flink is started before them.
+
 Flink's scripts are run in the foreground: they end in ``exec java``, so the pid we hold is the JVM's, and a test can
 kill exactly one TaskManager and start another.
 """
@@ -7,10 +9,11 @@ kill exactly one TaskManager and start another.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.flink_rest import FlinkRest, FlinkUnreachableError
-from deploy.stack import flink_configuration
+from deploy.stack import flink_configuration, ports, zookeeper
 from deploy.stack.part import Part
 from deploy.stack.processes import Component
 from flink_jobs.settings import Settings
@@ -19,9 +22,32 @@ READY_WITHIN_S = 90.0
 
 
 def parts(settings: Settings, folder: Path) -> list[Part]:
-    """The JobManager, then the TaskManagers."""
+    """ZooKeeper where it is wanted, the JobManager, then the TaskManagers."""
     numbers = range(1, settings.stack.task_managers + 1)
-    return [job_manager(settings, folder), *(task_manager(settings, folder, number) for number in numbers)]
+    before = [keeper(settings, folder)] if settings.stack.high_availability else []
+    return [*before, job_manager(settings, folder), *(task_manager(settings, folder, number) for number in numbers)]
+
+
+def keeper(settings: Settings, folder: Path) -> Part:
+    """ZooKeeper of this Flink."""
+    port = settings.stack.zookeeper_port
+    component = _component("zookeeper", "zookeeper", folder)
+
+    def launch() -> None:
+        flink_configuration.lay_out(settings, folder)
+        file, data = folder / "flink" / "conf" / zookeeper.FILE, folder / "zookeeper"
+        file.write_text(zookeeper.configuration(port, data, ports.LOOPBACK))
+        # Not zookeeper.sh, which would stay as the parent of what it starts.
+        arguments = ("zookeeper", "--zkConfigFile", str(file), "--peerId", "1")
+        _run(settings, component, ["flink-console.sh", *arguments], {"JVM_ARGS": zookeeper.JVM_ARGS})
+
+    return Part(
+        component=component,
+        claims=((port, "stack.zookeeper_port"),),
+        launch=launch,
+        ready=lambda: zookeeper.answers(port),
+        ready_within_s=READY_WITHIN_S,
+    )
 
 
 def job_manager(settings: Settings, folder: Path) -> Part:
@@ -76,10 +102,14 @@ def _component(name: str, service: str, folder: Path) -> Component:
 
 
 def _launch(settings: Settings, component: Component, script: str, *arguments: str) -> None:
+    _run(settings, component, [script, "start-foreground", *arguments], {})
+
+
+def _run(settings: Settings, component: Component, script: Sequence[str], variables: Mapping[str, str]) -> None:
     folder = component.folder
     own = {"HOSTNAME": component.name, "FLINK_PID_DIR": str(folder / "pids" / component.name)}
-    command = [str(flink_configuration.home(settings) / "bin" / script), "start-foreground", *arguments]
-    component.start(command, environment(settings, folder) | own, folder)
+    command = [str(flink_configuration.home(settings) / "bin" / script[0]), *script[1:]]
+    component.start(command, {**environment(settings, folder), **own, **variables}, folder)
 
 
 def _task_manager_ids(settings: Settings) -> list[str] | None:

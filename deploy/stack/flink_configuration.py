@@ -16,7 +16,7 @@ import yaml
 
 from deploy.errors import OperationError
 from deploy.paths import FLINK_JARS, ROOT, python_executable, site_packages
-from deploy.stack import java, ports
+from deploy.stack import java, ports, zookeeper
 from flink_jobs.settings import Settings
 
 LOG4J = """\
@@ -93,7 +93,10 @@ def link_jars(flink_home: Path, lib: Path) -> None:
 def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
     """The local stack's: everything on loopback and in the stack's folder."""
     (rpc_port,) = ports.free_ports(1)
-    return common(settings, folder) | {
+    quorum = f"{ports.LOOPBACK}:{settings.stack.zookeeper_port}"
+    return {
+        **common(settings, folder),
+        **zookeeper.high_availability(settings, folder, quorum),
         "jobmanager.rpc.address": ports.LOOPBACK,
         "jobmanager.rpc.port": rpc_port,
         "jobmanager.bind-host": ports.LOOPBACK,

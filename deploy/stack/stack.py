@@ -89,6 +89,18 @@ class Stack:
         """One TaskManager, counted from 1: to be killed and started again by those who test failures."""
         return flink.task_manager(self.settings, self.folder, number)
 
+    def job_manager(self) -> Part:
+        """The JobManager, likewise."""
+        return flink.job_manager(self.settings, self.folder)
+
+    def broker(self) -> Part:
+        """The broker, likewise."""
+        return kafka.part(self.settings, self.folder)
+
+    def redis(self) -> Part:
+        """Redis, likewise."""
+        return redis.part(self.settings, self.folder)
+
     def task_managers_started_at(self) -> float:
         """When the oldest running TaskManager began, seconds since the epoch; infinity when none runs."""
         numbers = range(1, self.settings.stack.task_managers + 1)

@@ -1,32 +1,26 @@
-"""A real stack for tests: on free ports, in a folder of its own, gone when its owner is gone."""
+"""A real stack for tests, and what tests do with it."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from confluent_kafka import Message
 
 from deploy import kafka_clients, topics
 from deploy.apart import apart
 from deploy.flink_rest import FlinkRest, Job, JobNotFoundError
-from deploy.paths import ROOT, RUN
-from deploy.stack.ports import LOOPBACK, free_ports
+from deploy.paths import ROOT
+from deploy.stack.own import own_stack
 from deploy.stack.stack import Stack
 from deploy.submission import with_settings
-from flink_jobs.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
+from flink_jobs.settings import Settings
 
-KEPT_LOGS = RUN / "tests-logs"
-OWNER = "owner.lock"
 COMMAND_WITHIN_S = 240.0
 POLL_S = 0.25
 
@@ -115,53 +109,6 @@ def await_true(holds: Callable[[], bool], within_s: float, what: str) -> None:
 
 @contextmanager
 def running_stack() -> Iterator[LocalStack]:
-    """Start a stack and stop it at the end whatever happens; its logs stay in ``.run/tests-logs``.
-
-    What a killed test run left behind is stopped first: its folder's lock has no owner any more.
-    """
-    RUN.mkdir(exist_ok=True)
-    for left in RUN.glob("tests-*/" + OWNER):
-        with left.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            _remove(Stack(_settings(left.parent)))
-    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=RUN))
-    with (folder / OWNER).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        settings = _settings(folder)
-        stack = Stack(settings)
-        try:
-            stack.up()
-            topics.ensure(settings)
-            yield LocalStack(settings, stack, FlinkRest(settings.flink.rest_url))
-        finally:
-            _remove(stack)
-
-
-def _settings(folder: Path) -> Settings:
-    kafka, controller, redis, rest = free_ports(4)
-    # Not by Settings(): that would read the environment and the sentinel.yaml of whoever runs the tests.
-    return Settings.model_construct(
-        kafka=KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{kafka}", partitions=4),
-        flink=FlinkSettings(rest_url=f"http://{LOOPBACK}:{rest}"),
-        redis_url=f"redis://{LOOPBACK}:{redis}/0",
-        stack=StackSettings(
-            folder=folder,
-            kafka_port=kafka,
-            kafka_controller_port=controller,
-            redis_port=redis,
-            flink_rest_port=rest,
-            kafka_heap_mb=512,
-        ),
-    )
-
-
-def _remove(stack: Stack) -> None:
-    stack.down()
-    logs = stack.folder / "logs"
-    if logs.exists():
-        shutil.rmtree(KEPT_LOGS, ignore_errors=True)
-        shutil.move(logs, KEPT_LOGS)
-    shutil.rmtree(stack.folder)
+    """Start a stack and stop it at the end whatever happens; its logs stay in ``.run/tests-logs``."""
+    with own_stack("tests") as settings:
+        yield LocalStack(settings, Stack(settings), FlinkRest(settings.flink.rest_url))

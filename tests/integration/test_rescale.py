@@ -3,13 +3,12 @@
 Compared is each decision, transaction by transaction, with that of ``udfs.pipeline.Pipeline``, which takes the same
 records one at a time and is never stopped: all features to the last bit, lateness, rules and patterns. Scores are not
 compared, as the model is a function of the features and has tests of its own. That this may be exact at all, although
-a running job takes records of different users in any order, is a matter of how the traffic is made (``waves.py``).
+a running job takes records of different users in any order, is a matter of how the traffic is made (``apps/waves.py``).
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,22 +16,20 @@ from typing import Any
 
 import pytest
 
+from apps.quiet import compared, computed
+from apps.waves import HOUR_MS, Sent, Waves, payments_of
 from deploy import topics
 from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings
 from tests.integration.local_stack import LocalStack, await_true
-from tests.integration.waves import HOUR_MS, Sent, Waves, payments_of
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind
-from udfs.pipeline import Pipeline
-from udfs.stages.envelope import Envelope, seal_envelope
 
 pytestmark = pytest.mark.integration
 
 WITHIN_S = 60.0
 DAYS_BACK = 20
 SUBTASKS = (2, 3, 2)
-COMPARED = ("features", "late", "rules", "patterns")
 
 
 @pytest.fixture
@@ -109,23 +106,8 @@ def subtasks(job: LocalStack) -> dict[str, int]:
 def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
     """What is compared of each decision by transaction; fails where there are two."""
     read = [json.loads(message.value() or b"") for message in job.read(job.settings.kafka.topics.decisions)]
-    found = {each["transaction_id"]: {name: each[name] for name in COMPARED} for each in read}
+    found = {each["transaction_id"]: compared(each) for each in read}
     assert len(found) == len(read), "something was decided twice"
-    return found
-
-
-def computed(sent: Sequence[Sent]) -> dict[str, dict[str, Any]]:
-    """The same from one process, one record at a time."""
-    pipeline, now_ms = Pipeline(), round(time.time() * 1000)
-    found: dict[str, dict[str, Any]] = {}
-    for record in sent:
-        _, output = pipeline.process([seal_envelope(Envelope(record.kind, 0, 0, record.key, record.value))], now_ms)
-        for decision, row in zip(output.verdicts.decisions, output.features.tolist(), strict=True):
-            told = json.loads(decision)
-            told["features"] = {
-                name: None if math.isnan(value) else value for name, value in zip(FEATURE_NAMES, row, strict=True)
-            }
-            found[told["transaction_id"]] = {name: told[name] for name in COMPARED}
     return found
 
 
@@ -148,7 +130,7 @@ def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_pr
             rescaled.sentinel("stop")
     sender.await_decided()
 
-    expected, found = computed(sender.sent), decided(job)
+    expected, found = computed(sender.sent, round(time.time() * 1000)), decided(job)
 
     assert found.keys() == expected.keys()
     differing = {

@@ -166,7 +166,8 @@ def test_nothing_waits_for_a_health_that_is_never_checked() -> None:
 def test_the_cluster_of_the_containers_differs_from_the_local_one_in_addresses_and_folders_only(
     in_container: Settings, tmp_path: Path
 ) -> None:
-    local = flink_configuration.configuration(Settings.model_construct(), tmp_path)
+    stack = in_container.stack.model_copy(update={"folder": tmp_path})
+    local = flink_configuration.configuration(Settings.model_construct(stack=stack), tmp_path)
     ours = configuration.configuration(in_container)
     differing = {name for name in local.keys() | ours.keys() if local.get(name) != ours.get(name)}
     assert differing == {
@@ -174,6 +175,7 @@ def test_the_cluster_of_the_containers_differs_from_the_local_one_in_addresses_a
         *("taskmanager.host", "taskmanager.bind-host"),
         *("rest.address", "rest.bind-address"),
         *("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir", "io.tmp.dirs", "env.pid.dir"),
+        *("high-availability.storageDir", "high-availability.zookeeper.quorum"),
     }
     assert ours["jobmanager.rpc.address"] == "jobmanager"
 
@@ -183,8 +185,20 @@ def test_checkpoints_and_savepoints_lie_on_the_volume_that_all_containers_share(
     (volume,) = SERVICES["jobmanager"]["volumes"]
     folder = volume.removeprefix("state:")
     assert all(SERVICES[name]["volumes"] == [volume] for name in OURS)
-    for name in ("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir"):
+    for name in (
+        "execution.checkpointing.dir",
+        "execution.checkpointing.savepoint-dir",
+        "high-availability.storageDir",
+    ):
         assert ours[name].startswith(f"file://{folder}/")
+
+
+def test_the_job_manager_finds_zookeeper_in_its_container_and_waits_for_it(in_container: Settings) -> None:
+    quorum = configuration.configuration(in_container)["high-availability.zookeeper.quorum"]
+    assert quorum == f"{configuration.ZOOKEEPER}:{in_container.stack.zookeeper_port}"
+    assert SERVICES[configuration.ZOOKEEPER]["command"] == ["zookeeper"]
+    assert configuration.ZOOKEEPER in SERVICES["jobmanager"]["depends_on"]
+    assert str(in_container.stack.zookeeper_port) in str(SERVICES[configuration.ZOOKEEPER]["healthcheck"]["test"])
 
 
 def test_a_container_gets_a_configuration_and_the_jars(in_container: Settings, tmp_path: Path) -> None:

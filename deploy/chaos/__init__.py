@@ -1,0 +1,1 @@
+"""Faults under load on a stack of their own, and an account of what came of each: ``sentinel chaos``."""

@@ -1,0 +1,28 @@
+"""A TaskManager dies."""
+
+from __future__ import annotations
+
+from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.stack.part import Part
+
+
+class TaskManagerKilled(Disturbance):
+    def inject(self, scene: Scene) -> None:
+        """Any of those that there are."""
+        scene.rng.choice(_task_managers(scene)).component.kill()
+
+    def heal(self, scene: Scene) -> None:
+        """As systemd or Kubernetes would: it is started again, and nobody waits for it."""
+        for part in _task_managers(scene):
+            if not part.component.is_running():
+                part.launch()
+
+
+def _task_managers(scene: Scene) -> list[Part]:
+    numbers = range(1, scene.settings.stack.task_managers + 1)
+    return [scene.stack.task_manager(number) for number in numbers]
+
+
+FAULT: Fault = TaskManagerKilled(
+    name="task-manager-killed", what="kill -9 of a TaskManager, which is started again a second later"
+)

@@ -1,0 +1,54 @@
+"""How long decisions stopped: from when payments were sent and first decided. Pure functions; all times in seconds."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+
+WINDOW_S = 1.0
+BEFORE_S = 5.0
+STEP_S = 0.1
+SHARE = 0.5
+"""Of the rate before: at less than this decisions have stopped, at this they flow again."""
+
+
+def recovery_s(
+    struck_at: float, sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]], within_s: float = 10.0
+) -> float | None:
+    """Seconds from a fault until decisions flow again; 0 when they never stopped, None when they never came back.
+
+    They have stopped when within a second fewer are appended than half of the rate of the five seconds before the
+    fault, although so many payments wait; they flow again with the first append after which, within a second, there
+    are so many.
+
+    Args:
+        struck_at: when the fault struck.
+        sent_at: when each transaction was sent.
+        decided_at: when each of its decisions was appended.
+        within_s: how long after the fault they may stop for it to be the cause.
+    """
+    appends = sorted(at for each in decided_at.values() for at in each)
+    sent = sorted(sent_at.values())
+    first = sorted(min(each) for name, each in decided_at.items() if each and name in sent_at)
+    rate = SHARE * _count(appends, struck_at - BEFORE_S, struck_at) / BEFORE_S * WINDOW_S
+    stopped = struck_at
+    while True:
+        waiting = bisect_right(sent, stopped) - bisect_right(first, stopped + WINDOW_S)
+        if waiting > rate and _count(appends, stopped, stopped + WINDOW_S) < rate:
+            break
+        stopped += STEP_S
+        if stopped > struck_at + within_s:
+            return 0.0
+    for at in appends[bisect_left(appends, stopped) :]:
+        if _count(appends, at, at + WINDOW_S) >= rate:
+            return at - struck_at
+    return None
+
+
+def longest_wait_s(sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]]) -> float:
+    """The longest time from a payment's sending to its first decision; 0 when there is none."""
+    return max((min(decided_at[name]) - at for name, at in sent_at.items() if decided_at.get(name)), default=0.0)
+
+
+def _count(times: Sequence[float], begin: float, end: float) -> int:
+    return bisect_left(times, end) - bisect_left(times, begin)

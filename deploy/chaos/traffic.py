@@ -1,0 +1,68 @@
+"""The payments of a run: waves (``apps.waves``), and what the faults make of them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+
+from apps.waves import HOUR_MS, MINUTE_MS, Sent, Waves
+from deploy.chaos.fault import Traffic
+from udfs.names import Kind
+
+DAY_MS = 24 * HOUR_MS
+MOST_AHEAD_MS = 20 * HOUR_MS
+MOST_BEHIND_MS = 5 * DAY_MS
+_OVERSIZED_IN = 100
+"""One poisonous record in so many is too large."""
+
+
+def together(traffics: Iterable[Traffic]) -> Traffic:
+    """All peculiarities at once; of two of a kind the greater."""
+    found = list(traffics)
+    return Traffic(
+        burst=max((each.burst for each in found), default=1.0),
+        hot=max((each.hot for each in found), default=0.0),
+        poison=max((each.poison for each in found), default=0.0),
+        skewed=max((each.skewed for each in found), default=0.0),
+    )
+
+
+def wave(waves: Waves, traffic: Traffic, rng: random.Random, now_ms: int) -> list[Sent]:
+    """The next wave, with what is peculiar about it."""
+    records = waves.ordinary(traffic.hot)
+    return [_skewed(each, rng, now_ms) if rng.random() < traffic.skewed else each for each in records]
+
+
+def _skewed(record: Sent, rng: random.Random, now_ms: int) -> Sent:
+    payment = json.loads(record.value)
+    if rng.random() < 0.5:
+        payment["timestamp"] = now_ms + rng.randrange(MINUTE_MS, MOST_AHEAD_MS)
+    else:
+        payment["timestamp"] -= rng.randrange(MINUTE_MS, MOST_BEHIND_MS)
+    return record._replace(value=json.dumps(payment).encode())
+
+
+def poison(rng: random.Random, max_record_bytes: int) -> Sent:
+    """A record that is refused, one way or another.
+
+    Args:
+        rng: which way.
+        max_record_bytes: the largest that the job reads.
+    """
+    if rng.randrange(_OVERSIZED_IN) == 0:
+        value = b"{" + bytes(max_record_bytes)
+    else:
+        payment = {
+            "transaction_id": "poison",
+            "user_id": "poison",
+            "amount": -1,
+            "currency": "EUR",
+            "merchant_id": "merchant-1",
+            "timestamp": 1_767_225_600_000,
+        }
+        wrong = json.dumps(payment).encode()
+        nobody = json.dumps(payment | {"amount": 1, "user_id": "somebody-else"}).encode()
+        timeless = json.dumps(payment | {"amount": 1, "timestamp": "yesterday"}).encode()
+        value = rng.choice([b"", b"[]", b"{", b"\xff\xfe", b'{"amount":' * 500, wrong, nobody, timeless])
+    return Sent(Kind.TRANSACTION, b"poison", value)
