@@ -32,6 +32,9 @@ def _options(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
         "execution.checkpointing.min-pause": f"{job.checkpoint_interval_ms // 2} ms",
         "execution.checkpointing.timeout": "10 min",
+        # A full disk must not stop decisions: alerts wait for the next checkpoint that succeeds, and the payments of
+        # the cardholders who wait are decided meanwhile.
+        "execution.checkpointing.tolerable-failed-checkpoints": "1000000",
         # A checkpoint flushes what was written since the last one, and the stages stand still for it.
         "state.backend.rocksdb.thread.num": "4",
         "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",

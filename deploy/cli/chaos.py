@@ -53,7 +53,10 @@ def chaos(
             began = time.monotonic()
             try:
                 trials.append(attempt(settings, faults, options, say))
-                say(f"  {'; '.join(trials[-1].broken) or 'all promises kept'} ({duration(time.monotonic() - began)})")
+                kept = "; ".join(trials[-1].broken) or "all promises kept"
+                took = trials[-1].recovery_s
+                recovered = f"recovered after {duration(took)}, " if took else ""
+                say(f"  {recovered}{kept} ({duration(time.monotonic() - began)})")
             except OperationError as error:
                 failed.append(f"{name}: {error}")
                 say(f"  {error}")
