@@ -95,6 +95,10 @@ class FlinkRest:
         """Resource ids of the TaskManagers that have registered."""
         return [each["id"] for each in self._call("GET", "/taskmanagers")["taskmanagers"]]
 
+    def busy_task_managers(self) -> list[str]:
+        """Resource ids of those without a free slot."""
+        return [each["id"] for each in self._call("GET", "/taskmanagers")["taskmanagers"] if not each["freeSlots"]]
+
     def free_slots(self) -> int:
         """Slots that no job has taken."""
         return int(self._call("GET", "/overview")["slots-available"])

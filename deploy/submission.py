@@ -17,7 +17,7 @@ from deploy.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.paths import ROOT, python_executable
 from deploy.stack import flink, flink_configuration
 from deploy.stack.stack import Stack, silent
-from flink_jobs.settings import Settings
+from flink_jobs.settings import Settings, StackSettings
 
 JOB_FILE = ROOT / "flink_jobs" / "job.py"
 PACKAGES = ("flink_jobs", "udfs", "state", "models")
@@ -34,6 +34,7 @@ def submit(
     say: Callable[[str], None] = silent,
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
+    project: Path = ROOT,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -43,6 +44,7 @@ def submit(
         say: told how far it is.
         job_file: the program that builds the job.
         arguments: of that program; our own job needs none.
+        project: whose packages it imports, on this machine.
 
     Raises:
         OperationError: a job of this name runs already, too few slots, or a job that fails instead of running.
@@ -52,7 +54,7 @@ def submit(
     local = is_local(settings)
     if local:
         _forget_old_code(Stack(settings), rest, say)
-    job_id = _run_client(settings, savepoint, job_file, arguments, local=local)
+    job_id = _run_client(settings, savepoint, job_file, arguments, project, local=local)
     say(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
@@ -94,7 +96,13 @@ def _forget_old_code(stack: Stack, rest: FlinkRest, say: Callable[[str], None]) 
 
 
 def _run_client(
-    settings: Settings, savepoint: str | None, job_file: Path, arguments: Sequence[str], *, local: bool
+    settings: Settings,
+    savepoint: str | None,
+    job_file: Path,
+    arguments: Sequence[str],
+    project: Path,
+    *,
+    local: bool,
 ) -> str:
     """Run Flink's own client; returns the job's id."""
     folder = Stack(settings).folder
@@ -115,8 +123,9 @@ def _run_client(
         *arguments,
     ]
     environment = flink.environment(settings, folder) if local else _environment_of_client(settings, folder)
-    environment = with_settings(environment, settings)
-    python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # What the stack is like concerns no job.
+    environment = with_settings(environment, settings.model_copy(update={"stack": StackSettings()}))
+    python_path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     try:
         result = subprocess.run(
             command,
@@ -145,7 +154,8 @@ def _environment_of_client(settings: Settings, folder: Path) -> dict[str, str]:
 def with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """An environment in which ``load_settings`` gives exactly these settings, wherever they came from."""
     others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
-    sections = settings.model_dump(mode="json")
+    # Nor the defaults: an older version of the job does not know every setting.
+    sections = settings.model_dump(mode="json", exclude_defaults=True)
     texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in sections.items()}
     # No file: what it says beside these, such as properties of Kafka's clients, would be added to them.
     texts["settings"] = os.devnull

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from deploy import submission
 from deploy.flink_rest import FlinkRest
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
@@ -82,6 +83,10 @@ class Fault(Protocol):
     @property
     def compares(self) -> Literal["all", "user"]: ...
 
+    def submit(self, scene: Scene) -> None:
+        """Submit the job, before anything goes wrong."""
+        ...
+
     def inject(self, scene: Scene) -> None:
         """Let it happen; returns as soon as it has."""
         ...
@@ -102,6 +107,10 @@ class BadTraffic:
     mixes: bool = True
     compares: Literal["all", "user"] = "all"
 
+    def submit(self, scene: Scene) -> None:
+        """As ever."""
+        submission.submit(scene.settings)
+
     def inject(self, scene: Scene) -> None:
         """The payments are made that way."""
 
@@ -111,7 +120,7 @@ class BadTraffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Disturbance:
-    """What all faults of the stack have: ordinary traffic, and the same features as ever."""
+    """What most faults of the stack have: an ordinary job, ordinary traffic, and the same features as ever."""
 
     name: str
     what: str
@@ -119,3 +128,7 @@ class Disturbance:
     traffic: Traffic = Traffic()
     mixes: bool = True
     compares: Literal["all", "user"] = "all"
+
+    def submit(self, scene: Scene) -> None:
+        """As ever."""
+        submission.submit(scene.settings)

@@ -12,7 +12,7 @@ import msgspec
 
 from apps.quiet import compared, computed
 from apps.waves import HOUR_MS, Sent, Waves
-from deploy import kafka_clients, submission, topics
+from deploy import kafka_clients, topics
 from deploy.apart import apart
 from deploy.chaos.account import Account, Decided, account
 from deploy.chaos.fault import Fault, Scene, Traffic
@@ -102,7 +102,7 @@ def attempt(settings: Settings, faults: Sequence[Fault], options: Options, say: 
     topics.stamp_on_append(own)
     scene = Scene(own, rng)
     try:
-        submission.submit(own)
+        faults[0].submit(scene)
         with _witness(own) as witness:
             return _Running(scene, faults, options, witness, say).run()
     finally:

@@ -29,6 +29,7 @@ def chaos(
     seed: Annotated[int, typer.Option(help="The same seed: the same payments, the same faults.")] = 1,
     transactions: Annotated[int, typer.Option(min=300, help="Payments of a trial.")] = 9_000,
     rate: Annotated[float, typer.Option(min=10, help="Payments a second.")] = 300.0,
+    task_managers: Annotated[int, typer.Option(min=2, help="Of one slot each; the job needs two, more stand by.")] = 2,
     minutes: Annotated[float, typer.Option(min=1, help="No trial begins after so long.")] = 45.0,
     out: Out = None,
 ) -> None:
@@ -37,12 +38,13 @@ def chaos(
     options = Options(seed=seed, transactions=transactions, rate=rate)
     trials: list[Trial] = []
     failed: list[str] = []
-    with interrupted_by_sigterm(), own_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True) as settings:
+    stack = own_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True, task_managers=task_managers)
+    with interrupted_by_sigterm(), stack as settings:
         recorded = recording(
             "chaos",
             settings,
             {"fault": [each.name for each in chosen], "mixed": mixed, "minutes": minutes}
-            | {"seed": seed, "transactions": transactions, "rate": rate},
+            | {"seed": seed, "transactions": transactions, "rate": rate, "task_managers": task_managers},
         )
         for faults in [*([each] for each in chosen), *_mixtures(chosen, seed, mixed)]:
             name = " + ".join(each.name for each in faults)

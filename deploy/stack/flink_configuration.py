@@ -144,9 +144,16 @@ def common(settings: Settings, folder: Path) -> dict[str, Any]:
         "python.execution-mode": "thread",
         "python.executable": python_executable(),
         "python.client.executable": python_executable(),
-        # Thread mode does not see a venv. The project comes first: `models` or `state` may also be somebody's package.
-        "python.pythonpath": f"{ROOT}:{site_packages()}",
+        "python.pythonpath": python_path(ROOT),
     }
+
+
+def python_path(project: Path) -> str:
+    """Where the TaskManagers' Python looks: thread mode does not see a venv.
+
+    The project comes first: `models` or `state` may also be somebody's package.
+    """
+    return f"{project}:{site_packages()}"
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

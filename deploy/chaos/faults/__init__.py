@@ -23,6 +23,7 @@ _MODULES = (
     "hot_key",
     "burst",
     "rescaled",
+    "upgraded",
 )
 
 FAULTS: tuple[Fault, ...] = tuple(import_module(f"{__name__}.{name}").FAULT for name in _MODULES)

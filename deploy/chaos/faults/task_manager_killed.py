@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.flink_rest import FlinkUnreachableError
 from deploy.stack.part import Part
 
 
 class TaskManagerKilled(Disturbance):
     def inject(self, scene: Scene) -> None:
-        """Any of those that there are."""
-        scene.rng.choice(_task_managers(scene)).component.kill()
+        """Any of those that work."""
+        busy = _busy(scene)
+        working = [part for part in _task_managers(scene) if part.component.name in busy]
+        scene.rng.choice(working or _task_managers(scene)).component.kill()
 
     def heal(self, scene: Scene) -> None:
         """As systemd or Kubernetes would: it is started again, and nobody waits for it."""
         for part in _task_managers(scene):
             if not part.component.is_running():
                 part.launch()
+
+
+def _busy(scene: Scene) -> list[str]:
+    try:
+        return scene.rest.busy_task_managers()
+    except FlinkUnreachableError:
+        return []  # the JobManager is away itself
 
 
 def _task_managers(scene: Scene) -> list[Part]:

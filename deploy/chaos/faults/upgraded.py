@@ -1,0 +1,76 @@
+"""The job of an earlier version is stopped with a savepoint, and this version goes on from it, under load.
+
+While there is no release, the earlier version is the oldest commit whose state and handoffs have today's names.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import yaml
+
+from deploy import submission
+from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.errors import OperationError
+from deploy.paths import ROOT
+from deploy.stack import flink_configuration
+
+EARLIER = "90846f5"
+WITHIN_S = 120.0
+
+
+class Upgraded(Disturbance):
+    def submit(self, scene: Scene) -> None:
+        """Lay out the earlier version beside this one, and submit its job to TaskManagers that import its code."""
+        project = scene.stack.folder / "earlier"
+        if not project.exists():
+            _lay_out(project)
+        _import_from(scene, project)
+        submission.submit(scene.settings, job_file=project / "flink_jobs" / "job.py", project=project)
+
+    def inject(self, scene: Scene) -> None:
+        job = scene.rest.running(scene.settings.job.name)
+        path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
+        scene.rest.await_ended(job.id, WITHIN_S)
+        _import_from(scene, ROOT)
+        submission.submit(scene.settings, savepoint=path)
+
+    def heal(self, scene: Scene) -> None:
+        """Whatever happened: the next job is of this version."""
+        if _configuration(scene)["python.pythonpath"] != flink_configuration.python_path(ROOT):
+            _import_from(scene, ROOT)
+
+
+def _lay_out(project: Path) -> None:
+    archive = subprocess.run(["git", "archive", EARLIER], cwd=ROOT, capture_output=True, check=False)
+    if archive.returncode != 0:
+        raise OperationError(f"git has no {EARLIER} to upgrade from: {archive.stderr.decode(errors='replace').strip()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(project, filter="data")
+
+
+def _import_from(scene: Scene, project: Path) -> None:
+    """Let the TaskManagers import the packages of a version: in new processes, since an interpreter keeps its own."""
+    values = _configuration(scene) | {"python.pythonpath": flink_configuration.python_path(project)}
+    flink_configuration.write(values, _conf(scene))
+    scene.stack.restart_task_managers()
+
+
+def _configuration(scene: Scene) -> dict[str, object]:
+    values: dict[str, object] = yaml.safe_load((_conf(scene) / "config.yaml").read_text())
+    return values
+
+
+def _conf(scene: Scene) -> Path:
+    return scene.stack.folder / "flink" / "conf"
+
+
+FAULT: Fault = Upgraded(
+    name="upgraded",
+    what=f"the job of an earlier version ({EARLIER}) is stopped with a savepoint, and this version restored from it",
+    lasts_s=0.0,
+    mixes=False,
+)
