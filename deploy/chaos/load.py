@@ -26,6 +26,7 @@ class Load(Thread):
         records: in order.
         rate: payments a second.
         poisonous: refused records for each payment.
+        act: whose they are.
         rng: which ones.
 
     Attributes:
@@ -35,13 +36,14 @@ class Load(Thread):
     """
 
     def __init__(
-        self, settings: Settings, records: Sequence[Sent], rate: float, poisonous: float, rng: random.Random
+        self, settings: Settings, records: Sequence[Sent], rate: float, poisonous: float, act: str, rng: random.Random
     ) -> None:
         super().__init__(daemon=True)
         self._settings = settings
         self._records = records
         self._rate = rate
         self._poisonous = poisonous
+        self._key = poisonous_key(act)
         self._rng = rng
         self.sent_at: dict[str, float] = {}
         self.poisoned = 0
@@ -65,11 +67,16 @@ class Load(Thread):
             owed += self._poisonous
             while owed >= 1:
                 bad = poison(self._rng, self._settings.job.max_record_bytes)
-                sender.send(topic, bad.key, bad.value)
+                sender.send(topic, self._key, bad)
                 self.poisoned += 1
                 owed -= 1
             self.sent_at[transaction_id(record.value)] = time.time()
             sender.send(topic, record.key, record.value)
+
+
+def poisonous_key(act: str) -> bytes:
+    """The record key of the refused records of an act."""
+    return f"poison of {act}".encode()
 
 
 def send_aside(settings: Settings, records: Sequence[Sent]) -> None:

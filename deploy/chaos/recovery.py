@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 WINDOW_S = 1.0
-BEFORE_S = 5.0
+BEFORE_S = 3.0
 STEP_S = 0.1
 SHARE = 0.5
 """Of the rate before: at less than this decisions have stopped, at this they flow again."""
@@ -17,8 +17,8 @@ def recovery_s(
 ) -> float | None:
     """Seconds from a fault until decisions flow again; 0 when they never stopped, None when they never came back.
 
-    They have stopped when within a second fewer are appended than half of the rate of the five seconds before the
-    fault, although so many payments wait; they flow again with the first append after which, within a second, there
+    They have stopped when within a second fewer are appended than half of the rate of the three seconds before
+    the fault, although so many payments wait; they flow again with the first append after which, within a second, there
     are so many.
 
     Args:

@@ -1,11 +1,11 @@
-"""Trials as figures and tables of a result."""
+"""What came of the acts, as figures and a table of a result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from apps.bench.result import Cell, Table
-from deploy.chaos.trial import Trial
+from deploy.chaos.act import Outcome
 
 COLUMNS = [
     *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts doubled"),
@@ -13,34 +13,34 @@ COLUMNS = [
 ]
 
 
-def figures(trials: Sequence[Trial]) -> dict[str, Cell]:
-    """What matters most, over all trials."""
-    accounts = [trial.account for trial in trials]
+def figures(outcomes: Sequence[Outcome]) -> dict[str, Cell]:
+    """What matters most, over all acts."""
+    accounts = [each.account for each in outcomes]
     found: dict[str, Cell] = {
-        "trials": len(trials),
-        "trials_with_a_broken_promise": sum(bool(trial.broken) for trial in trials),
+        "acts": len(outcomes),
+        "acts_with_a_broken_promise": sum(bool(each.broken) for each in outcomes),
         "transactions_sent": sum(each.sent for each in accounts),
         "transactions_lost": sum(len(each.lost) for each in accounts),
         "alerts_committed": sum(each.committed for each in accounts),
         "alerts_lost": sum(len(each.missing_alerts) for each in accounts),
         "alerts_doubled": sum(len(each.doubled) for each in accounts),
-        "features_differing": sum(len(each.differing) for each in accounts),
+        "transactions_with_differing_features": sum(len(each.differing) for each in accounts),
     }
-    for trial in trials:
-        if len(trial.faults) == 1 and trial.recovery_s:
-            found[f"recovery_{trial.name.replace('-', '_')}_s"] = round(trial.recovery_s, 1)
+    for each in outcomes:
+        if len(each.act.faults) == 1 and each.recovery_s:
+            found[f"recovery_{each.act.name.replace('-', '_')}_s"] = round(each.recovery_s, 1)
     return found
 
 
-def table(trials: Sequence[Trial]) -> Table:
-    """A row for each trial."""
-    return Table("Faults under load", COLUMNS, [_row(trial) for trial in trials])
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """A row for each act."""
+    return Table("Faults under load", COLUMNS, [_row(each) for each in outcomes])
 
 
-def _row(trial: Trial) -> list[Cell]:
-    account = trial.account
+def _row(outcome: Outcome) -> list[Cell]:
+    account = outcome.account
     return [
-        trial.name,
+        outcome.act.name,
         account.sent,
         account.decided,
         len(account.lost),
@@ -48,26 +48,26 @@ def _row(trial: Trial) -> list[Cell]:
         account.committed,
         len(account.missing_alerts),
         len(account.doubled),
-        None if trial.recovery_s is None else round(trial.recovery_s, 1),
-        round(trial.longest_wait_s, 1),
+        None if outcome.recovery_s is None else round(outcome.recovery_s, 1),
+        round(outcome.longest_wait_s, 1),
         account.compared,
         len(account.differing),
     ]
 
 
-def notes(trials: Sequence[Trial]) -> list[str]:
+def notes(outcomes: Sequence[Outcome], told: Sequence[str]) -> list[str]:
     """What each fault does, what it told, and every promise that was broken."""
-    found = {
-        "Recovery is counted from the fault to the first decision after which half of the rate before is reached "
-        "within a second; 0 where decisions never stopped.",
+    faults = {fault.name: fault for each in outcomes for fault in each.act.faults}
+    found = [
+        "One job goes through all acts. Recovery is counted from the fault to the first decision after which half of "
+        "the rate before is reached within a second; 0 where decisions never stopped.",
         "Compared are the last decisions of the transactions with one process that takes the same records one at a "
         "time: all features, lateness, rules and patterns; with clock-skew the user's features and lateness alone.",
-    }
-    told = [f"{fault.name}: {fault.what}." for fault in {f.name: f for t in trials for f in t.faults}.values()]
-    said = [note for trial in trials for note in trial.notes]
-    broken = [f"BROKEN by {trial.name}: {what}." for trial in trials for what in trial.broken]
-    poisoned = sum(trial.poisoned for trial in trials)
+        *(f"{name}: {fault.what}." for name, fault in faults.items()),
+        *told,
+    ]
+    poisoned = sum(each.act.poisoned for each in outcomes)
     if poisoned:
-        letters = sum(trial.dead_letters for trial in trials)
-        said.append(f"Of {poisoned:,} poisonous records {letters:,} are dead letters.")
-    return [*sorted(found), *told, *said, *broken]
+        letters = sum(each.dead_letters for each in outcomes)
+        found.append(f"Of {poisoned:,} poisonous records {letters:,} are dead letters.")
+    return [*found, *(f"BROKEN by {each.act.name}: {what}." for each in outcomes for what in each.broken)]

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from apps.waves import HOUR_MS, MINUTE_MS, Sent, Waves
 from deploy.chaos.fault import Traffic
-from udfs.names import Kind
 
 DAY_MS = 24 * HOUR_MS
 MOST_AHEAD_MS = 20 * HOUR_MS
@@ -43,26 +42,24 @@ def _skewed(record: Sent, rng: random.Random, now_ms: int) -> Sent:
     return record._replace(value=json.dumps(payment).encode())
 
 
-def poison(rng: random.Random, max_record_bytes: int) -> Sent:
-    """A record that is refused, one way or another.
+def poison(rng: random.Random, max_record_bytes: int) -> bytes:
+    """The value of a record that is refused, one way or another, whatever its key.
 
     Args:
         rng: which way.
         max_record_bytes: the largest that the job reads.
     """
     if rng.randrange(_OVERSIZED_IN) == 0:
-        value = b"{" + bytes(max_record_bytes)
-    else:
-        payment = {
-            "transaction_id": "poison",
-            "user_id": "poison",
-            "amount": -1,
-            "currency": "EUR",
-            "merchant_id": "merchant-1",
-            "timestamp": 1_767_225_600_000,
-        }
-        wrong = json.dumps(payment).encode()
-        nobody = json.dumps(payment | {"amount": 1, "user_id": "somebody-else"}).encode()
-        timeless = json.dumps(payment | {"amount": 1, "timestamp": "yesterday"}).encode()
-        value = rng.choice([b"", b"[]", b"{", b"\xff\xfe", b'{"amount":' * 500, wrong, nobody, timeless])
-    return Sent(Kind.TRANSACTION, b"poison", value)
+        return b"{" + bytes(max_record_bytes)
+    payment = {
+        "transaction_id": "poison",
+        "user_id": "somebody-else",
+        "amount": 1,
+        "currency": "EUR",
+        "merchant_id": "merchant-1",
+        "timestamp": 1_767_225_600_000,
+    }
+    of_somebody_else = json.dumps(payment).encode()
+    negative = json.dumps(payment | {"amount": -1}).encode()
+    timeless = json.dumps(payment | {"timestamp": "yesterday"}).encode()
+    return rng.choice([b"", b"[]", b"{", b"\xff\xfe", b'{"amount":' * 500, negative, of_somebody_else, timeless])

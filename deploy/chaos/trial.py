@@ -1,35 +1,32 @@
-"""One trial: a job with topics of its own, three waves of payments, faults during the second, and the account."""
+"""A trial: one job with topics of its own, and act after act a wave of payments with other faults.
+
+One job goes through all acts, so a fault also shows what it left behind: the features of every later act are compared
+with a run that nothing ever disturbed.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
-from apps.quiet import compared, computed
-from apps.waves import HOUR_MS, Sent, Waves
-from deploy import kafka_clients, topics
+from apps.waves import HOUR_MS, STEP_MS, Sent, Waves
+from deploy import submission, topics
 from deploy.apart import apart
-from deploy.chaos.account import Account, Decided, account
-from deploy.chaos.fault import Fault, Scene, Traffic
+from deploy.chaos import outcomes
+from deploy.chaos.act import Act, Outcome
+from deploy.chaos.fault import Fault, Scene
 from deploy.chaos.load import Load, send_aside
-from deploy.chaos.recovery import longest_wait_s, recovery_s
 from deploy.chaos.traffic import together, wave
 from deploy.chaos.witness import Witness
-from deploy.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkUnreachableError, JobNotFoundError
 from flink_jobs.settings import DecisionSettings, Settings
 
 USERS = 400
-DAYS_BACK = 20
-WAVES = 3
-SETTLED_WITHIN_S = 180.0
-READ_WITHIN_S = 120.0
+SETTLED_WITHIN_S = 240.0
+CANCELLED_WITHIN_S = 60.0
 APART_S = 10.0
 """Mixed faults strike within so many seconds."""
 POLL_S = 0.25
@@ -41,70 +38,56 @@ class Options:
 
     Attributes:
         seed: the same one makes the same payments and the same choices.
-        transactions: of all waves together.
+        transactions: of an act.
         rate: payments a second.
     """
 
     seed: int = 1
-    transactions: int = 9_000
+    transactions: int = 3_000
     rate: float = 300.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Trial:
     """What a trial found.
 
     Attributes:
-        faults: that struck.
-        account: of transactions, decisions and alerts.
-        recovery_s: from the first fault until decisions flowed again; 0 when they never stopped, None when they did
-            not come back.
-        longest_wait_s: of a payment for its first decision.
-        poisoned: refused records sent.
-        dead_letters: of them found among the dead letters.
-        notes: what the faults tell.
+        outcomes: of the acts that came to their end.
+        notes: what the faults told.
+        error: what kept the next act from its end; None when all of them came to it.
     """
 
-    faults: Sequence[Fault]
-    account: Account
-    recovery_s: float | None
-    longest_wait_s: float
-    poisoned: int
-    dead_letters: int
+    outcomes: Sequence[Outcome]
     notes: Sequence[str]
-
-    @property
-    def name(self) -> str:
-        return " + ".join(fault.name for fault in self.faults)
-
-    @property
-    def broken(self) -> list[str]:
-        """Every promise that was broken, one phrase each."""
-        found = list(self.account.faults)
-        if self.recovery_s is None:
-            found.append("decisions never flowed again as before")
-        if self.dead_letters != self.poisoned:
-            found.append(f"{self.poisoned} records to be refused, {self.dead_letters} dead letters of them")
-        return found
+    error: str | None
 
 
-def attempt(settings: Settings, faults: Sequence[Fault], options: Options, say: Callable[[str], None]) -> Trial:
+def attempt(settings: Settings, acts: Sequence[Sequence[Fault]], options: Options, say: Callable[[str], None]) -> Trial:
     """Run one trial on a stack that is up; whatever is broken afterwards, its faults are healed and its job is gone.
 
+    Args:
+        settings: of the stack.
+        acts: the faults of each; an act without faults is quiet. The first fault submits the job.
+        options: how.
+        say: told how far it is.
+
     Raises:
-        OperationError: it could not be brought to its end.
+        OperationError: it could not begin, or its outcome not be read.
     """
-    rng = random.Random(f"{options.seed} {[fault.name for fault in faults]}")
-    name = f"chaos-{rng.randrange(16**8):08x}"
-    own = apart(settings, name, checkpoint_interval_ms=2_000, start_from="earliest")
+    rng = random.Random(f"{options.seed} {[fault.name for act in acts for fault in act]}")
+    own = apart(settings, f"chaos-{time.time_ns() // 1_000_000:x}", checkpoint_interval_ms=2_000, start_from="earliest")
     own = own.model_copy(update={"decision": DecisionSettings(sampled_features=1.0)})
     topics.ensure(own)
     topics.stamp_on_append(own)
     scene = Scene(own, rng)
+    faults = [fault for act in acts for fault in act]
     try:
-        faults[0].submit(scene)
-        with _witness(own) as witness:
-            return _Running(scene, faults, options, witness, say).run()
+        if faults:
+            faults[0].submit(scene)
+        else:
+            submission.submit(own)
+        with Witness(own) as witness:
+            return _Stage(scene, options, witness, say).play(acts)
     finally:
         for fault in faults:
             fault.heal(scene)
@@ -112,71 +95,76 @@ def attempt(settings: Settings, faults: Sequence[Fault], options: Options, say: 
 
 
 @dataclass
-class _Running:
+class _Stage:
     scene: Scene
-    faults: Sequence[Fault]
     options: Options
     witness: Witness
     say: Callable[[str], None]
     sent: list[Sent] = field(default_factory=list)
-    sent_at: dict[str, float] = field(default_factory=dict)
-    struck_at: float = 0.0
-    poisoned: int = 0
 
-    def run(self) -> Trial:
-        per_wave = self.options.transactions // WAVES
-        start = round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS
-        waves = Waves(start, users=USERS, per_wave=per_wave, seed=self.options.seed)
-        self._wave(waves, Traffic(), strikes=False)
-        aside = waves.aside()
-        send_aside(self.scene.settings, aside)
-        self.sent += aside
-        self._through()
-        self._wave(waves, together(fault.traffic for fault in self.faults), strikes=True)
-        self._wave(waves, Traffic(), strikes=False)
-        return self._found()
+    def play(self, wanted: Sequence[Sequence[Fault]]) -> Trial:
+        start = round(time.time() * 1000) - (len(wanted) + 1) * STEP_MS - 24 * HOUR_MS
+        waves = Waves(start, users=USERS, per_wave=self.options.transactions, seed=self.options.seed)
+        played: list[Act] = []
+        error = None
+        try:
+            for faults in wanted:
+                act = Act(faults)
+                self.say(act.name)
+                self._act(waves, act)
+                played.append(act)
+                self._aside(waves)
+        except OperationError as raised:
+            error = str(raised)
+            self.say(f"  {error}")
+        found = outcomes.found(self.scene.settings, played, self.sent, self.witness.decided_at)
+        return Trial(found, self.scene.notes, error)
 
-    def _wave(self, waves: Waves, traffic: Traffic, *, strikes: bool) -> None:
+    def _act(self, waves: Waves, act: Act) -> None:
         """Send a wave; faults strike when a third of it is sent; and wait until the job is through with it."""
+        traffic = together(fault.traffic for fault in act.faults)
         records = wave(waves, traffic, self.scene.rng, round(time.time() * 1000))
-        load = Load(self.scene.settings, records, self.options.rate * traffic.burst, traffic.poison, self.scene.rng)
+        rate = self.options.rate * traffic.burst
+        load = Load(self.scene.settings, records, rate, traffic.poison, act.name, self.scene.rng)
         load.start()
-        if strikes:
-            time.sleep(len(records) / 3 / (self.options.rate * traffic.burst))
-            self._strike()
+        time.sleep(len(records) / 3 / rate)
+        self._strike(act)
         load.join(timeout=SETTLED_WITHIN_S)
         if load.error is not None or load.is_alive():
             raise OperationError(f"the load could not be sent: {load.error or 'it takes too long'}")
         self.sent += records
-        self.sent_at |= load.sent_at
-        self.poisoned += load.poisoned
-        self.witness.await_decided(load.sent_at.keys(), SETTLED_WITHIN_S)
+        act.sent_at, act.poisoned = load.sent_at, load.poisoned
+        self.witness.await_decided(act.sent_at.keys(), SETTLED_WITHIN_S)
         self._through()
 
-    def _strike(self) -> None:
+    def _aside(self, waves: Waves) -> None:
+        records = waves.aside()
+        send_aside(self.scene.settings, records)
+        self.sent += records
+        self._through()
+
+    def _strike(self, act: Act) -> None:
         """Every fault begins and ends at its time; several begin within seconds of each other."""
-        rng = self.scene.rng
-        begins = [0.0, *(rng.uniform(0, APART_S) for _ in self.faults[1:])]
-        acts = [(begin, fault.name, fault.inject) for begin, fault in zip(begins, self.faults, strict=True)]
-        acts += [
-            (begin + fault.lasts_s, fault.name, fault.heal) for begin, fault in zip(begins, self.faults, strict=True)
+        begins = [0.0, *(self.scene.rng.uniform(0, APART_S) for _ in act.faults[1:])]
+        moments = [(begin, fault.name, fault.inject) for begin, fault in zip(begins, act.faults, strict=False)]
+        moments += [
+            (begin + fault.lasts_s, fault.name, fault.heal) for begin, fault in zip(begins, act.faults, strict=False)
         ]
-        self.struck_at, begun = time.time(), time.monotonic()
-        for at, name, act in sorted(acts, key=lambda each: each[0]):
+        act.struck_at, begun = time.time(), time.monotonic()
+        for at, name, what in sorted(moments, key=lambda each: each[0]):
             time.sleep(max(0.0, begun + at - time.monotonic()))
-            self.say(f"  {time.monotonic() - begun:.1f} s: {name}, {act.__name__}")
-            act(self.scene)
+            self.say(f"  {time.monotonic() - begun:.1f} s: {name}, {what.__name__}")
+            what(self.scene)
 
     def _through(self) -> None:
         """Wait for a second checkpoint: by then everything before it is known to every profile, and committed."""
-        scene, wanted = self.scene, 2
-        deadline, before = time.monotonic() + SETTLED_WITHIN_S, -1
+        scene, wanted, before = self.scene, 2, -1
+        deadline = time.monotonic() + SETTLED_WITHIN_S
         while wanted > 0:
             if time.monotonic() > deadline:
                 raise OperationError(f"no checkpoints were completed within {SETTLED_WITHIN_S:.0f} s")
             try:
-                job = scene.rest.running(scene.settings.job.name)
-                completed = scene.rest.checkpoints(job.id).completed
+                completed = scene.rest.checkpoints(scene.rest.running(scene.settings.job.name).id).completed
             except (FlinkUnreachableError, JobNotFoundError):
                 completed = -1  # a JobManager that comes back counts from the beginning
             if before >= 0 and completed > before:
@@ -184,64 +172,14 @@ class _Running:
             before = completed
             time.sleep(POLL_S)
 
-    def _found(self) -> Trial:
-        settings = self.scene.settings
-        names, threshold = settings.kafka.topics, settings.decision.alert
-        decisions = []
-        for message in kafka_clients.read_all(settings, names.decisions, READ_WITHIN_S):
-            told = msgspec.json.decode(message.value() or b"")
-            decisions.append(Decided(told["transaction_id"], told["score"] >= threshold, compared(told)))
-        alerts = [
-            msgspec.json.decode(message.value() or b"")["transaction_id"]
-            for message in kafka_clients.read_all(settings, names.alerts, READ_WITHIN_S)
-        ]
-        quiet = computed(self.sent, round(time.time() * 1000), _partitions(settings))
-        only = "user_" if any(fault.compares == "user" for fault in self.faults) else ""
-        return Trial(
-            faults=self.faults,
-            account=account(self.sent_at.keys(), decisions, alerts, quiet, only),
-            recovery_s=recovery_s(self.struck_at, self.sent_at, self.witness.decided_at),
-            longest_wait_s=longest_wait_s(self.sent_at, self.witness.decided_at),
-            poisoned=self.poisoned,
-            dead_letters=len(_refused(settings)),
-            notes=self.scene.notes,
-        )
-
-
-def _partitions(settings: Settings) -> Mapping[bytes, int]:
-    """In which partition each user's records lie: the same one in every topic."""
-    names = settings.kafka.topics
-    return {
-        message.key() or b"": message.partition() or 0
-        for topic in (names.transactions, names.labels, names.account_events)
-        for message in kafka_clients.read_all(settings, topic, READ_WITHIN_S)
-    }
-
-
-def _refused(settings: Settings) -> set[tuple[bytes, bytes]]:
-    """Where the refused records stood; a dead letter may come again after a failure."""
-    letters = kafka_clients.read_all(settings, settings.kafka.topics.dead_letters, READ_WITHIN_S)
-    headers = [dict(message.headers() or ()) for message in letters]
-    return {(each[SOURCE_PARTITION], each[SOURCE_OFFSET]) for each in headers}
-
-
-@contextmanager
-def _witness(settings: Settings) -> Iterator[Witness]:
-    witness = Witness(settings)
-    witness.start()
-    try:
-        yield witness
-    finally:
-        witness.stop()
-
 
 def _end_job(scene: Scene) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + CANCELLED_WITHIN_S
     while time.monotonic() < deadline:
         try:
-            scene.rest.cancel(scene.rest.running(scene.settings.job.name).id, 60)
+            scene.rest.cancel(scene.rest.running(scene.settings.job.name).id, CANCELLED_WITHIN_S)
         except JobNotFoundError:
             break
         except FlinkUnreachableError:
-            time.sleep(1)
+            time.sleep(POLL_S)
     topics.delete(scene.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from threading import Event, Thread
+from typing import Self
 
 from apps.transaction_ids import transaction_id
 from deploy import kafka_clients
@@ -13,6 +14,7 @@ from flink_jobs.settings import Settings
 
 _AT_ONCE = 5_000
 _POLL_S = 0.2
+_ENDED_WITHIN_S = 10.0
 
 
 class Witness(Thread):
@@ -49,7 +51,10 @@ class Witness(Thread):
                 raise OperationError(f"{missing} of {len(wanted)} transactions are not decided after {within_s:.0f} s")
             time.sleep(_POLL_S)
 
-    def stop(self) -> None:
-        """See no more."""
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._over.set()
-        self.join(timeout=10)
+        self.join(timeout=_ENDED_WITHIN_S)

@@ -14,18 +14,21 @@ from tests.integration.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration
 
-OPTIONS = Options(transactions=3_000, rate=300)
+OPTIONS = Options(transactions=2_000, rate=300)
+ACTS: list[list[Fault]] = [[task_manager_killed.FAULT], [rescaled.FAULT]]
 
 
-@pytest.mark.parametrize("fault", [task_manager_killed.FAULT, rescaled.FAULT], ids=lambda fault: fault.name)
-def test_every_payment_is_decided_and_every_alert_comes_once_through(
-    fault: Fault, stack: LocalStack, capsys: pytest.CaptureFixture[str]
+def test_every_payment_is_decided_and_every_alert_comes_once_through_a_killed_task_manager_and_a_restore(
+    stack: LocalStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trial = attempt(stack.settings, [fault], OPTIONS, silent)
+    trial = attempt(stack.settings, ACTS, OPTIONS, silent)
 
-    found = trial.account
     with capsys.disabled():
-        sys.stdout.write(f"\n{found.sent} sent, {found.decided_again} decided again, {found.committed} alerts\n")
-    assert trial.broken == []
-    assert found.compared == OPTIONS.transactions
-    assert found.committed
+        for each in trial.outcomes:
+            found = each.account
+            counts = f"{found.sent} sent, {found.decided_again} decided again, {found.committed} alerts"
+            sys.stdout.write(f"\n{each.act.name}: {counts}, recovered after {each.recovery_s} s\n")
+    assert trial.error is None
+    assert [what for each in trial.outcomes for what in each.broken] == []
+    assert [each.account.compared for each in trial.outcomes] == [OPTIONS.transactions] * len(ACTS)
+    assert sum(each.account.committed for each in trial.outcomes)

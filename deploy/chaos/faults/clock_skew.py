@@ -13,4 +13,5 @@ FAULT: Fault = BadTraffic(
     what="a tenth of the payments is up to 20 h ahead of the wall clock, a tenth up to 5 days behind the others",
     traffic=Traffic(skewed=0.2),
     compares="user",
+    mixes=False,
 )
