@@ -9,9 +9,11 @@ kill exactly one TaskManager and start another.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, FlinkUnreachableError
 from deploy.stack import flink_configuration, ports, zookeeper
 from deploy.stack.part import Part
@@ -19,6 +21,8 @@ from deploy.stack.processes import Component
 from flink_jobs.settings import Settings
 
 READY_WITHIN_S = 90.0
+FORGOTTEN_WITHIN_S = 60.0
+POLL_S = 0.1
 
 
 def parts(settings: Settings, folder: Path) -> list[Part]:
@@ -79,6 +83,19 @@ def task_manager(settings: Settings, folder: Path, number: int) -> Part:
         ready=lambda: name in (_task_manager_ids(settings) or ()),
         ready_within_s=READY_WITHIN_S,
     )
+
+
+def await_forgotten(settings: Settings, names: Collection[str]) -> None:
+    """Wait until the JobManager has missed TaskManagers that were stopped: their successors have the same names.
+
+    Raises:
+        OperationError: it has not in time.
+    """
+    deadline = time.monotonic() + FORGOTTEN_WITHIN_S
+    while set(names) & set(_task_manager_ids(settings) or ()):
+        if time.monotonic() > deadline:
+            raise OperationError(f"Flink still counts on {', '.join(names)} {FORGOTTEN_WITHIN_S:.0f} s after their end")
+        time.sleep(POLL_S)
 
 
 def environment(settings: Settings, folder: Path) -> dict[str, str]:

@@ -138,8 +138,9 @@ def common(settings: Settings, folder: Path) -> dict[str, Any]:
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "30 s",
-        # A killed TaskManager is missed after seconds, not after the default minute.
-        "heartbeat.interval": "3 s",
+        # A killed TaskManager is missed when two heartbeats in a row find its port closed, which takes two seconds;
+        # one whose machine is gone after the timeout, not after the default minute.
+        "heartbeat.interval": "1 s",
         "heartbeat.timeout": "20 s",
         "python.execution-mode": "thread",
         "python.executable": python_executable(),

@@ -112,6 +112,7 @@ class Stack:
         numbers = range(1, self.settings.stack.task_managers + 1)
         parts = [self.task_manager(number) for number in numbers]
         stop([part.component for part in parts])
+        flink.await_forgotten(self.settings, [part.component.name for part in parts])
         self._start(parts, silent)
 
     def _start(self, parts: Sequence[Part], say: Callable[[str], None]) -> None:
