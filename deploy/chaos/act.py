@@ -33,8 +33,8 @@ class Act:
 
     @property
     def disturbs(self) -> bool:
-        """Whether something of the stack is touched: payments alone, however odd, are nothing to recover from."""
-        return any(fault.traffic == Traffic() for fault in self.faults)
+        """Whether decisions stop only if something of the stack does: odd payments are nothing to recover from."""
+        return all(fault.traffic == Traffic() for fault in self.faults[:1])
 
     @property
     def only(self) -> str:
