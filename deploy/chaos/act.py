@@ -34,7 +34,7 @@ class Act:
     @property
     def disturbs(self) -> bool:
         """Whether decisions stop only if something of the stack does: odd payments are nothing to recover from."""
-        return all(fault.traffic == Traffic() for fault in self.faults[:1])
+        return not self.faults or any(fault.traffic == Traffic() for fault in self.faults)
 
     @property
     def only(self) -> str:
