@@ -6,6 +6,7 @@ with a run that nothing ever disturbed.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -40,11 +41,13 @@ class Options:
         seed: the same one makes the same payments and the same choices.
         transactions: of an act.
         rate: payments a second.
+        until: no act begins after it, by the monotonic clock, seconds.
     """
 
     seed: int = 1
     transactions: int = 3_000
     rate: float = 300.0
+    until: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class _Stage:
         error = None
         try:
             for faults in wanted:
+                if time.monotonic() > self.options.until:
+                    raise OperationError("not begun, as the time was over")
                 act = Act(faults)
                 self.say(act.name)
                 self._act(waves, act)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from deploy.chaos import report
-from deploy.chaos.act import Outcome
+from deploy.chaos.act import Act, Outcome
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import FAULTS
 from deploy.chaos.trial import Options, attempt
@@ -32,10 +32,12 @@ def chaos(
     transactions: Annotated[int, typer.Option(min=300, help="Payments of an act.")] = 3_000,
     rate: Annotated[float, typer.Option(min=10, help="Payments a second.")] = 300.0,
     task_managers: Annotated[int, typer.Option(min=2, help="Of one slot each; the job needs two, more stand by.")] = 2,
+    minutes: Annotated[float, typer.Option(min=1, help="No act begins after so long.")] = 30.0,
     out: Out = None,
 ) -> None:
     """Let things go wrong under load, on a stack of its own, and account for every payment and alert."""
-    acts, options = _acts(_chosen(fault), seed, mixed), Options(seed=seed, transactions=transactions, rate=rate)
+    acts, until = _acts(_chosen(fault), seed, mixed), time.monotonic() + minutes * 60
+    options = Options(seed=seed, transactions=transactions, rate=rate, until=until)
     outcomes: list[Outcome] = []
     told: list[str] = []
     stack = own_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True, task_managers=task_managers)
@@ -43,21 +45,27 @@ def chaos(
         recorded = recording(
             "chaos",
             settings,
-            {"fault": fault or [], "mixed": mixed, "task_managers": task_managers, **asdict(options)},
+            {"fault": fault or [], "mixed": mixed, "task_managers": task_managers, "minutes": minutes}
+            | {"seed": seed, "transactions": transactions, "rate": rate},
         )
-        while acts:
+        while acts and time.monotonic() < until:
             trial = attempt(settings, acts, options, say)
             outcomes += trial.outcomes
             told += trial.notes
             acts = acts[len(trial.outcomes) :]
             if trial.error is not None:
-                told.append(f"NOT TO ITS END: {' + '.join(each.name for each in acts[0])}: {trial.error}.")
+                told.append(f"NOT TO ITS END: {_name(acts[0])}: {trial.error}.")
                 acts = acts[1:]
                 Stack(settings).up()
+        told += [f"NOT BEGUN: {_name(act)}." for act in acts]
         result = recorded.result(report.figures(outcomes), [report.table(outcomes)], notes=report.notes(outcomes, told))
     show(result, out)
     if any(each.broken for each in outcomes) or any(each.startswith("NOT") for each in told):
         raise OperationError("a promise was broken, or an act did not come to its end: see above")
+
+
+def _name(act: Sequence[Fault]) -> str:
+    return Act(act).name
 
 
 def _chosen(names: list[str] | None) -> list[Fault]:
