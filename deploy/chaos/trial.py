@@ -22,7 +22,7 @@ from deploy.chaos.load import Load, send_aside
 from deploy.chaos.traffic import together, wave
 from deploy.chaos.witness import Witness
 from deploy.errors import OperationError
-from deploy.flink_rest import FlinkUnreachableError, JobNotFoundError
+from deploy.flink_rest import JobNotFoundError
 from flink_jobs.settings import DecisionSettings, Settings
 
 USERS = 400
@@ -170,8 +170,8 @@ class _Stage:
                 raise OperationError(f"no checkpoints were completed within {SETTLED_WITHIN_S:.0f} s")
             try:
                 completed = scene.rest.checkpoints(scene.rest.running(scene.settings.job.name).id).completed
-            except (FlinkUnreachableError, JobNotFoundError):
-                completed = -1  # a JobManager that comes back counts from the beginning
+            except OperationError:
+                completed = -1  # a JobManager that comes back is not ready at once, and counts from the beginning
             if before >= 0 and completed > before:
                 wanted -= completed - before
             before = completed
@@ -185,6 +185,6 @@ def _end_job(scene: Scene) -> None:
             scene.rest.cancel(scene.rest.running(scene.settings.job.name).id, CANCELLED_WITHIN_S)
         except JobNotFoundError:
             break
-        except FlinkUnreachableError:
+        except OperationError:
             time.sleep(POLL_S)
     topics.delete(scene.settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.chaos.fault import Disturbance, Fault, Scene
-from deploy.flink_rest import FlinkUnreachableError
+from deploy.errors import OperationError
 from deploy.stack.part import Part
 
 
@@ -24,7 +24,7 @@ class TaskManagerKilled(Disturbance):
 def _busy(scene: Scene) -> list[str]:
     try:
         return scene.rest.busy_task_managers()
-    except FlinkUnreachableError:
+    except OperationError:
         return []  # the JobManager is away itself
 
 
