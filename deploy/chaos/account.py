@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+NAMED = 5
 Outcome = Mapping[str, Any]
 """What is compared of a decision: features by name, and whatever else (``apps.quiet``)."""
 
@@ -18,11 +19,13 @@ class Decided(NamedTuple):
         transaction_id: of the payment.
         alert: whether its score asks for an alert.
         outcome: what is compared.
+        degraded: whether the decision says itself that it knew less than it should, as what is too late does.
     """
 
     transaction_id: str
     alert: bool
     outcome: Outcome
+    degraded: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Account:
         doubled: ids of alerts that came more than once.
         missing_alerts: ids whose decisions all ask for an alert that is not there.
         unasked_alerts: ids with an alert that no decision asks for.
-        compared: transactions compared with the quiet run.
+        compared: transactions compared with the quiet run: those whose last decision is not degraded.
         differing: by id the names of what differs from the quiet run.
     """
 
@@ -68,7 +71,9 @@ class Account:
             "alerts that no decision asks for": self.unasked_alerts,
             "transactions with other features than in a quiet run": tuple(self.differing),
         }
-        return [f"{len(ids)} {what}, {ids[0]} the first" for what, ids in found.items() if ids]
+        named = [f"{len(ids)} {what}, {ids[0]} the first" for what, ids in found.items() if ids]
+        often = Counter(name for names in self.differing.values() for name in names).most_common(NAMED)
+        return [*named, *([f"what differs most: {', '.join(name for name, _ in often)}"] if often else [])]
 
 
 def account(
@@ -93,7 +98,7 @@ def account(
     times = Counter(alerts)
     always = {name for name, each in found.items() if all(decision.alert for decision in each)}
     ever = {name for name, each in found.items() if any(decision.alert for decision in each)}
-    compared = sorted(found.keys() & quiet.keys())
+    compared = sorted(name for name in found.keys() & quiet.keys() if not found[name][-1].degraded)
     differing = {name: _differing(found[name][-1].outcome, quiet[name], only) for name in compared}
     known = set(sent)
     return Account(

@@ -44,7 +44,8 @@ def found(
     for message in kafka_clients.read_all(settings, names.decisions, READ_WITHIN_S):
         told = msgspec.json.decode(message.value() or b"")
         name = told["transaction_id"]
-        decisions[act_of[name]].append(Decided(name, told["score"] >= threshold, compared(told)))
+        decision = Decided(name, told["score"] >= threshold, compared(told), told["degraded"])
+        decisions[act_of[name]].append(decision)
     for message in kafka_clients.read_all(settings, names.alerts, READ_WITHIN_S):
         name = transaction_id(message.value() or b"")
         alerts[act_of[name]].append(name)

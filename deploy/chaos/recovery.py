@@ -13,13 +13,14 @@ SHARE = 0.5
 
 
 def recovery_s(
-    struck_at: float, sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]], within_s: float = 10.0
+    struck_at: float, sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]], within_s: float = 45.0
 ) -> float | None:
     """Seconds from a fault until decisions flow again; 0 when they never stopped, None when they never came back.
 
     They have stopped when within a second fewer are appended than half of the rate of the three seconds before
     the fault, although so many payments wait; they flow again with the first append after which, within a second, there
-    are so many.
+    are so many. Where they stop several times, as when a JobManager comes back and starts all tasks anew, it is the
+    last that counts.
 
     Args:
         struck_at: when the fault struck.
@@ -31,18 +32,17 @@ def recovery_s(
     sent = sorted(sent_at.values())
     first = sorted(min(each) for name, each in decided_at.items() if each and name in sent_at)
     rate = SHARE * _count(appends, struck_at - BEFORE_S, struck_at) / BEFORE_S * WINDOW_S
-    stopped = struck_at
-    while True:
-        waiting = bisect_right(sent, stopped) - bisect_right(first, stopped + WINDOW_S)
-        if waiting > rate and _count(appends, stopped, stopped + WINDOW_S) < rate:
-            break
-        stopped += STEP_S
-        if stopped > struck_at + within_s:
-            return 0.0
-    for at in appends[bisect_left(appends, stopped) :]:
-        if _count(appends, at, at + WINDOW_S) >= rate:
-            return at - struck_at
-    return None
+    flowing = at = struck_at
+    while at <= struck_at + within_s:
+        waiting = bisect_right(sent, at) - bisect_right(first, at + WINDOW_S)
+        if waiting > rate and _count(appends, at, at + WINDOW_S) < rate:
+            following = appends[bisect_left(appends, at) :]
+            again = next((each for each in following if _count(appends, each, each + WINDOW_S) >= rate), None)
+            if again is None:
+                return None
+            flowing = at = max(again, at)
+        at += STEP_S
+    return flowing - struck_at
 
 
 def longest_wait_s(sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]]) -> float:

@@ -89,7 +89,16 @@ def test_of_two_decisions_that_do_not_agree_on_an_alert_either_may_be_committed(
 def test_what_differs_from_a_quiet_run_is_named(wrong: dict[str, Any], names: tuple[str, ...]) -> None:
     found = drawn_up([decided("a", found=wrong), *EACH_ONCE[1:]], ["c"])
     assert found.differing == {"a": names}
-    assert found.faults == ["1 transactions with other features than in a quiet run, a the first"]
+    assert found.faults == [
+        "1 transactions with other features than in a quiet run, a the first",
+        f"what differs most: {', '.join(names)}",
+    ]
+
+
+def test_a_decision_that_says_it_knew_too_little_is_not_compared() -> None:
+    degraded = Decided("a", alert=False, outcome=outcome(amount=9.0), degraded=True)
+    found = drawn_up([degraded, *EACH_ONCE[1:]], ["c"])
+    assert (found.compared, found.differing) == (2, {})
 
 
 def test_the_last_decision_is_the_one_that_is_compared() -> None:

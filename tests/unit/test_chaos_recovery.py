@@ -57,3 +57,10 @@ def test_there_is_none_when_decisions_never_come_back() -> None:
 
 def test_the_longest_wait_is_that_for_the_first_decision() -> None:
     assert longest_wait_s({"a": 1.0, "b": 2.0, "c": 3.0}, {"a": [9.0, 4.0], "b": [2.5]}) == 3.0
+
+
+def test_where_decisions_stop_twice_the_second_time_counts() -> None:
+    sent = run()
+    decided = stopped(STRUCK_AT, STRUCK_AT + 3, sent)
+    decided |= {name: [STRUCK_AT + 20] for name, at in sent.items() if STRUCK_AT + 10 <= at < STRUCK_AT + 20}
+    assert recovery_s(STRUCK_AT, sent, decided) == pytest.approx(20.0, abs=0.2)
