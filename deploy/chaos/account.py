@@ -90,7 +90,7 @@ def account(
         decisions: in the order of the topic, so that the last one of a transaction counts.
         alerts: ids of the committed alerts.
         quiet: what a quiet run computes, by id; what is not in it is not compared.
-        only: beginning of the features to be compared; of the outcome's other entries then only lateness is.
+        only: beginning of the features to be compared, and then nothing else is.
     """
     found: dict[str, list[Decided]] = {}
     for decision in decisions:
@@ -121,5 +121,5 @@ def _differing(found: Outcome, quiet: Outcome, only: str) -> tuple[str, ...]:
     features, expected = found["features"], quiet["features"]
     names = sorted(features.keys() | expected.keys())
     wrong = [name for name in names if name.startswith(only) and features.get(name) != expected.get(name)]
-    others = [name for name in quiet if name != "features" and (not only or name == "late")]
+    others = [name for name in quiet if name != "features" and not only]
     return (*wrong, *(name for name in others if found.get(name) != quiet[name]))

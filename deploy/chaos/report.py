@@ -62,7 +62,7 @@ def notes(outcomes: Sequence[Outcome], told: Sequence[str]) -> list[str]:
         "One job goes through all acts. Recovery is counted from the fault to the first decision after which half of "
         "the rate before is reached within a second, the last time that they stopped; 0 where they never did.",
         "Compared are the last decisions of the transactions with one process that takes the same records one at a "
-        "time: all features, lateness, rules and patterns; with clock-skew the user's features and lateness alone. "
+        "time: all features, lateness, rules and patterns; with clock-skew the user's features alone. "
         "Decisions that are marked as degraded are not compared.",
         *(f"{name}: {fault.what}." for name, fault in faults.items()),
         *told,
