@@ -27,7 +27,7 @@ def test_every_payment_is_decided_and_every_alert_comes_once_through_a_killed_ta
         for each in trial.outcomes:
             found = each.account
             counts = f"{found.sent} sent, {found.decided_again} decided again, {found.committed} alerts"
-            sys.stdout.write(f"\n{each.act.name}: {counts}, recovered after {each.recovery_s} s\n")
+            sys.stdout.write(f"\n{each.act.name}: {counts}, recovered after {each.recovery_s or 0:.1f} s\n")
     assert trial.error is None
     assert [what for each in trial.outcomes for what in each.broken] == []
     assert [each.account.compared for each in trial.outcomes] == [OPTIONS.transactions] * len(ACTS)
