@@ -38,8 +38,6 @@ def _options(settings: Settings) -> dict[str, str]:
         # A checkpoint flushes what was written since the last one, and the stages stand still for it.
         "state.backend.rocksdb.thread.num": "4",
         "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
-        # A stage hands on a whole batch at once; what was left of it is flushed after so long. At 1,000/s the flushing at
-        # every 5 ms took 0.08 cores.
         "execution.buffer-timeout.interval": "5 ms",
         "table.exec.resource.default-parallelism": str(job.parallelism),
         "table.exec.source.idle-timeout": f"{int(settings.event_time.idle_partition_s * 1000)} ms",
