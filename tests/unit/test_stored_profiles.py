@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from state.journal import JournaledStore
 from state.packing import ProfileVersionError
 from state.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
 from state.user_profile import UserProfile
@@ -251,8 +252,13 @@ def test_a_device_of_a_later_version_goes_on_as_if_this_program_had_known_it(ver
 def test_a_hot_key_of_version_2_goes_on_as_if_this_program_had_known_it_but_for_what_tiles_blur(kind: str) -> None:
     one = Pipeline()
     one.process(hot_records(), NOW_MS)
-    packed = {"user": one.user_state, "merchant": one.merchant_state}[kind][{"user": "alice", "merchant": "shop"}[kind]]
-    fresh, stored = KINDS[kind].unpack(packed), KINDS[kind].unpack(sample(f"{kind}-hot-v2"))
+    fresh: UserProfile | SharedProfile
+    if kind == "user":
+        fresh = UserProfile.unpack(one.user_state["alice"])
+    else:
+        merchants = JournaledStore(MerchantProfile, MerchantProfile.unpack, MerchantProfile.pack_all, 1)
+        fresh = merchants.open("shop", one.merchant_state)
+    stored = KINDS[kind].unpack(sample(f"{kind}-hot-v2"))
     if isinstance(stored, UserProfile) and isinstance(fresh, UserProfile):
         told, expected = asked(stored)[0], asked(fresh)[0]
     elif isinstance(stored, SharedProfile) and isinstance(fresh, SharedProfile):
