@@ -1,8 +1,4 @@
-"""One-minute metrics in event time: of each merchant as the merchant stage closes them, of all from a window in Java.
-
-A merchant's minute is complete in its shard. The total of all merchants is added up from a row for each shard and
-minute, in event time by the stages' own clocks.
-"""
+"""One-minute metrics in event time, per merchant and overall: windows in Java over what the stage has counted."""
 
 from __future__ import annotations
 
@@ -14,48 +10,48 @@ from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 from udfs.stages.tally import TALLY_COLUMNS
 
+_JSON = {
+    "key.format": "raw",
+    "key.fields": "record_key",
+    "value.format": "json",
+    "value.fields-include": "EXCEPT_KEY",
+    "value.json.timestamp-format.standard": "ISO-8601",
+}
 _COUNTS = [name for name in TALLY_COLUMNS if name != "amount"]
 
 
 def write_metrics(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
-    """Write the merchants' minutes, and those of all, whose ``merchant_id`` is null and whose key is empty."""
-    create_sink(tables, settings, "metrics", settings.kafka.topics.metrics)
+    """Add the minutes up and write them; ``merchant_id`` is null in the total of all merchants."""
+    counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
+    create_sink(
+        tables,
+        settings,
+        "metrics",
+        settings.kafka.topics.metrics,
+        "record_key STRING, window_start TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3), merchant_id STRING, "
+        f"amount DOUBLE, {counts}, alert_rate DOUBLE",
+        formats=_JSON,
+    )
     _in_event_time(tables, decided)
     sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _COUNTS)
-    fields = ", ".join(f"'{name}' VALUE {name}" for name in (*TALLY_COLUMNS, "alert_rate"))
-    # By the merchant, though none is named any more: savepoints of before hold the window's state in that form, with
-    # minutes of merchants that were open.
     writes.add_insert_sql(f"""
         INSERT INTO metrics
-        SELECT metric_keys[position_], value_
-        FROM {decided} CROSS JOIN UNNEST(metric_values) WITH ORDINALITY AS unfolded (value_, position_)
-        UNION ALL
-        SELECT CAST(COALESCE(merchant_id, '') AS BYTES), CAST(JSON_OBJECT(
-            'window_start' VALUE begins, 'window_end' VALUE ends, 'merchant_id' VALUE merchant_id, {fields}
-        ) AS BYTES)
+        SELECT COALESCE(merchant_id, ''), begins, ends, merchant_id, amount,
+               {", ".join(_COUNTS)}, alerts / CAST(transactions AS DOUBLE)
         FROM (
-            SELECT {_iso("window_start")} AS begins, {_iso("window_end")} AS ends, merchant_id, amount,
-                   {", ".join(_COUNTS)}, alerts / CAST(transactions AS DOUBLE) AS alert_rate
-            FROM (
-                SELECT window_start, window_end, merchant_id, GROUPING(merchant_id) AS overall, SUM(amount) AS amount,
-                       {sums}
-                FROM TABLE(TUMBLE(TABLE tallied, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
-                GROUP BY window_start, window_end, GROUPING SETS ((merchant_id), ())
-            )
-            WHERE overall = 1 OR merchant_id IS NOT NULL
+            SELECT CAST(window_start AS TIMESTAMP_LTZ(3)) AS begins, CAST(window_end AS TIMESTAMP_LTZ(3)) AS ends,
+                   merchant_id, SUM(amount) AS amount, {sums}
+            FROM TABLE(TUMBLE(TABLE tallied, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
+            GROUP BY window_start, window_end, GROUPING SETS ((merchant_id), ())
         )
     """)
 
 
-def _iso(moment: str) -> str:
-    return f"DATE_FORMAT({moment}, 'yyyy-MM-dd''T''HH:mm:ss''Z''')"
-
-
 def _in_event_time(tables: StreamTableEnvironment, decided: str) -> None:
-    """Declare ``tallied``: a row for each minute that is over in a shard, with the stage's own watermark."""
+    """Declare ``tallied``: a row for each minute and merchant of a batch, with the stage's own watermark."""
     numbers = ", ".join(f"{name}[position_] AS {name}" for name in TALLY_COLUMNS)
     rows = tables.sql_query(f"""
-        SELECT minute_, event_clocks[position_] AS event_clock, CAST(NULL AS STRING) AS merchant_id, {numbers}
+        SELECT minute_, event_clocks[position_] AS event_clock, merchants[position_] AS merchant_id, {numbers}
         FROM {decided} CROSS JOIN UNNEST(minutes) WITH ORDINALITY AS unfolded (minute_, position_)
     """)
     kind = Types.ROW_NAMED(

@@ -22,7 +22,6 @@ from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
 from udfs.ready import make_ready
 from udfs.stages.envelope import DeadLetter
-from udfs.stages.minutes import metrics_record
 from udfs.stages.tally import TALLY_COLUMNS
 from udfs.stages.watch import Watch
 
@@ -52,10 +51,9 @@ _DECIDED = {
     "decision_values": _MANY_BYTES,
     "alert_keys": _MANY_BYTES,
     "alert_values": _MANY_BYTES,
-    "metric_keys": _MANY_BYTES,
-    "metric_values": _MANY_BYTES,
     "event_clocks": _MANY_LONGS,
     "minutes": _MANY_LONGS,
+    "merchants": _MANY_STRINGS,
     **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in TALLY_COLUMNS},
     **_REFUSED,
 }
@@ -76,7 +74,7 @@ def device_stage(batches: KeyedStream, settings: Settings, devices: Shards, merc
 
 
 def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) -> DataStream:
-    """Rows of decisions, alerts, refused control records, and minutes that are over."""
+    """Rows of decisions, alerts, refused control records, and what the metrics windows add up."""
     stage = batches.process(_MerchantStage(settings, merchants), _row_type(_DECIDED))
     return stage.name("merchant stage").uid(Uid.MERCHANT_STAGE)
 
@@ -220,21 +218,20 @@ class _MerchantStage(_Stage):
         with self._meter.batch(len(value)):
             output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         self._count(self._stage.watch)
-        verdicts, over, totals = output.verdicts, output.over, output.totals
+        verdicts, tally = output.verdicts, output.tally
         if verdicts.alerts:
             self._alerts.inc(len(verdicts.alerts))
-        if verdicts.decisions or over or output.dead_letters:
+        if verdicts.decisions or output.dead_letters:
             self._decisions.inc(len(verdicts.decisions))
             yield from _rows(
                 verdicts.decision_keys,
                 verdicts.decisions,
                 verdicts.alert_keys,
                 verdicts.alerts,
-                [counted.merchant_id.encode() for counted in over],
-                [metrics_record(counted) for counted in over],
-                output.clocks,
-                [minute for minute, _ in totals],
-                *([each[column] for _, each in totals] for column in range(len(TALLY_COLUMNS))),
+                tally.clocks(output.watermark),
+                tally.minutes(),
+                tally.merchants(),
+                *(tally.column(name) for name in TALLY_COLUMNS),
                 *self._refused_columns(output.dead_letters),
             )
 

@@ -79,7 +79,6 @@ class ShardEntry(StrEnum):
     CLOCK = "\0clock"
     CONTROL = "\0control"
     WAITING = "\0waiting"
-    MINUTES = "\0minutes"
 
 
 class Kind(StrEnum):

@@ -70,7 +70,6 @@ PROMISED: dict[str, dict[str, str]] = {
         "CLOCK": "\0clock",
         "CONTROL": "\0control",
         "WAITING": "\0waiting",
-        "MINUTES": "\0minutes",
     },
     "Kind": {
         "TRANSACTION": "t",

@@ -28,8 +28,7 @@ from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
 from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, with_matches
-from udfs.stages.minutes import OpenMinutes, totals_of
-from udfs.stages.tally import MINUTE_MS, Counted, Tally, Totals
+from udfs.stages.tally import Tally
 from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
 from udfs.stages.watch import Watch
 
@@ -69,10 +68,7 @@ class MerchantOutput:
         payments: that were decided.
         features: of the payments, (n, F).
         verdicts: decisions and alerts.
-        tally: what the batch adds to the metrics.
-        over: totals of the merchants' minutes that are over.
-        totals: the same of all merchants of the shard together, by minute: what the metrics window is to add up.
-        clocks: event time of the subtask as each of ``totals`` is added, epoch milliseconds, ascending.
+        tally: what the metrics windows are to add up.
         watermark: event time that all shards of this subtask have reached, epoch milliseconds.
         dead_letters: control records that were refused.
     """
@@ -81,9 +77,6 @@ class MerchantOutput:
     features: NDArray[np.float64]
     verdicts: Verdicts
     tally: Tally
-    over: list[Counted]
-    totals: list[tuple[int, Totals]]
-    clocks: list[int]
     watermark: int
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -112,7 +105,6 @@ class MerchantStage:
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
-        self._minutes: dict[int, OpenMinutes] = {}
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
@@ -133,12 +125,11 @@ class MerchantStage:
                 handoffs.append(open_handoff(record))
         clock = self._clocks.of(shard, backing)
         watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
-        minutes = self._open_minutes(shard, backing, clock.watermark)
-        tally = Tally(clock.watermark)
         # After a restart the windows that were closed before it stay closed.
         self._watermark = max(self._watermark, clock.watermark)
         before = self._watermark
         self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
+        tally = Tally(before)
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, handed_over, labels, backing)
@@ -147,15 +138,9 @@ class MerchantStage:
         watched.settle(clock.watermark)
         policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
-        minutes.add(tally)
-        over = minutes.close(clock.watermark)
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside | dict(minutes.entries(tally)))
-        totals = _not_before(before, totals_of(over))
-        clocks = _clocks(len(totals), before, self._watermark)
-        return MerchantOutput(
-            payments, features, verdicts, tally, over, totals, clocks, self._watermark, dead_letters=dead_letters
-        )
+        self._profiles.flush(backing, beside)
+        return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
 
     def _features(
         self, payments: Sequence[Payment], handed_over: NDArray[np.float64], labels: Sequence[Label], backing: Backing
@@ -171,12 +156,6 @@ class MerchantStage:
         labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
-    def _open_minutes(self, shard: int, backing: Backing, watermark: int) -> OpenMinutes:
-        minutes = self._minutes.get(shard)
-        if minutes is None:
-            minutes = self._minutes[shard] = OpenMinutes.of(backing, watermark)
-        return minutes
-
     def _change(self, shard: int, record: bytes, backing: Backing) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""
         envelope = open_envelope(record)
@@ -187,20 +166,3 @@ class MerchantStage:
         reached = advance(clock, handoffs, now_ms)
         self._subtask_clock.observe(shard, reached)
         return self._subtask_clock.advance(now_ms, {shard})
-
-
-def _not_before(watermark: int, totals: list[tuple[int, Totals]]) -> list[tuple[int, Totals]]:
-    """Totals by minute, those whose window is closed already in that of the watermark.
-
-    A shard that was idle for long held nobody back: what it counted meanwhile is late for the total of all.
-    """
-    return [(max(minute, watermark - watermark % MINUTE_MS), each) for minute, each in totals]
-
-
-def _clocks(rows: int, before: int, after: int) -> list[int]:
-    """Event time as each row is added: as before the batch, and as after it with the last one.
-
-    Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be added up in the
-    last minute. One millisecond less than the watermark, which is within the first minute that is not over.
-    """
-    return [max(before - 1, 0)] * (rows - 1) + [max(after - 1, 0)] * min(rows, 1)
