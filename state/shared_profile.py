@@ -12,6 +12,7 @@ from state import facts, history, windows
 from state.compiled import compiled
 from state.events import Words
 from state.filtered import pack_histories
+from state.journal import PAYMENT_BYTES
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
 from state.search import first_after
@@ -124,10 +125,10 @@ def observe(
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, delay, risk_lengths, risk, done),
         lambda row, done: profiles[row].history.settle(done),
     )
-    size, written = facts.OF_SHARED * told_of.itemsize, told_of.tobytes()
+    written = told_of.tobytes()
     for row, profile in enumerate(profiles):
         if profile.base:
-            profile.journal += written[row * size : (row + 1) * size]
+            profile.journal += written[row * PAYMENT_BYTES : (row + 1) * PAYMENT_BYTES]
 
 
 class SharedProfile(Profile):
