@@ -1,4 +1,4 @@
-"""One-minute metrics in event time, per merchant and overall: windows in Java over what the stage has counted."""
+"""One-minute metrics in event time: each merchant's as the merchant stage closes them, and a window over all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
+from flink_jobs.sinks import unfold
 from udfs.stages.tally import TALLY_COLUMNS
 
 _JSON = {
@@ -21,37 +22,43 @@ _COUNTS = [name for name in TALLY_COLUMNS if name != "amount"]
 
 
 def write_metrics(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
-    """Add the minutes up and write them; ``merchant_id`` is null in the total of all merchants."""
+    """Write the merchants' minutes, and those of all, whose ``merchant_id`` is null and whose key is empty."""
+    topic = settings.kafka.topics.metrics
+    create_sink(tables, settings, "merchant_metrics", topic)
+    writes.add_insert_sql(unfold("merchant_metrics", decided, "metric_keys", "metric_values"))
     counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
     create_sink(
         tables,
         settings,
         "metrics",
-        settings.kafka.topics.metrics,
+        topic,
         "record_key STRING, window_start TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3), merchant_id STRING, "
         f"amount DOUBLE, {counts}, alert_rate DOUBLE",
         formats=_JSON,
     )
     _in_event_time(tables, decided)
     sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _COUNTS)
+    # By the merchant, though none is named any more: savepoints of before hold the window's state in that form, with
+    # minutes of merchants that were open.
     writes.add_insert_sql(f"""
         INSERT INTO metrics
         SELECT COALESCE(merchant_id, ''), begins, ends, merchant_id, amount,
                {", ".join(_COUNTS)}, alerts / CAST(transactions AS DOUBLE)
         FROM (
             SELECT CAST(window_start AS TIMESTAMP_LTZ(3)) AS begins, CAST(window_end AS TIMESTAMP_LTZ(3)) AS ends,
-                   merchant_id, SUM(amount) AS amount, {sums}
+                   merchant_id, GROUPING(merchant_id) AS overall, SUM(amount) AS amount, {sums}
             FROM TABLE(TUMBLE(TABLE tallied, DESCRIPTOR(event_time), INTERVAL '1' MINUTE))
             GROUP BY window_start, window_end, GROUPING SETS ((merchant_id), ())
         )
+        WHERE overall = 1 OR merchant_id IS NOT NULL
     """)
 
 
 def _in_event_time(tables: StreamTableEnvironment, decided: str) -> None:
-    """Declare ``tallied``: a row for each minute and merchant of a batch, with the stage's own watermark."""
+    """Declare ``tallied``: a row for each minute of a batch, with the stage's own watermark."""
     numbers = ", ".join(f"{name}[position_] AS {name}" for name in TALLY_COLUMNS)
     rows = tables.sql_query(f"""
-        SELECT minute_, event_clocks[position_] AS event_clock, merchants[position_] AS merchant_id, {numbers}
+        SELECT minute_, event_clocks[position_] AS event_clock, CAST(NULL AS STRING) AS merchant_id, {numbers}
         FROM {decided} CROSS JOIN UNNEST(minutes) WITH ORDINALITY AS unfolded (minute_, position_)
     """)
     kind = Types.ROW_NAMED(

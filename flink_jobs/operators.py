@@ -22,6 +22,7 @@ _SINKS = {
     "alerts": Uid.ALERTS,
     "dead_letters": Uid.DEAD_LETTERS,
     "metrics": Uid.METRICS,
+    "merchant_metrics": Uid.MERCHANT_METRICS,
 }
 _SOURCES = {
     "events": Uid.EVENTS,

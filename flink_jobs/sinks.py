@@ -20,13 +20,13 @@ def write_decisions(tables: StreamTableEnvironment, writes: StatementSet, settin
     """Every decision, at once (or, by a setting, with the checkpoint and exactly once), keyed by user."""
     once = settings.job.decisions_exactly_once
     create_sink(tables, settings, "decisions", settings.kafka.topics.decisions, exactly_once=once)
-    writes.add_insert_sql(_unfold("decisions", decided, "decision_keys", "decision_values"))
+    writes.add_insert_sql(unfold("decisions", decided, "decision_keys", "decision_values"))
 
 
 def write_alerts(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
     """Decisions that ask for action, exactly once, keyed by user."""
     create_sink(tables, settings, "alerts", settings.kafka.topics.alerts, exactly_once=True)
-    writes.add_insert_sql(_unfold("alerts", decided, "alert_keys", "alert_values"))
+    writes.add_insert_sql(unfold("alerts", decided, "alert_keys", "alert_values"))
 
 
 def write_dead_letters(
@@ -48,7 +48,8 @@ def write_dead_letters(
     writes.add_insert_sql(f"INSERT INTO dead_letters {letters}")
 
 
-def _unfold(sink: str, view: str, keys: str, values: str) -> str:
+def unfold(sink: str, view: str, keys: str, values: str) -> str:
+    """SQL that writes arrays of record keys and of their values, element by element."""
     return f"""
         INSERT INTO {sink}
         SELECT {keys}[position_], value_

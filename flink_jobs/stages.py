@@ -22,7 +22,8 @@ from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
 from udfs.ready import make_ready
 from udfs.stages.envelope import DeadLetter
-from udfs.stages.tally import TALLY_COLUMNS
+from udfs.stages.minutes import metrics_record
+from udfs.stages.tally import TALLY_COLUMNS, Counted
 from udfs.stages.watch import Watch
 
 # With every element that Java unfolds, it copies all the arrays that stand beside it: a row of a whole batch costs the
@@ -46,17 +47,26 @@ _REFUSED = {
 _TO_MERCHANTS = {"merchant_shards": _MANY_LONGS, "merchant_handoffs": _MANY_BYTES}
 _HANDED_OVER = {"device_shards": _MANY_LONGS, "device_handoffs": _MANY_BYTES, **_TO_MERCHANTS, **_REFUSED}
 _NOTHING_HANDED_OVER: tuple[list[Any], ...] = ([],) * (len(_HANDED_OVER) - len(_REFUSED))
-_DECIDED = {
+_VERDICTS = {
     "decision_keys": _MANY_BYTES,
     "decision_values": _MANY_BYTES,
     "alert_keys": _MANY_BYTES,
     "alert_values": _MANY_BYTES,
+}
+_TOTALS = {
     "event_clocks": _MANY_LONGS,
     "minutes": _MANY_LONGS,
-    "merchants": _MANY_STRINGS,
     **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in TALLY_COLUMNS},
+}
+_DECIDED = {
+    **_VERDICTS,
+    "metric_keys": _MANY_BYTES,
+    "metric_values": _MANY_BYTES,
+    **_TOTALS,
     **_REFUSED,
 }
+_NO_VERDICTS: tuple[list[Any], ...] = ([],) * len(_VERDICTS)
+_NO_TOTALS: tuple[list[Any], ...] = ([],) * len(_TOTALS)
 
 
 def user_stage(
@@ -74,7 +84,7 @@ def device_stage(batches: KeyedStream, settings: Settings, devices: Shards, merc
 
 
 def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) -> DataStream:
-    """Rows of decisions, alerts, refused control records, and what the metrics windows add up."""
+    """Rows of decisions, alerts, minutes that are over, what the metrics window adds up, refused control."""
     stage = batches.process(_MerchantStage(settings, merchants), _row_type(_DECIDED))
     return stage.name("merchant stage").uid(Uid.MERCHANT_STAGE)
 
@@ -213,27 +223,48 @@ class _MerchantStage(_Stage):
         self._open_counts(runtime_context)
         metrics = runtime_context.get_metrics_group()
         self._decisions, self._alerts = metrics.counter("decisions"), metrics.counter("alerts")
+        self._looking: set[int] = set()
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        shard = self._shard(ctx)
         with self._meter.batch(len(value)):
-            output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
+            output = self._stage.process(shard, value, self._profiles, _now_ms())
         self._count(self._stage.watch)
-        verdicts, tally = output.verdicts, output.tally
+        self._look_again(shard, ctx)
+        verdicts = output.verdicts
         if verdicts.alerts:
             self._alerts.inc(len(verdicts.alerts))
-        if verdicts.decisions or output.dead_letters:
-            self._decisions.inc(len(verdicts.decisions))
-            yield from _rows(
-                verdicts.decision_keys,
-                verdicts.decisions,
-                verdicts.alert_keys,
-                verdicts.alerts,
-                tally.clocks(output.watermark),
-                tally.minutes(),
-                tally.merchants(),
-                *(tally.column(name) for name in TALLY_COLUMNS),
-                *self._refused_columns(output.dead_letters),
-            )
+        self._decisions.inc(len(verdicts.decisions))
+        totals = output.tally.totals()
+        yield from _rows(
+            verdicts.decision_keys,
+            verdicts.decisions,
+            verdicts.alert_keys,
+            verdicts.alerts,
+            *_metric_columns(output.over),
+            output.tally.clocks(output.watermark, len(totals)),
+            [minute for minute, _ in totals],
+            *([each[column] for _, each in totals] for column in range(len(TALLY_COLUMNS))),
+            *self._refused_columns(output.dead_letters),
+        )
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        shard = self._shard(ctx)
+        self._looking.discard(shard)
+        over = self._stage.close_silent(shard, self._profiles, _now_ms())
+        self._look_again(shard, ctx)
+        yield from _rows(*_NO_VERDICTS, *_metric_columns(over), *_NO_TOTALS, *self._refused_columns(()))
+
+    def _look_again(self, shard: int, context: KeyedProcessFunction.Context) -> None:
+        """Have a timer look whether the shard has fallen silent; one at a time."""
+        silent_from = self._stage.silent_from(shard)
+        if silent_from is not None and shard not in self._looking:
+            self._looking.add(shard)
+            context.timer_service().register_processing_time_timer(silent_from)
+
+
+def _metric_columns(over: Sequence[Counted]) -> tuple[list[bytes], list[bytes]]:
+    return [counted.merchant_id.encode() for counted in over], [metrics_record(counted) for counted in over]
 
 
 def _rows(*columns: Sequence[Any]) -> Iterator[Row]:

@@ -63,6 +63,7 @@ class Uid(StrEnum):
     ALERTS = "alerts"
     DEAD_LETTERS = "dead-letters"
     METRICS = "metrics"
+    MERCHANT_METRICS = "merchant-metrics"
 
 
 class StateName(StrEnum):
@@ -79,6 +80,7 @@ class ShardEntry(StrEnum):
     CLOCK = "\0clock"
     CONTROL = "\0control"
     WAITING = "\0waiting"
+    MINUTES = "\0minutes"
 
 
 class Kind(StrEnum):

@@ -60,6 +60,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "ALERTS": "alerts",
         "DEAD_LETTERS": "dead-letters",
         "METRICS": "metrics",
+        "MERCHANT_METRICS": "merchant-metrics",
     },
     "StateName": {
         "USER_PROFILES": "user-profiles",
@@ -70,6 +71,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "CLOCK": "\0clock",
         "CONTROL": "\0control",
         "WAITING": "\0waiting",
+        "MINUTES": "\0minutes",
     },
     "Kind": {
         "TRANSACTION": "t",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from udfs.pipeline import MemoryState, Pipeline
 from udfs.rules import ready_rules
 from udfs.stages.envelope import Envelope, seal_envelope
 from udfs.stages.merchant import MerchantOutput
+from udfs.stages.tally import TALLY_COLUMNS, Counted
 
 NOW_MS = NOON_MS + 12 * 3_600_000
 RULES = ready_rules(FEATURE_NAMES)
@@ -135,6 +136,14 @@ def feature(output: MerchantOutput, name: str) -> list[float]:
     return column
 
 
+def summed(counted: Iterable[Counted], name: str) -> float:
+    """The sum of one of ``TALLY_COLUMNS``."""
+    return sum(totals[TALLY_COLUMNS.index(name)] for _, _, totals in counted)
+
+
+_OF_THE_SHARD = tuple(ShardEntry)
+
+
 def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:
     """What a stage remembers of its users, devices or merchants."""
-    return {entity: packed for entity, packed in state.items() if entity not in (ShardEntry.CLOCK, ShardEntry.WAITING)}
+    return {entity: packed for entity, packed in state.items() if not entity.startswith(_OF_THE_SHARD)}

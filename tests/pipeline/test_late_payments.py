@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
-from tests.pipeline.sent import NOW_MS, decide, decisions, feature, paid, pipeline
+from tests.pipeline.sent import NOW_MS, decide, decisions, feature, paid, pipeline, summed
 from udfs.pipeline import Pipeline
 from udfs.stages.merchant import MerchantOutput
 
@@ -42,7 +42,7 @@ def test_a_payment_later_than_features_are_exact_for_is_decided_counted_and_flag
     }
     assert {name for name, decision in decided.items() if decision.degraded} == {"too-late"}
     assert (taken.late, taken.too_late) == (2, 1)
-    assert (sum(output.tally.column("late")), sum(output.tally.column("too_late"))) == (2, 1)
+    assert (summed(output.tally, "late"), summed(output.tally, "too_late")) == (2, 1)
 
 
 def test_how_much_disorder_is_allowed_is_told_to_the_stage() -> None:

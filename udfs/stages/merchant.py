@@ -28,7 +28,8 @@ from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
 from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, with_matches
-from udfs.stages.tally import Tally
+from udfs.stages.minutes import OpenMinutes
+from udfs.stages.tally import Counted, Tally
 from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
 from udfs.stages.watch import Watch
 
@@ -68,7 +69,8 @@ class MerchantOutput:
         payments: that were decided.
         features: of the payments, (n, F).
         verdicts: decisions and alerts.
-        tally: what the metrics windows are to add up.
+        tally: what the batch adds to the metrics.
+        over: of the metrics, the minutes of merchants that are over.
         watermark: event time that all shards of this subtask have reached, epoch milliseconds.
         dead_letters: control records that were refused.
     """
@@ -77,6 +79,7 @@ class MerchantOutput:
     features: NDArray[np.float64]
     verdicts: Verdicts
     tally: Tally
+    over: list[Counted]
     watermark: int
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -105,6 +108,8 @@ class MerchantStage:
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
+        self._minutes: dict[int, OpenMinutes] = {}
+        self._heard: dict[int, int] = {}
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
@@ -125,11 +130,12 @@ class MerchantStage:
                 handoffs.append(open_handoff(record))
         clock = self._clocks.of(shard, backing)
         watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
+        minutes = self._open_minutes(shard, backing)
+        self._heard[shard] = now_ms
         # After a restart the windows that were closed before it stay closed.
         self._watermark = max(self._watermark, clock.watermark)
-        before = self._watermark
-        self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
-        tally = Tally(before)
+        tally = Tally(max(self._watermark, minutes.over_until))
+        self._watermark = max(self._watermark, self._advance(shard, clock, handoffs, now_ms))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, handed_over, labels, backing)
@@ -138,9 +144,37 @@ class MerchantStage:
         watched.settle(clock.watermark)
         policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
+        minutes.add(tally)
+        over = minutes.close(self._watermark)
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside)
-        return MerchantOutput(payments, features, verdicts, tally, self._watermark, dead_letters)
+        self._profiles.flush(backing, beside | dict(minutes.entries(tally, over)))
+        return MerchantOutput(payments, features, verdicts, tally, over, self._watermark, dead_letters)
+
+    def silent_from(self, shard: int) -> int | None:
+        """When a shard, if nothing comes for it, no longer keeps its minutes open, wall clock, epoch milliseconds.
+
+        None if it has none open, or was not heard from since the start.
+        """
+        heard = self._heard.get(shard)
+        return None if heard is None or not self._minutes[shard] else heard + self._options.idle_ms
+
+    def close_silent(self, shard: int, backing: Backing, now_ms: int) -> list[Counted]:
+        """Let go the minutes of a shard that nothing has come for in ``idle_ms``: no event time will close them.
+
+        Args:
+            shard: its number. One that was not heard from since the start counts as heard from now.
+            backing: the state of this shard.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        minutes = self._open_minutes(shard, backing)
+        self._heard.setdefault(shard, now_ms)
+        silent_from = self.silent_from(shard)
+        if silent_from is None or now_ms < silent_from:
+            return []
+        over = minutes.close(now_ms)
+        self._heard[shard] = now_ms  # of payments that are ahead of the clock a minute may be open still
+        backing.put_all(dict(minutes.entries((), over)))
+        return over
 
     def _features(
         self, payments: Sequence[Payment], handed_over: NDArray[np.float64], labels: Sequence[Label], backing: Backing
@@ -155,6 +189,12 @@ class MerchantStage:
         ]
         labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
+
+    def _open_minutes(self, shard: int, backing: Backing) -> OpenMinutes:
+        minutes = self._minutes.get(shard)
+        if minutes is None:
+            minutes = self._minutes[shard] = OpenMinutes.of(backing)
+        return minutes
 
     def _change(self, shard: int, record: bytes, backing: Backing) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""

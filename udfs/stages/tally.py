@@ -1,34 +1,47 @@
-"""What a batch adds to the one-minute metrics: totals for each minute and merchant, to be added up by windows."""
+"""What decisions add to the one-minute metrics: totals for each minute and merchant."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
 
 MINUTE_MS = 60_000
 
 TALLY_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late", "too_late")
 """What is counted; ``amount`` is a sum in currency units, regardless of currency."""
 
+Totals = list[float]
+"""By ``TALLY_COLUMNS``."""
+
 _ACTIONS = {"block": "blocked", "challenge": "challenged", "monitor": "monitored"}
 _TRANSACTIONS, _AMOUNT, _ALERTS, _LATE, _TOO_LATE = (
     TALLY_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late", "too_late")
 )
 _BY_ACTION = {action: TALLY_COLUMNS.index(name) for action, name in _ACTIONS.items()}
+_NOTHING = [0.0] * len(TALLY_COLUMNS)
+
+
+class Counted(NamedTuple):
+    """Totals of a merchant in a minute, which begins at ``minute``, epoch milliseconds."""
+
+    minute: int
+    merchant_id: str
+    totals: Totals
 
 
 class Tally:
-    """Totals of one batch.
+    """Totals by minute and merchant, in the order in which they were first counted.
 
     Args:
-        watermark: event time before the batch, epoch milliseconds: windows before it are closed. A transaction that is
-            behind it counts in the minute of the watermark: what is late is counted late, and not lost.
+        watermark: event time before it is counted, epoch milliseconds: what ended before it is closed. A transaction
+            that is behind it counts in the minute of the watermark: what is late is counted late, and not lost.
     """
 
     __slots__ = ("_totals", "_watermark")
 
     def __init__(self, watermark: int) -> None:
         self._watermark = watermark
-        self._totals: defaultdict[tuple[int, str], list[float]] = defaultdict(lambda: [0.0] * len(TALLY_COLUMNS))
+        self._totals: dict[tuple[int, str], Totals] = {}
 
     def add(
         self,
@@ -43,7 +56,10 @@ class Tally:
     ) -> None:
         """Count a decision."""
         moment = max(event_time, self._watermark)
-        totals = self._totals[moment - moment % MINUTE_MS, merchant_id]
+        place = (moment - moment % MINUTE_MS, merchant_id)
+        totals = self._totals.get(place)
+        if totals is None:
+            totals = self._totals[place] = _NOTHING.copy()
         totals[_TRANSACTIONS] += 1
         totals[_AMOUNT] += amount
         if alert:
@@ -55,24 +71,30 @@ class Tally:
         if column is not None:
             totals[column] += 1
 
-    def minutes(self) -> list[int]:
-        """Starts of the minutes, epoch milliseconds, one for each row."""
-        return [minute for minute, _ in self._totals]
+    def __iter__(self) -> Iterator[Counted]:
+        return (Counted(minute, merchant_id, totals) for (minute, merchant_id), totals in self._totals.items())
 
-    def clocks(self, watermark: int) -> list[int]:
-        """Event time as each row is counted: as before the batch, and at ``watermark`` with the last one.
+    def clocks(self, watermark: int, rows: int) -> list[int]:
+        """Event time as each of some rows is counted: as before the batch, and at ``watermark`` with the last one.
 
         Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in
         the last minute.
         """
-        rows = len(self._totals)
         return [max(self._watermark, 0)] * (rows - 1) + [watermark] * min(rows, 1)
 
-    def merchants(self) -> list[str]:
-        """The merchant of each row."""
-        return [merchant for _, merchant in self._totals]
+    def totals(self) -> list[tuple[int, Totals]]:
+        """The same of all merchants together, by minute."""
+        minutes: dict[int, Totals] = {}
+        for minute, _, totals in self:
+            known = minutes.get(minute)
+            if known is None:
+                minutes[minute] = totals.copy()
+            else:
+                add_to(known, totals)
+        return list(minutes.items())
 
-    def column(self, name: str) -> list[float]:
-        """One of ``TALLY_COLUMNS``, a value for each row."""
-        index = TALLY_COLUMNS.index(name)
-        return [totals[index] for totals in self._totals.values()]
+
+def add_to(totals: Totals, more: Totals) -> None:
+    """Count what was counted apart as well."""
+    for column, value in enumerate(more):
+        totals[column] += value
