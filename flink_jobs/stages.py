@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from pyflink.common import Row, Time, TypeInformation, Types
@@ -29,6 +30,8 @@ from udfs.stages.watch import Watch
 # With every element that Java unfolds, it copies all the arrays that stand beside it: a row of a whole batch costs the
 # square of the batch, a sixth of the merchant stage in a drain. A row costs some 40 us to hand over.
 UNFOLDED = 50
+PORTION_BYTES = 512 * 1024
+"""Handoffs in a row, for the same reason."""
 
 _MANY_BYTES = Types.OBJECT_ARRAY(BYTES)
 _MANY_LONGS = Types.OBJECT_ARRAY(Types.LONG())
@@ -188,10 +191,12 @@ class _UserStage(_Stage):
         ):
             if count:
                 counter.inc(count)
-        if output.to_devices or output.to_merchants:
+        for to_devices, to_merchants in zip_longest(
+            _portions(output.to_devices), _portions(output.to_merchants), fillvalue=()
+        ):
             yield Row(
-                *_addressed(output.to_devices, self._devices),
-                *_addressed(output.to_merchants, self._merchants),
+                *_addressed(to_devices, self._devices),
+                *_addressed(to_merchants, self._merchants),
                 *self._refused_columns(()),
             )
         # Apart from the handoffs, which would be copied with each of them.
@@ -212,8 +217,8 @@ class _DeviceStage(_Stage):
         with self._meter.batch(len(value)):
             handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
         self._count(self._stage.watch)
-        if handoffs:
-            yield Row(*_addressed(handoffs, self._merchants))
+        for portion in _portions(handoffs):
+            yield Row(*_addressed(portion, self._merchants))
 
 
 class _MerchantStage(_Stage):
@@ -271,6 +276,16 @@ def _rows(*columns: Sequence[Any]) -> Iterator[Row]:
     """The columns as rows of at most ``UNFOLDED`` elements each."""
     for start in range(0, max(map(len, columns)), UNFOLDED):
         yield Row(*(column[start : start + UNFOLDED] for column in columns))
+
+
+def _portions(handoffs: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:
+    """The handoffs in order, in portions of about ``PORTION_BYTES``."""
+    start = size = 0
+    for end, (_, handoff) in enumerate(handoffs, 1):
+        size += len(handoff)
+        if size >= PORTION_BYTES or end == len(handoffs):
+            yield handoffs[start:end]
+            start, size = end, 0
 
 
 def _addressed(handoffs: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from state.clock import BEGINNING
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
 from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic
@@ -15,7 +16,16 @@ from udfs.patterns import Entity, Match, ready_patterns
 from udfs.pipeline import MemoryState
 from udfs.records.label import Label
 from udfs.stages.envelope import is_control
-from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, seal_handoff, shard_of
+from udfs.stages.handoff import (
+    LONGEST,
+    Handoff,
+    Payment,
+    hand_over,
+    in_event_time,
+    open_handoff,
+    seal_handoff,
+    shard_of,
+)
 from udfs.stages.user import UserOutput
 
 DEVICE_SHARDS, MERCHANT_SHARDS = 3, 4
@@ -64,6 +74,24 @@ def test_what_is_sealed_is_what_is_opened(
     opened = open_handoff(seal_handoff(handoff))
     assert opened == handoff
     np.testing.assert_array_equal(opened.matrix(WIDTH), features)
+
+
+@settings(max_examples=10)
+@given(payments, labels, st.integers(1, 3 * LONGEST))
+def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_event_time_is(
+    payment: Payment, label: Label, count: int
+) -> None:
+    sent = [msgspec.structs.replace(payment, event_time=number) for number in range(count)]
+    features = np.arange(count * WIDTH, dtype=float).reshape(count, WIDTH)
+    handed_over = hand_over(sent, features, [label], ([2] * count, [2]), 7, 1_000)
+    assert {shard for shard, _ in handed_over} == {2}
+    *parts, last = [open_handoff(sealed) for _, sealed in handed_over]
+    assert all((part.watermark, len(part.payments), part.labels) == (BEGINNING, LONGEST, []) for part in parts)
+    assert (last.watermark, last.labels) == (1_000, [label])
+    assert 1 <= len(last.payments) <= LONGEST
+    together, matrix = in_event_time([*parts, last], WIDTH)
+    assert together == sent
+    np.testing.assert_array_equal(matrix, features)
 
 
 @given(st.lists(payments, max_size=3))

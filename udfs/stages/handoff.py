@@ -13,8 +13,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from state.clock import BEGINNING
 from udfs.patterns import Match
 from udfs.records.label import Label
+
+LONGEST = 256
+"""Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and Java, which copies what it gets many
+times over, runs out of memory with blocks of tens of megabytes."""
 
 
 class Payment(msgspec.Struct, array_like=True, frozen=True):
@@ -119,7 +124,8 @@ def hand_over(
         watermark: of the handoffs, epoch milliseconds.
 
     Returns:
-        Number of each shard that gets something, and a sealed handoff for it.
+        Number of a shard that gets something, and a sealed handoff for it, or several of at most ``LONGEST`` payments,
+        of which the last one has the labels and tells how far event time is.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -127,18 +133,23 @@ def hand_over(
     labelled: defaultdict[int, list[Label]] = defaultdict(list)
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
-    return [
-        (
-            target,
-            seal_handoff(
-                Handoff(
-                    source=source,
-                    watermark=watermark,
-                    payments=[payments[row] for row in rows[target]],
-                    features=features[rows[target]].tobytes(),
-                    labels=labelled[target],
-                )
-            ),
+
+    def sealed(some: list[int], watermark: int, labels: list[Label]) -> bytes:
+        return seal_handoff(
+            Handoff(
+                source=source,
+                watermark=watermark,
+                payments=[payments[row] for row in some],
+                features=features[some].tobytes(),
+                labels=labels,
+            )
         )
-        for target in sorted(rows.keys() | labelled.keys())
-    ]
+
+    handoffs: list[tuple[int, bytes]] = []
+    for target in sorted(rows.keys() | labelled.keys()):
+        left = rows[target]
+        while len(left) > LONGEST:
+            handoffs.append((target, sealed(left[:LONGEST], BEGINNING, [])))
+            left = left[LONGEST:]
+        handoffs.append((target, sealed(left, watermark, labelled[target])))
+    return handoffs
