@@ -27,7 +27,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     body: Any
 
 
-class _Thresholds(msgspec.Struct, forbid_unknown_fields=True):
+class Thresholds(msgspec.Struct, forbid_unknown_fields=True):
     block: _Share
     challenge: _Share
     monitor: _Share
@@ -93,7 +93,7 @@ def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Band
         return load_rules(record.body, names)
     if record.kind == "patterns":
         return load_patterns(record.body)
-    given = msgspec.convert(record.body, _Thresholds)
+    given = msgspec.convert(record.body, Thresholds)
     if not given.monitor <= given.challenge <= given.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")
     return Bands(block=given.block, challenge=given.challenge, monitor=given.monitor, alert=given.alert)

@@ -1,4 +1,4 @@
-"""Makes every compiled function ready: ``python -m udfs.ready``, and each stage as it starts.
+"""Makes every compiled function ready: ``python -m udfs.ready``, and the first stage of a process that starts.
 
 It has a few payments decided, since they call all of features and conditions; what hot profiles need is made ready by
 ``state.ready``, and what models need by ``models.ready``. The first time it takes a minute, and leaves the machine code
@@ -8,18 +8,43 @@ behind (``state.compiled``); then a part of a second.
 from __future__ import annotations
 
 import json
+from threading import Event, Lock
+
+import msgspec
 
 from models import ready as models_ready
+from models.metadata import Metadata
 from state import ready as state_ready
+from udfs.control import Thresholds
 from udfs.names import Kind
+from udfs.patterns.pattern import Pattern
 from udfs.pipeline import Pipeline
+from udfs.rules.rule import Rule
 from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.tally import Counted
+
+READ_BY_ALL = (Pattern, Rule, Thresholds, Metadata, Counted)
+"""Types that several stages read, and that no decoder of a module knows since it was imported. msgspec looks at a type
+when it is first read, and where two threads do so side by side, one finds the half of it and takes the whole
+TaskManager down."""
 
 _NOW_MS = 1_800_000_000_000
+_one_at_a_time = Lock()
+_ready = Event()
 
 
 def make_ready() -> None:
+    """Once a process: its stages start side by side, and the others wait for the first one."""
+    with _one_at_a_time:
+        if not _ready.is_set():
+            _make_ready()
+            _ready.set()
+
+
+def _make_ready() -> None:
     """Have payments with a device and without decided, by the ready rules and patterns."""
+    for read in READ_BY_ALL:
+        msgspec.json.Decoder(read)
     state_ready.make_ready()
     models_ready.make_ready()
     pipeline = Pipeline()

@@ -18,8 +18,8 @@ from udfs.patterns import Match
 from udfs.records.label import Label
 
 LONGEST = 256
-"""Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and Java, which copies what it gets many
-times over, runs out of memory with blocks of tens of megabytes."""
+"""Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and as one block of tens of megabytes,
+which Java copies many times over, they let a TaskManager run out of memory."""
 
 
 class Payment(msgspec.Struct, array_like=True, frozen=True):
