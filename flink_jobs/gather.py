@@ -1,51 +1,78 @@
 """Gathering: records become short batches, one stream of batches for each shard.
 
-Crossing from Java to Python once for each event is what makes PyFlink slow, so Java gathers first: a processing-time
-window of some ten milliseconds collects what came for a shard, in RocksDB, so that checkpoints carry what is gathered
-and not yet processed. The stage runs in the window's own task. While Python is busy the window reads nothing, and the
-next batch is the larger for it: batches follow the load by themselves, and no queue of small ones can form.
+Crossing from Java to Python once for each event is what makes PyFlink slow, so Java gathers first, in the very task of
+the stage: what came for a shard within some milliseconds is one batch. While Python is busy nothing is read, and the
+next batch is the larger for it; and it gathers for as long as the last one took, so that batches follow the load by
+themselves. It ends early when it is full: of a backlog there is always more, and what is handed over as a block must
+not grow without bound.
+
+What is gathered is in no state. Before a checkpoint all of it is handed to the stage, so a checkpoint finds nothing.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from py4j.java_gateway import JavaObject
 from pyflink.common import Types
 from pyflink.datastream import KeyedStream
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
-from flink_jobs.shards import Shards
+from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
+LONGEST = 5
+"""A batch gathers at most so many times as long as it would at least."""
+FULL_BYTES = 512 * 1024
+
+_OPERATOR = Path(__file__).with_name("Gather.java")
 
 
-def gather(tables: StreamTableEnvironment, view: str, shards: Shards, length_ms: int) -> KeyedStream:
-    """Gather a view of ``(shard, record, arrived)`` into batches keyed by shard.
+def gather(tables: StreamTableEnvironment, view: str, uid: Uid, length_ms: int) -> KeyedStream:
+    """Gather a view of ``(shard, record)`` into batches keyed by shard.
 
     Args:
         tables: where the view is.
         view: its name.
-        shards: whose keys the view's ``shard`` column holds.
-        length_ms: how long a batch gathers.
+        uid: of the operator.
+        length_ms: how long a batch gathers at least.
     """
-    stream_key = " ".join(
-        f"WHEN {sql} THEN CAST({stream} AS BIGINT)" for sql, stream in zip(shards.sql, shards.stream, strict=True)
-    )
-    batches = tables.sql_query(f"""
-        SELECT CASE shard {stream_key} END AS shard, batch
-        FROM (
-            SELECT shard, ARRAY_AGG(record) AS batch
-            FROM TABLE(TUMBLE(TABLE {view}, DESCRIPTOR(arrived), INTERVAL '{length_ms / 1000:.3f}' SECOND(1, 3)))
-            GROUP BY shard, window_start, window_end
-        )
-    """)
-    stream = tables.to_append_stream(batches, BATCH)
     jvm = get_gateway().jvm
-    # Not keyBy, which would send batches through the network: shards.py sees to it that both keys of a shard are in
-    # one key group, so the stream is partitioned already as keyBy would do it.
-    keyed = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream(
-        stream._j_data_stream,
-        jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector(),
-        Types.ROW([Types.LONG()]).get_java_type_info(),
+    records = tables.to_append_stream(
+        tables.sql_query(f"SELECT shard, record FROM {view}"), Types.ROW([Types.LONG(), BYTES])
     )
-    return KeyedStream(keyed, BATCH, stream)
+    key_type = Types.ROW([Types.LONG()]).get_java_type_info()
+    selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
+    by_shard = records._j_data_stream.keyBy(selector, key_type)
+    # Of the partitioned stream and not of the keyed one: an operator with a key would be given a RocksDB for nothing.
+    transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
+        by_shard.getTransformation(),
+        uid.value,
+        _operator(length_ms),
+        BATCH.get_java_type_info(),
+        by_shard.getParallelism(),
+    )
+    gathered = jvm.org.apache.flink.streaming.api.datastream.DataStream(
+        by_shard.getExecutionEnvironment(), transformation
+    )
+    # Not keyBy, which would send batches through the network: the stream is partitioned already as keyBy would do it.
+    keyed = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream(
+        gathered, selector, key_type
+    )
+    return KeyedStream(keyed, BATCH, records)
+
+
+def _operator(length_ms: int) -> JavaObject:
+    """A factory of ``Gather.java``, which Flink compiles where it runs."""
+    gateway = get_gateway()
+    jvm = gateway.jvm
+    bounds = (length_ms, LONGEST * length_ms, FULL_BYTES)
+    references = gateway.new_array(jvm.Object, len(bounds))
+    for place, bound in enumerate(bounds):
+        references[place] = bound
+    code = jvm.org.apache.flink.table.runtime.generated.GeneratedOperator(
+        "Gather", _OPERATOR.read_text(), references, jvm.org.apache.flink.configuration.Configuration()
+    )
+    return jvm.org.apache.flink.table.runtime.operators.CodeGenOperatorFactory(code)

@@ -20,6 +20,7 @@ from flink_jobs.operators import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
 from flink_jobs.shards import find_shards
 from flink_jobs.wiring import ModelRefusedError
+from udfs.names import Uid
 
 
 def build(settings: Settings) -> StreamExecutionEnvironment:
@@ -35,18 +36,18 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     control = sources.read_control(tables, settings, sources.CONTROL, merchants)
 
     to_users = _union(tables, "to_users", [_records(events), _records(control_of_users)])
-    by_user = gather(tables, to_users, users, job.gather_ms)
+    by_user = gather(tables, to_users, Uid.GATHER_BY_USER, job.gather_ms)
     handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
     tables.create_temporary_view("handed_over", handed_over)
 
     to_devices = _union(tables, "to_devices", [_unfolded("handed_over", "device"), _records(control_of_devices)])
-    by_device = gather(tables, to_devices, devices, job.regather_ms)
+    by_device = gather(tables, to_devices, Uid.GATHER_BY_DEVICE, job.regather_ms)
     passed_on = stages.device_stage(by_device, settings, devices, merchants)
     tables.create_temporary_view("passed_on", passed_on)
 
     handoffs = [_unfolded(view, "merchant") for view in ("handed_over", "passed_on")]
     to_merchants = _union(tables, "to_merchants", [*handoffs, _records(control)])
-    by_merchant = gather(tables, to_merchants, merchants, job.regather_ms)
+    by_merchant = gather(tables, to_merchants, Uid.GATHER_BY_MERCHANT, job.regather_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
     tables.create_temporary_view("decided", decided)
 
@@ -67,12 +68,12 @@ def _union(tables: StreamTableEnvironment, name: str, queries: list[str]) -> str
 
 
 def _records(view: str) -> str:
-    return f"SELECT shard, record, arrived FROM {view}"
+    return f"SELECT shard, record FROM {view}"
 
 
 def _unfolded(view: str, entity: str) -> str:
     return f"""
-        SELECT {entity}_shards[position_] AS shard, handoff AS record, PROCTIME() AS arrived
+        SELECT {entity}_shards[position_] AS shard, handoff AS record
         FROM {view} CROSS JOIN UNNEST({entity}_handoffs) WITH ORDINALITY AS unfolded (handoff, position_)
     """
 

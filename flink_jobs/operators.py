@@ -30,10 +30,8 @@ _SOURCES = {
     "control_of_users": Uid.CONTROL_OF_USERS,
     "control_of_devices": Uid.CONTROL_OF_DEVICES,
 }
+_GATHERED = {uid.value: uid for uid in (Uid.GATHER_BY_USER, Uid.GATHER_BY_DEVICE, Uid.GATHER_BY_MERCHANT)}
 _STATEFUL = {
-    ("user stage", "gather"): Uid.GATHER_BY_USER,
-    ("device stage", "gather"): Uid.GATHER_BY_DEVICE,
-    ("merchant stage", "gather"): Uid.GATHER_BY_MERCHANT,
     ("metrics", "sum minutes"): Uid.METRICS_WINDOW,
 }
 _ROLES = {
@@ -41,7 +39,6 @@ _ROLES = {
     "Correlate": "unfold",
     "Expand": "per merchant and overall",
     "SinkConversion": "to stream",
-    "WindowAggregate": "gather",
     "WatermarkAssigner": "event time",
     "LocalWindowAggregate": "sum in front",
     "GlobalWindowAggregate": "sum minutes",
@@ -87,7 +84,7 @@ def _upstream(operator: Any, named: set[int]) -> Iterator[Any]:  # noqa: ANN401 
 
 def _name(operator: Any, place: str, roles: Counter[str]) -> None:  # noqa: ANN401 - a Java object
     kind = _kind(operator)
-    known = _STAGES.get(kind) or _SINKS.get(kind) or _SOURCES.get(kind)
+    known = _STAGES.get(kind) or _SINKS.get(kind) or _SOURCES.get(kind) or _GATHERED.get(kind)
     if known is not None:
         operator.setUid(known.value)
         operator.setName(known.value.replace("-", " "))

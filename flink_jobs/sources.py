@@ -1,4 +1,4 @@
-"""What the job reads, as SQL views of ``(shard, record, arrived)``.
+"""What the job reads, as SQL views of ``(shard, record)``.
 
 ``record`` is one BYTES: a header of kind, partition, offset and key (base64, ``-`` for none), then a newline and the
 value as it came; a record without value has no newline. ``udfs.stages.envelope`` reads it. One value and not five
@@ -39,7 +39,7 @@ def read_events(tables: StreamTableEnvironment, settings: Settings, shards: Shar
     )
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW keyed_events AS
-        SELECT {_keys(shards)}[{shard} + 1] AS shard, {_record(kind)} AS record, PROCTIME() AS arrived
+        SELECT {_keys(shards)}[{shard} + 1] AS shard, {_record(kind)} AS record
         FROM {EVENTS}
     """)
     return "keyed_events"
@@ -60,7 +60,7 @@ def read_control(tables: StreamTableEnvironment, settings: Settings, source: str
     keys = f"CASE WHEN kafka_offset >= 0 THEN {_keys(shards)} END"
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW keyed_{source} AS
-        SELECT shard, record, PROCTIME() AS arrived
+        SELECT shard, record
         FROM (SELECT {_record(literal(Kind.CONTROL))} AS record, {keys} AS shards FROM {source})
         CROSS JOIN UNNEST(shards) AS unfolded (shard)
     """)
@@ -76,4 +76,4 @@ def _record(kind: str) -> str:
 
 
 def _keys(shards: Shards) -> str:
-    return "ARRAY[" + ", ".join(f"CAST({key} AS BIGINT)" for key in shards.sql) + "]"
+    return "ARRAY[" + ", ".join(f"CAST({key} AS BIGINT)" for key in shards.stream) + "]"

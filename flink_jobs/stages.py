@@ -75,13 +75,13 @@ _NO_TOTALS: tuple[list[Any], ...] = ([],) * len(_TOTALS)
 def user_stage(
     batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
 ) -> DataStream:
-    """Rows of what is handed over, by SQL keys of the shards, and of what was refused."""
+    """Rows of what is handed over, by keys of the shards, and of what was refused."""
     stage = batches.process(_UserStage(settings, users, devices, merchants), _row_type(_HANDED_OVER))
     return stage.name("user stage").uid(Uid.USER_STAGE)
 
 
 def device_stage(batches: KeyedStream, settings: Settings, devices: Shards, merchants: Shards) -> DataStream:
-    """Rows of what is handed over, by SQL keys of the merchant shards."""
+    """Rows of what is handed over, by keys of the merchant shards."""
     stage = batches.process(_DeviceStage(settings, devices, merchants), _row_type(_TO_MERCHANTS))
     return stage.name("device stage").uid(Uid.DEVICE_STAGE)
 
@@ -289,8 +289,8 @@ def _portions(handoffs: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[
 
 
 def _addressed(handoffs: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:
-    """Columns of SQL keys and of handoffs."""
-    return [shards.sql[shard] for shard, _ in handoffs], [handoff for _, handoff in handoffs]
+    """Columns of keys and of handoffs."""
+    return [shards.stream[shard] for shard, _ in handoffs], [handoff for _, handoff in handoffs]
 
 
 def _now_ms() -> int:
