@@ -11,6 +11,7 @@ import msgspec
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from flink_jobs.settings import Settings
+from udfs.names import Uid
 
 
 class Savepoint(msgspec.Struct, frozen=True):
@@ -55,6 +56,12 @@ def check(path: str) -> None:
             f"there is no savepoint or checkpoint at {path}: "
             "`sentinel stop` and `sentinel savepoint` say where they put theirs"
         )
+
+
+def holds_windows(path: str) -> bool:
+    """Whether a savepoint is of a version that gathered in SQL windows, as far as this machine can tell."""
+    metadata = Path(urlparse(path).path) / "_metadata"
+    return metadata.is_file() and Uid.GATHER_BY_USER.value.encode() in metadata.read_bytes()
 
 
 def _may_exist(path: str) -> bool:

@@ -25,6 +25,7 @@ RUNNING_WITHIN_S = 180.0
 CLIENT_WITHIN_S = 180.0
 POLL_S = 0.5
 FAILURES_ENDURED = 3
+ALLOW_LEFT_OUT = "--allowNonRestoredState"
 SETTINGS_PREFIX = str(Settings.model_config["env_prefix"])
 
 
@@ -35,6 +36,8 @@ def submit(
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
     project: Path = ROOT,
+    *,
+    leave_out: bool = False,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -45,6 +48,7 @@ def submit(
         job_file: the program that builds the job.
         arguments: of that program; our own job needs none.
         project: whose packages it imports, on this machine.
+        leave_out: whether the savepoint may hold state of operators that the job has no more.
 
     Raises:
         OperationError: a job of this name runs already, too few slots, or a job that fails instead of running.
@@ -54,7 +58,13 @@ def submit(
     local = is_local(settings)
     if local:
         _forget_old_code(Stack(settings), rest, say)
-    job_id = _run_client(settings, savepoint, job_file, arguments, project, local=local)
+    job_id = _run_client(
+        settings,
+        savepoint,
+        [*([ALLOW_LEFT_OUT] if leave_out else []), "--python", str(job_file), *arguments],
+        project,
+        local=local,
+    )
     say(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
@@ -98,8 +108,7 @@ def _forget_old_code(stack: Stack, rest: FlinkRest, say: Callable[[str], None]) 
 def _run_client(
     settings: Settings,
     savepoint: str | None,
-    job_file: Path,
-    arguments: Sequence[str],
+    program: Sequence[str],
     project: Path,
     *,
     local: bool,
@@ -118,9 +127,7 @@ def _run_client(
         *(["--fromSavepoint", savepoint] if savepoint else []),
         # The local TaskManagers find the project by python.pythonpath; another cluster must be sent it.
         *([] if local else ["--pyFiles", str(_package(folder / "package"))]),
-        "--python",
-        str(job_file),
-        *arguments,
+        *program,
     ]
     environment = flink.environment(settings, folder) if local else _environment_of_client(settings, folder)
     # What the stack is like concerns no job.

@@ -11,6 +11,7 @@ What is gathered is in no state. Before a checkpoint all of it is handed to the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from py4j.java_gateway import JavaObject
@@ -22,6 +23,7 @@ from pyflink.table import StreamTableEnvironment
 from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
 LONGEST = 5
 """A batch gathers at most so many times as long as it would at least."""
@@ -30,19 +32,19 @@ FULL_BYTES = 512 * 1024
 _OPERATOR = Path(__file__).with_name("Gather.java")
 
 
-def gather(tables: StreamTableEnvironment, view: str, uid: Uid, length_ms: int) -> KeyedStream:
-    """Gather a view of ``(shard, record)`` into batches keyed by shard.
+def gather(tables: StreamTableEnvironment, queries: Sequence[str], uid: Uid, length_ms: int) -> KeyedStream:
+    """Gather rows of ``(shard, record)`` into batches keyed by shard.
 
     Args:
-        tables: where the view is.
-        view: its name.
+        tables: where the queries find their views.
+        queries: one or more, whose rows are gathered together.
         uid: of the operator.
         length_ms: how long a batch gathers at least.
     """
     jvm = get_gateway().jvm
-    records = tables.to_append_stream(
-        tables.sql_query(f"SELECT shard, record FROM {view}"), Types.ROW([Types.LONG(), BYTES])
-    )
+    # Each is turned into a stream by itself, in the task that it comes from: what SQL unites goes through one more.
+    first, *others = [tables.to_append_stream(tables.sql_query(query), RECORD) for query in queries]
+    records = first.union(*others) if others else first
     key_type = Types.ROW([Types.LONG()]).get_java_type_info()
     selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     by_shard = records._j_data_stream.keyBy(selector, key_type)

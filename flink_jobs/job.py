@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
 from flink_jobs import sinks, sources, stages, wiring
 from flink_jobs.environment import create_environment
@@ -18,7 +17,8 @@ from flink_jobs.gather import gather
 from flink_jobs.metrics import write_metrics
 from flink_jobs.operators import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
-from flink_jobs.shards import find_shards
+from flink_jobs.shards import Shards, find_shards
+from flink_jobs.windows import left_in_windows
 from flink_jobs.wiring import ModelRefusedError
 from udfs.names import Uid
 
@@ -35,19 +35,27 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     control_of_devices = sources.read_control(tables, settings, sources.CONTROL_OF_DEVICES, devices)
     control = sources.read_control(tables, settings, sources.CONTROL, merchants)
 
-    to_users = _union(tables, "to_users", [_records(events), _records(control_of_users)])
-    by_user = gather(tables, to_users, Uid.GATHER_BY_USER, job.gather_ms)
+    def left_in(stage: str, shards: Shards) -> list[str]:
+        """What a savepoint of before may hold, in the one job that is to read it."""
+        return [left_in_windows(tables, stage, shards, job.gather_ms)] if job.read_windows else []
+
+    to_users = [_records(events), _records(control_of_users), *left_in("user", users)]
+    by_user = gather(tables, to_users, Uid.BATCH_BY_USER, job.gather_ms)
     handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
     tables.create_temporary_view("handed_over", handed_over)
 
-    to_devices = _union(tables, "to_devices", [_unfolded("handed_over", "device"), _records(control_of_devices)])
-    by_device = gather(tables, to_devices, Uid.GATHER_BY_DEVICE, job.regather_ms)
+    to_devices = [
+        _unfolded("handed_over", "device"),
+        _records(control_of_devices),
+        *left_in("device", devices),
+    ]
+    by_device = gather(tables, to_devices, Uid.BATCH_BY_DEVICE, job.regather_ms)
     passed_on = stages.device_stage(by_device, settings, devices, merchants)
     tables.create_temporary_view("passed_on", passed_on)
 
     handoffs = [_unfolded(view, "merchant") for view in ("handed_over", "passed_on")]
-    to_merchants = _union(tables, "to_merchants", [*handoffs, _records(control)])
-    by_merchant = gather(tables, to_merchants, Uid.GATHER_BY_MERCHANT, job.regather_ms)
+    to_merchants = [*handoffs, _records(control), *left_in("merchant", merchants)]
+    by_merchant = gather(tables, to_merchants, Uid.BATCH_BY_MERCHANT, job.regather_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
     tables.create_temporary_view("decided", decided)
 
@@ -60,11 +68,6 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
 
     name_operators(environment)
     return environment
-
-
-def _union(tables: StreamTableEnvironment, name: str, queries: list[str]) -> str:
-    tables.execute_sql(f"CREATE TEMPORARY VIEW {name} AS {' UNION ALL '.join(queries)}")
-    return name
 
 
 def _records(view: str) -> str:

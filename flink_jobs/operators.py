@@ -30,8 +30,11 @@ _SOURCES = {
     "control_of_users": Uid.CONTROL_OF_USERS,
     "control_of_devices": Uid.CONTROL_OF_DEVICES,
 }
-_GATHERED = {uid.value: uid for uid in (Uid.GATHER_BY_USER, Uid.GATHER_BY_DEVICE, Uid.GATHER_BY_MERCHANT)}
+_GATHERED = {uid.value: uid for uid in (Uid.BATCH_BY_USER, Uid.BATCH_BY_DEVICE, Uid.BATCH_BY_MERCHANT)}
 _STATEFUL = {
+    ("user stage", "windows of before"): Uid.GATHER_BY_USER,
+    ("device stage", "windows of before"): Uid.GATHER_BY_DEVICE,
+    ("merchant stage", "windows of before"): Uid.GATHER_BY_MERCHANT,
     ("metrics", "sum minutes"): Uid.METRICS_WINDOW,
 }
 _ROLES = {
@@ -39,6 +42,7 @@ _ROLES = {
     "Correlate": "unfold",
     "Expand": "per merchant and overall",
     "SinkConversion": "to stream",
+    "WindowAggregate": "windows of before",
     "WatermarkAssigner": "event time",
     "LocalWindowAggregate": "sum in front",
     "GlobalWindowAggregate": "sum minutes",
@@ -46,6 +50,9 @@ _ROLES = {
     "passed_on": "to table",
     "decided": "to table",
     "tallied": "to table",
+    "idle_for_user": "nothing",
+    "idle_for_device": "nothing",
+    "idle_for_merchant": "nothing",
 }
 # Partitioning and union are edges of the graph and not operators.
 _EDGES = ("PartitionTransformation", "UnionTransformation")
@@ -56,7 +63,7 @@ class UnknownOperatorError(Exception):
 
 
 def name_operators(environment: StreamExecutionEnvironment) -> None:
-    """Name everything that has been added to the environment.
+    """Name everything that has been added to the environment, and have what batches leave behind sent at once.
 
     Raises:
         UnknownOperatorError: for an operator that is not listed here, which would lose its state in the next version.
@@ -69,6 +76,10 @@ def name_operators(environment: StreamExecutionEnvironment) -> None:
         roles: Counter[str] = Counter()
         for operator in _upstream(end, named):
             _name(operator, place, roles)
+            # What comes of a batch is the last for some milliseconds: there is nothing to wait for. Single records,
+            # which come in front of the first stage, wait for others (``execution.buffer-timeout.interval``).
+            if place != "user stage":
+                operator.setBufferTimeout(0)
 
 
 def _upstream(operator: Any, named: set[int]) -> Iterator[Any]:  # noqa: ANN401 - a Java object

@@ -111,6 +111,9 @@ class JobSettings(_Section):
     checkpoint_interval_ms: Positive = Field(default=5_000, description="also how long an alert may wait, milliseconds")
     decisions_exactly_once: bool = Field(default=False, description="decisions then wait for the checkpoint, too")
     transaction_timeout_s: Annotated[int, Field(ge=10, le=MAXIMUM_TRANSACTION_TIMEOUT_S)] = 600
+    read_windows: bool = Field(
+        default=False, description="read what a savepoint of before November 2026 holds; `restore` sets it by itself"
+    )
     start_from: Literal["earliest", "latest", "group"] = Field(
         default="group", description="group: committed offsets, and earliest where there are none"
     )

@@ -117,6 +117,8 @@ class _Stage(KeyedProcessFunction):
         make_ready()
         self._calm_collector()
         self._meter = Meter(context)
+        self._meter.declare("pattern_events_forgotten", "pattern_searches_given_up")
+        self._counted = 0, 0
         # PICKLED: PyFlink cannot read an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         lifetime = Time.days(self._settings.job.profile_ttl_days)
@@ -131,17 +133,12 @@ class _Stage(KeyedProcessFunction):
         )
         return context.get_map_state(descriptor)
 
-    def _open_counts(self, context: RuntimeContext) -> None:
-        group = context.get_metrics_group()
-        self._counters = [group.counter("pattern_events_forgotten"), group.counter("pattern_searches_given_up")]
-        self._counted = [0, 0]
-
-    def _count(self, watch: Watch) -> None:
+    def _count_patterns(self, watch: Watch) -> None:
         """Count what patterns had to forget and to give up, from the totals since the start."""
-        for number, total in enumerate((watch.forgotten, watch.given_up)):
-            if total > self._counted[number]:
-                self._counters[number].inc(total - self._counted[number])
-                self._counted[number] = total
+        forgotten, given_up = self._counted
+        self._counted = watch.forgotten, watch.given_up
+        self._meter.count("pattern_events_forgotten", watch.forgotten - forgotten)
+        self._meter.count("pattern_searches_given_up", watch.given_up - given_up)
 
     def _shard(self, context: KeyedProcessFunction.Context) -> int:
         return self._number[context.get_current_key()]
@@ -174,23 +171,16 @@ class _UserStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.USER_PROFILES)
         self._stage = wiring.user_stage(self._settings)
-        metrics = runtime_context.get_metrics_group()
-        self._duplicates, self._late = metrics.counter("duplicates"), metrics.counter("late")
-        self._too_late, self._refused = metrics.counter("too_late"), metrics.counter("refused")
-        self._open_counts(runtime_context)
+        self._meter.declare("duplicates", "late", "too_late", "refused")
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
             output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count(self._stage.watch)
-        for counter, count in (
-            (self._duplicates, output.duplicates),
-            (self._late, output.late),
-            (self._too_late, output.too_late),
-            (self._refused, len(output.dead_letters)),
-        ):
-            if count:
-                counter.inc(count)
+            self._count_patterns(self._stage.watch)
+            self._meter.count("duplicates", output.duplicates)
+            self._meter.count("late", output.late)
+            self._meter.count("too_late", output.too_late)
+            self._meter.count("refused", len(output.dead_letters))
         for to_devices, to_merchants in zip_longest(
             _portions(output.to_devices), _portions(output.to_merchants), fillvalue=()
         ):
@@ -211,12 +201,11 @@ class _DeviceStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.DEVICE_PROFILES)
         self._stage = wiring.device_stage(self._settings)
-        self._open_counts(runtime_context)
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
             handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
-        self._count(self._stage.watch)
+            self._count_patterns(self._stage.watch)
         for portion in _portions(handoffs):
             yield Row(*_addressed(portion, self._merchants))
 
@@ -225,21 +214,18 @@ class _MerchantStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         self._profiles = self._open_state(runtime_context, StateName.MERCHANT_PROFILES)
         self._stage = wiring.merchant_stage(self._settings)
-        self._open_counts(runtime_context)
-        metrics = runtime_context.get_metrics_group()
-        self._decisions, self._alerts = metrics.counter("decisions"), metrics.counter("alerts")
+        self._meter.declare("decisions", "alerts")
         self._looking: set[int] = set()
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard = self._shard(ctx)
         with self._meter.batch(len(value)):
             output = self._stage.process(shard, value, self._profiles, _now_ms())
-        self._count(self._stage.watch)
+            self._count_patterns(self._stage.watch)
+            verdicts = output.verdicts
+            self._meter.count("alerts", len(verdicts.alerts))
+            self._meter.count("decisions", len(verdicts.decisions))
         self._look_again(shard, ctx)
-        verdicts = output.verdicts
-        if verdicts.alerts:
-            self._alerts.inc(len(verdicts.alerts))
-        self._decisions.inc(len(verdicts.decisions))
         totals = output.tally.totals()
         yield from _rows(
             verdicts.decision_keys,

@@ -64,6 +64,9 @@ class Uid(StrEnum):
     DEAD_LETTERS = "dead-letters"
     METRICS = "metrics"
     MERCHANT_METRICS = "merchant-metrics"
+    BATCH_BY_USER = "batch-by-user"
+    BATCH_BY_DEVICE = "batch-by-device"
+    BATCH_BY_MERCHANT = "batch-by-merchant"
 
 
 class StateName(StrEnum):

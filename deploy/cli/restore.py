@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import savepoints, submission
+from deploy import savepoints, upgrade
 from deploy.cli.output import duration, say
 from flink_jobs.settings import load_settings
 
@@ -30,5 +30,5 @@ def restore(
         )
     savepoints.check(path)
     began = time.monotonic()
-    job = submission.submit(settings, savepoint=path, say=say)
+    job = upgrade.restore(settings, path, say)
     say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")

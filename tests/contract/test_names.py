@@ -61,6 +61,9 @@ PROMISED: dict[str, dict[str, str]] = {
         "DEAD_LETTERS": "dead-letters",
         "METRICS": "metrics",
         "MERCHANT_METRICS": "merchant-metrics",
+        "BATCH_BY_USER": "batch-by-user",
+        "BATCH_BY_DEVICE": "batch-by-device",
+        "BATCH_BY_MERCHANT": "batch-by-merchant",
     },
     "StateName": {
         "USER_PROFILES": "user-profiles",

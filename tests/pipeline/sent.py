@@ -141,6 +141,11 @@ def summed(counted: Iterable[Counted], name: str) -> float:
     return sum(totals[TALLY_COLUMNS.index(name)] for _, _, totals in counted)
 
 
+def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A state without what is counted for the metrics: it is written batch by batch, and closed by subtask."""
+    return {key: packed for key, packed in state.items() if not key.startswith(ShardEntry.MINUTES)}
+
+
 _OF_THE_SHARD = tuple(ShardEntry)
 
 

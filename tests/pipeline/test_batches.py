@@ -6,16 +6,13 @@ out of order depends on which of them came in one batch; what a user makes of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, copied, decide, feature, memory, paid, pipeline, profiles
+from tests.pipeline.sent import NOW_MS, but_for_minutes, copied, decide, feature, memory, paid, pipeline, profiles
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.features.catalogue import USER_WIDTH
-from udfs.names import ShardEntry
 from udfs.pipeline import Pipeline
 from udfs.stages.verdict import Verdicts
 
@@ -76,11 +73,6 @@ def test_of_one_partition_even_the_clock_is_the_same(minutes: list[float], data:
     assert [but_for_minutes(state) for state in copied(in_parts)] == [
         but_for_minutes(state) for state in copied(together)
     ]
-
-
-def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What batches have counted is written batch by batch (``udfs.stages.minutes``)."""
-    return {key: packed for key, packed in state.items() if not key.startswith(ShardEntry.MINUTES)}
 
 
 @settings(deadline=None, max_examples=30)

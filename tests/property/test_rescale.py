@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, controlled
+from tests.pipeline.sent import NOW_MS, but_for_minutes, controlled
 from tests.pipeline.stages import device_stage, merchant_stage, user_stage
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.pipeline import MemoryState
@@ -124,4 +124,6 @@ def test_a_job_rescaled_from_two_to_three_subtasks_and_back_decides_as_one_that_
             rescaled.subtasks = Subtasks(subtasks)
         for job in (undisturbed, rescaled):
             job.process(batch, [changes[number]] if number in changes else [], LATER_MS)
+    for job in (undisturbed, rescaled):
+        job.merchants = [MemoryState(but_for_minutes(state)) for state in job.merchants]
     assert rescaled == undisturbed

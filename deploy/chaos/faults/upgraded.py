@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy import submission
+from deploy import submission, upgrade
 from deploy.chaos.fault import Disturbance, Fault, Scene
 from deploy.errors import OperationError
 from deploy.paths import ROOT, python_executable
@@ -38,7 +38,7 @@ class Upgraded(Disturbance):
         path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
         scene.rest.await_ended(job.id, WITHIN_S)
         _import_from(scene, ROOT)
-        submission.submit(scene.settings, savepoint=path)
+        upgrade.restore(scene.settings, path)
 
     def heal(self, scene: Scene) -> None:
         """Whatever happened: the next job is of this version."""

@@ -1,0 +1,47 @@
+"""What a savepoint of before holds in SQL windows is read out once, and goes where it was to go.
+
+Versions before gathered in windows, and what had been gathered when a savepoint was taken is in their state. So the
+first job that is restored from such a savepoint has these windows too; nothing comes in, and what they hold they give
+back at once. The next one does without (``deploy.upgrade``).
+"""
+
+from __future__ import annotations
+
+from pyflink.table import StreamTableEnvironment
+
+from flink_jobs.shards import Shards
+
+
+def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards, length_ms: int) -> str:
+    """A query of the records, ``(shard, record)``, that the windows in front of a stage hold.
+
+    Args:
+        tables: where to declare what it reads.
+        stage: whose windows, for names.
+        shards: of the stage.
+        length_ms: how long a window was.
+    """
+    # Rows that are let go at once: an input without any ends, and the windows with it.
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE idle_for_{stage} (shard BIGINT, record BYTES)
+        WITH ('connector' = 'datagen', 'rows-per-second' = '1')
+    """)
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW nothing_for_{stage} AS
+        SELECT shard, record, PROCTIME() AS arrived FROM idle_for_{stage} WHERE CHAR_LENGTH(CAST(record AS STRING)) < 0
+    """)
+    tables.execute_sql(f"""
+        CREATE TEMPORARY VIEW windows_of_{stage} AS
+        SELECT shard, ARRAY_AGG(record) AS batch
+        FROM TABLE(TUMBLE(
+            TABLE nothing_for_{stage}, DESCRIPTOR(arrived), INTERVAL '{length_ms / 1000:.3f}' SECOND(1, 3)
+        ))
+        GROUP BY shard, window_start, window_end
+    """)
+    key = " ".join(
+        f"WHEN {sql} THEN CAST({stream} AS BIGINT)" for sql, stream in zip(shards.sql, shards.stream, strict=True)
+    )
+    return f"""
+        SELECT CASE shard {key} END AS shard, record
+        FROM windows_of_{stage} CROSS JOIN UNNEST(batch) AS unfolded (record)
+    """
