@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 from typing import Any, NamedTuple
 
+DIGITS = 1e-9
 NAMED = 5
 Outcome = Mapping[str, Any]
 """What is compared of a decision: features by name, and whatever else (``apps.quiet``)."""
@@ -120,6 +122,13 @@ def account(
 def _differing(found: Outcome, quiet: Outcome, only: str) -> tuple[str, ...]:
     features, expected = found["features"], quiet["features"]
     names = sorted(features.keys() | expected.keys())
-    wrong = [name for name in names if name.startswith(only) and features.get(name) != expected.get(name)]
+    wrong = [name for name in names if name.startswith(only) and not _same(features.get(name), expected.get(name))]
     others = [name for name in quiet if name != "features" and not only]
     return (*wrong, *(name for name in others if found.get(name) != quiet[name]))
+
+
+def _same(found: float | None, expected: float | None) -> bool:
+    """Two versions may differ in the last bits of a distance; what is forgotten, or told twice, differs in more."""
+    if found is None or expected is None:
+        return found is expected
+    return isclose(found, expected, rel_tol=DIGITS, abs_tol=DIGITS)

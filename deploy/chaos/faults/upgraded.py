@@ -51,7 +51,7 @@ def _lay_out(project: Path) -> None:
     if archive.returncode != 0:
         raise OperationError(f"git has no {EARLIER} to upgrade from: {archive.stderr.decode(errors='replace').strip()}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(project, filter="data")
+        files.extractall(project)
     # Else its stages would, as they start: half a minute each.
     environment = os.environ | {"PYTHONPATH": str(project)}
     compiling = [python_executable(), "-m", "state.ready"]
