@@ -81,3 +81,21 @@ class Sender:
     def _check(self) -> None:
         if self._error is not None:
             raise SendingError(f"Kafka did not take a record: {self._error.str()}")
+
+
+class HeldSender(Sender):
+    """Sends records that no read-committed consumer sees before all of them are released, in one transaction.
+
+    Args:
+        properties: as of ``Sender``.
+        name: of the transactions; no other sender may have it at the same time.
+    """
+
+    def __init__(self, properties: Mapping[str, object], name: str) -> None:
+        super().__init__({**properties, "transactional.id": name})
+        self._producer.init_transactions(FLUSH_S)
+        self._producer.begin_transaction()
+
+    def release(self) -> None:
+        """Let everybody see them."""
+        self._producer.commit_transaction(FLUSH_S)

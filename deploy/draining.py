@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.bench.latency import Matched
+from deploy import topics
 from deploy.benchmark import OTHERS, Bench
 from deploy.cpu_trace import THIS_PROCESS, CpuTrace
 from deploy.flink_rest import FlinkRest
 from deploy.stack.stack import silent
-from deploy.stage_costs import StageCost, settled_stage_costs
+from deploy.stage_costs import StageCost, read_stage_costs, settled_stage_costs
 
 DRAINED_WITHIN_S = 1_800.0
 
@@ -25,15 +27,15 @@ class Drained:
 
     Attributes:
         matched: transactions beside their decisions.
-        submitted_at: when the job began to be submitted, epoch milliseconds.
+        started_at: when the job began to be submitted, or the backlog was released, epoch milliseconds.
         cpu: CPU seconds of each component from the first decision to the last, of the command that looked
             on, and of others.
         cores_by_second: the same second by second.
-        stages: cost of each stage since the job started.
+        stages: cost of each stage.
     """
 
     matched: Matched
-    submitted_at: float
+    started_at: float
     cpu: dict[str, float]
     cores_by_second: dict[str, list[tuple[float, float]]]
     stages: dict[str, StageCost]
@@ -50,8 +52,8 @@ class Drained:
 
     @property
     def started_after_s(self) -> float:
-        """From the submission to the first decision."""
-        return (float(self.decided_at.min()) - self.submitted_at) / 1000
+        """From the submission, or the release, to the first decision."""
+        return (float(self.decided_at.min()) - self.started_at) / 1000
 
     @property
     def seconds(self) -> float:
@@ -86,11 +88,41 @@ def drain_backlog(run: Bench, transactions: int, say: Callable[[str], None] = si
         OperationError: the decisions are not there in time.
     """
     trace = CpuTrace(run.settings)
-    submitted_at = time.time() * 1000
+    started_at = time.time() * 1000
     with trace.tracing():
         job = run.submit(say)
         run.await_decisions(transactions, DRAINED_WITHIN_S, lambda _: None)
     stages = settled_stage_costs(FlinkRest(run.settings.flink.rest_url), job.id)
     matched = run.matched()
+    return _drained(matched, started_at, trace, stages)
+
+
+def drain_next(run: Bench, transactions: int, since_ms: float, release: Callable[[], None]) -> Drained:
+    """Let the job that runs, and has decided all there is, see the next backlog at once, and wait until it is through.
+
+    Args:
+        run: where it runs.
+        transactions: of the backlog.
+        since_ms: when the first of them was sent, at the earliest, epoch milliseconds.
+        release: lets it see the backlog, which has been sent.
+
+    Raises:
+        OperationError: the decisions are not there in time.
+    """
+    rest = FlinkRest(run.settings.flink.rest_url)
+    job = rest.running(run.settings.job.name)
+    decided = topics.records(run.settings, run.settings.kafka.topics.decisions)
+    before = read_stage_costs(rest, job.id)
+    trace = CpuTrace(run.settings)
+    with trace.tracing():
+        started_at = time.time() * 1000
+        release()
+        run.await_decisions(decided + transactions, DRAINED_WITHIN_S, lambda _: None)
+    stages = settled_stage_costs(rest, job.id)
+    matched = run.matched().between(since_ms, math.inf)
+    return _drained(matched, started_at, trace, {name: cost.since(before[name]) for name, cost in stages.items()})
+
+
+def _drained(matched: Matched, started_at: float, trace: CpuTrace, stages: dict[str, StageCost]) -> Drained:
     span = float(matched.decided_at.min()), float(matched.decided_at.max())
-    return Drained(matched, submitted_at, trace.between(*span), trace.cores_by_second(*span), stages)
+    return Drained(matched, started_at, trace.between(*span), trace.cores_by_second(*span), stages)

@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from apps.sender import Sender
+from apps.sender import HeldSender, Sender
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
@@ -84,9 +84,22 @@ def sender(settings: Settings) -> Sender:
     Raises:
         OperationError: when none does.
     """
+    return Sender(_of_sender(settings))
+
+
+def held_sender(settings: Settings, name: str) -> HeldSender:
+    """One whose records are seen all at once; ``name`` is that of its transactions.
+
+    Raises:
+        OperationError: when no broker answers.
+    """
+    return HeldSender(_of_sender(settings), name)
+
+
+def _of_sender(settings: Settings) -> dict[str, object]:
     admin(settings)
     own = {"compression.type": settings.kafka.compression, "message.max.bytes": settings.kafka.max_record_bytes}
-    return Sender(own | client_properties(settings))
+    return own | client_properties(settings)
 
 
 def partitions(settings: Settings, topic: str) -> list[int]:

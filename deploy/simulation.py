@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from apps.sender import Sender
 from apps.simulator.sending import Feed
 from apps.simulator.simulator import PAYMENTS_A_DAY, Options
 from apps.simulator.writing import SimulatedRecord
@@ -33,8 +34,12 @@ def options_until_now(rate: float, history: int, live_s: float, **others: float)
     return Options(rate=rate, start=int(start * 1000), by_the_hour=False, **others)  # type: ignore[arg-type]
 
 
-def open_feed(settings: Settings, note: Callable[[SimulatedRecord], None] | None = None) -> Feed:
+def open_feed(
+    settings: Settings, note: Callable[[SimulatedRecord], None] | None = None, sender: Sender | None = None
+) -> Feed:
     """From the simulator into the topics of the settings; ``note`` is told of every record.
+
+    Without a sender there is one of its own.
 
     Raises:
         OperationError: no broker answers.
@@ -45,4 +50,4 @@ def open_feed(settings: Settings, note: Callable[[SimulatedRecord], None] | None
         Topic.ACCOUNT_EVENTS: names.account_events,
         Topic.LABELS: names.labels,
     }
-    return Feed(kafka_clients.sender(settings), topics, note)
+    return Feed(sender or kafka_clients.sender(settings), topics, note)

@@ -9,13 +9,14 @@ import typer
 
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import rate_by_second
-from apps.simulator.sending import Sent, send_history
+from apps.simulator.sending import Feed, Sent, send_history
 from apps.simulator.simulator import Simulator
-from deploy.benchmark import Bench, bench
+from deploy import kafka_clients
+from deploy.benchmark import bench
 from deploy.cli.bench.stages import STAGE_NOTES, stage_table
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
-from deploy.draining import Drained, drain_backlog
+from deploy.draining import Drained, drain_backlog, drain_next
 from deploy.simulation import natural_speedup, open_feed, options_until_now
 from flink_jobs.settings import Settings, load_settings
 
@@ -35,15 +36,14 @@ def drain(
 
     The rate is from the first decision to the last, by the broker's stamps; how long the job took to its first
     decision is told beside it. Without --warm the JVMs and their compiled code are as they are found: cold after
-    `sentinel up`. With --warm N a job of its own decides N transactions first and is cancelled; the measured one is
-    submitted with empty state to the same TaskManagers, which are warm by then. "first" is the rate of the first.
+    `sentinel up`. With --warm N the job decides N transactions first, whose rate is told as "first"; the backlog that
+    is measured is sent meanwhile in one transaction of Kafka's, and the job sees all of it at once.
     """
     settings = load_settings()
     run = recording(
         "drain", settings, {"transactions": transactions, "warm": warm, "users": users, "merchants": merchants}
     )
-    first = drained(settings, warm, users, merchants)[0] if warm else None
-    measured, sent, sending_s = drained(settings, transactions, users, merchants)
+    measured, first, simulator_per_s = drained(settings, transactions, users, merchants, warm)
     figures: dict[str, Cell] = {
         "decided_per_s": measured.per_s,
         **({"first_per_s": first.per_s} if first is not None else {}),
@@ -55,7 +55,7 @@ def drain(
         "started_after_s": measured.started_after_s,
         "missing": measured.matched.missing,
         "repeated": measured.matched.repeated,
-        "simulator_per_s": sent.transactions / sending_s,
+        "simulator_per_s": simulator_per_s,
     }
     tables = [_cpu_table(measured), stage_table(measured.stages, measured.count)]
     since = "seconds since the first decision"
@@ -66,20 +66,29 @@ def drain(
     show(run.result(figures, tables, plots, STAGE_NOTES), out)
 
 
-def drained(settings: Settings, transactions: int, users: int, merchants: int) -> tuple[Drained, Sent, float]:
-    """A backlog sent and worked off, what was sent, and in how many seconds."""
-    with bench(settings, start_from="earliest") as run:
-        sent, sending_s = _send_backlog(run, transactions, users, merchants)
-        say(f"{sent.transactions:,} transactions sent in {sending_s:.1f} s")
-        return drain_backlog(run, sent.transactions, say), sent, sending_s
-
-
-def _send_backlog(run: Bench, transactions: int, users: int, merchants: int) -> tuple[Sent, float]:
+def drained(
+    settings: Settings, transactions: int, users: int, merchants: int, warm: int = 0
+) -> tuple[Drained, Drained | None, float]:
+    """A backlog sent and worked off, one that was before it, and how many were sent a second."""
     rate = 1_000 / natural_speedup(1_000, users)
-    simulator = Simulator(options_until_now(rate, transactions, 0, users=users, merchants=merchants))
+    with bench(settings, start_from="earliest") as run:
+        simulator = Simulator(options_until_now(rate, warm + transactions, 0, users=users, merchants=merchants))
+        if not warm:
+            sent, sending_s = _send(open_feed(run.settings), simulator, transactions)
+            return drain_backlog(run, sent.transactions, say), None, sent.transactions / sending_s
+        before, _ = _send(open_feed(run.settings), simulator, warm)
+        first = drain_backlog(run, before.transactions, say)
+        held, since_ms = kafka_clients.held_sender(run.settings, f"{run.settings.job.name}-backlog"), time.time() * 1000
+        sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, transactions)
+        return drain_next(run, sent.transactions, since_ms, held.release), first, sent.transactions / sending_s
+
+
+def _send(feed: Feed, simulator: Simulator, transactions: int) -> tuple[Sent, float]:
     begun = time.monotonic()
-    sent = send_history(open_feed(run.settings), simulator, transactions, lambda _: None)
-    return sent, time.monotonic() - begun
+    sent = send_history(feed, simulator, transactions, lambda _: None)
+    sending_s = time.monotonic() - begun
+    say(f"{sent.transactions:,} transactions sent in {sending_s:.1f} s")
+    return sent, sending_s
 
 
 def _cpu_table(measured: Drained) -> Table:
