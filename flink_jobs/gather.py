@@ -25,7 +25,7 @@ from udfs.names import Uid
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
-LONGEST = 10
+LONGEST = 5
 """A batch gathers at most so many times as long as it would at least."""
 FULL_BYTES = 512 * 1024
 

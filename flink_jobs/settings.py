@@ -103,8 +103,8 @@ class JobSettings(_Section):
     shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 4
     device_shards: Annotated[int, Field(ge=1, le=128, description="slices of the devices; fixed likewise")] = 4
     merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 4
-    gather_ms: Milliseconds = Field(default=5, description="how long a batch gathers by user at least, milliseconds")
-    regather_ms: Milliseconds = Field(default=5, description="and then by device, and by merchant, milliseconds")
+    gather_ms: Milliseconds = Field(default=10, description="how long a batch gathers by user at least, milliseconds")
+    regather_ms: Milliseconds = Field(default=10, description="and then by device, and by merchant, milliseconds")
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
     cached_profiles: Positive = Field(default=50_000, description="decoded profiles kept by each stage instance")
     profile_ttl_days: Positive = Field(default=60, description="a profile not written for so long is forgotten, days")
