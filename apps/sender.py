@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 FLUSH_S = 60.0
+HELD_MS = 900_000
+"""What is held back longer is given up: the longest that a broker allows by its own default."""
 _POLL_EVERY = 1_000
 
 
@@ -92,10 +94,20 @@ class HeldSender(Sender):
     """
 
     def __init__(self, properties: Mapping[str, object], name: str) -> None:
-        super().__init__({**properties, "transactional.id": name})
-        self._producer.init_transactions(FLUSH_S)
-        self._producer.begin_transaction()
+        super().__init__({**properties, "transactional.id": name, "transaction.timeout.ms": HELD_MS})
+        try:
+            self._producer.init_transactions(FLUSH_S)
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            raise SendingError(f"Kafka opened no transaction: {error}") from None
 
     def release(self) -> None:
-        """Let everybody see them."""
-        self._producer.commit_transaction(FLUSH_S)
+        """Let everybody see them.
+
+        Raises:
+            SendingError: the broker gave the transaction up.
+        """
+        try:
+            self._producer.commit_transaction(FLUSH_S)
+        except KafkaException as error:
+            raise SendingError(f"Kafka did not commit what was held back: {error}") from None

@@ -16,7 +16,7 @@ from deploy.benchmark import OTHERS, Bench
 from deploy.cpu_trace import THIS_PROCESS, CpuTrace
 from deploy.flink_rest import FlinkRest
 from deploy.stack.stack import silent
-from deploy.stage_costs import StageCost, read_stage_costs, settled_stage_costs
+from deploy.stage_costs import StageCost, settled_stage_costs
 
 DRAINED_WITHIN_S = 1_800.0
 
@@ -112,7 +112,7 @@ def drain_next(run: Bench, transactions: int, since_ms: float, release: Callable
     rest = FlinkRest(run.settings.flink.rest_url)
     job = rest.running(run.settings.job.name)
     decided = topics.records(run.settings, run.settings.kafka.topics.decisions)
-    before = read_stage_costs(rest, job.id)
+    before = settled_stage_costs(rest, job.id)
     trace = CpuTrace(run.settings)
     with trace.tracing():
         started_at = time.time() * 1000

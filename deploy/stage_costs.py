@@ -47,7 +47,7 @@ class StageCost:
 
 
 def settled_stage_costs(rest: FlinkRest, job_id: str) -> dict[str, StageCost]:
-    """Cost of all that was done before the call, which takes twelve seconds.
+    """Cost of what was done before the call, but for the last quarter of a second; it takes twelve seconds.
 
     The JobManager asks the TaskManagers when it is asked, but not more often than every ten seconds, and answers
     before they have.

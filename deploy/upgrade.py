@@ -15,7 +15,8 @@ from deploy.stack.stack import silent
 from flink_jobs.settings import Settings
 
 READ_S = 5.0
-"""The windows are over when the job starts: they give back what they hold as soon as it runs."""
+"""The windows were over before the job started, so their timers are due and the first thing that their operators do; what
+comes of them is in front of any barrier."""
 STOPPED_WITHIN_S = 120.0
 
 
@@ -37,7 +38,7 @@ def restore(settings: Settings, savepoint: str, say: Callable[[str], None] = sil
     job = submission.submit(reading, savepoint, say)
     time.sleep(READ_S)
     rest = FlinkRest(settings.flink.rest_url)
-    path = rest.stop_with_savepoint(job.id, None, STOPPED_WITHIN_S)
-    rest.await_ended(job.id, STOPPED_WITHIN_S)
+    path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, STOPPED_WITHIN_S)
     savepoints.record(settings, path)
+    rest.await_ended(job.id, STOPPED_WITHIN_S)
     return submission.submit(settings, path, say, leave_out=True)

@@ -2,7 +2,8 @@
  * Gathers records into short batches, one stream of batches for each shard; flink_jobs/gather.py says why.
  *
  * Flink compiles this text on the cluster, as it does with the operators that SQL makes; its compiler knows no generics.
- * It is given how long a batch gathers at least and at most, milliseconds, and the bytes at which it is full.
+ * It is given how long a batch gathers at least and at most, milliseconds, and the bytes of all
+ * shards together at which it is full.
  */
 public class Gather extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
         implements org.apache.flink.streaming.api.operators.OneInputStreamOperator,

@@ -25,9 +25,10 @@ from udfs.names import Uid
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
-LONGEST = 5
+STRETCH = 5
 """A batch gathers at most so many times as long as it would at least."""
 FULL_BYTES = 512 * 1024
+"""When a task has gathered so much for all of its shards, it hands over what it has."""
 
 _OPERATOR = Path(__file__).with_name("Gather.java")
 
@@ -70,7 +71,7 @@ def _operator(length_ms: int) -> JavaObject:
     """A factory of ``Gather.java``, which Flink compiles where it runs."""
     gateway = get_gateway()
     jvm = gateway.jvm
-    bounds = (length_ms, LONGEST * length_ms, FULL_BYTES)
+    bounds = (length_ms, STRETCH * length_ms, FULL_BYTES)
     references = gateway.new_array(jvm.Object, len(bounds))
     for place, bound in enumerate(bounds):
         references[place] = bound

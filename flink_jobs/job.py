@@ -37,7 +37,7 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
 
     def left_in(stage: str, shards: Shards) -> list[str]:
         """What a savepoint of before may hold, in the one job that is to read it."""
-        return [left_in_windows(tables, stage, shards, job.gather_ms)] if job.read_windows else []
+        return [left_in_windows(tables, stage, shards)] if job.read_windows else []
 
     to_users = [_records(events), _records(control_of_users), *left_in("user", users)]
     by_user = gather(tables, to_users, Uid.BATCH_BY_USER, job.gather_ms)

@@ -15,7 +15,9 @@ every small batch they cost more than the batch. One that has been idle for so l
 
 
 class Meter:
-    """Counters of one stage instance, of which a busy stage's may be ``PUBLISH_NS`` behind.
+    """Counters of one stage instance.
+
+    They may lack what was counted less than ``PUBLISH_NS`` after they were told last: the next batch tells it.
 
     ``busy_us`` is time by the wall, ``cpu_us`` what of it this thread computed; the rest it waited for the processor,
     or for the interpreter, which the stages of a TaskManager share. Both hold what the stage does, with reading and

@@ -5,9 +5,8 @@ shards over two subtasks fell three to one). So a shard's key is searched for, n
 the middle of the shard's equal share of all key groups. Then shards spread evenly at every parallelism that divides
 their number, and as evenly as can be at any other.
 
-A shard has two such keys, since Flink hashes a key of SQL's rows differently from one of DataStream's. Both lie in the
-same key group. This is what lets a Python stage run in the same task as the SQL gathering in front of it: the keys are
-different, the partitioning is the same.
+A shard has a second such key: that of SQL's rows, which Flink hashes differently. The windows of versions before were
+keyed by it (``flink_jobs.windows``).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Shards:
     """The keys of every shard, by its number.
 
     Attributes:
-        sql: keys (BIGINT) of SQL's rows.
+        sql: keys (BIGINT) of SQL's rows, in savepoints of versions before.
         stream: keys (LONG) of DataStream's rows.
     """
 
@@ -35,7 +34,7 @@ class Shards:
     stream: tuple[int, ...]
 
     def __len__(self) -> int:
-        return len(self.sql)
+        return len(self.stream)
 
 
 def find_shards(count: int) -> Shards:

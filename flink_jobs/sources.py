@@ -2,7 +2,7 @@
 
 ``record`` is one BYTES: a header of kind, partition, offset and key (base64, ``-`` for none), then a newline and the
 value as it came; a record without value has no newline. ``udfs.stages.envelope`` reads it. One value and not five
-columns, since gathering costs by the column.
+columns: that is what a batch is made of.
 """
 
 from __future__ import annotations

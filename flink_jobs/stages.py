@@ -24,7 +24,7 @@ from udfs.names import Kind, StateName, Uid
 from udfs.ready import make_ready
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.minutes import metrics_record
-from udfs.stages.tally import TALLY_COLUMNS, Counted
+from udfs.stages.tally import TALLY_COLUMNS, Counted, clocks
 from udfs.stages.watch import Watch
 
 # With every element that Java unfolds, it copies all the arrays that stand beside it: a row of a whole batch costs the
@@ -215,7 +215,7 @@ class _MerchantStage(_Stage):
         self._profiles = self._open_state(runtime_context, StateName.MERCHANT_PROFILES)
         self._stage = wiring.merchant_stage(self._settings)
         self._meter.declare("decisions", "alerts")
-        self._looking: set[int] = set()
+        self._looking: dict[int, int] = {}
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard = self._shard(ctx)
@@ -233,7 +233,7 @@ class _MerchantStage(_Stage):
             verdicts.alert_keys,
             verdicts.alerts,
             *_metric_columns(output.over),
-            output.tally.clocks(output.watermark, len(totals)),
+            clocks(output.before, output.watermark, len(totals)),
             [minute for minute, _ in totals],
             *([each[column] for _, each in totals] for column in range(len(TALLY_COLUMNS))),
             *self._refused_columns(output.dead_letters),
@@ -241,7 +241,10 @@ class _MerchantStage(_Stage):
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         shard = self._shard(ctx)
-        self._looking.discard(shard)
+        # After a restart there are timers of before it, and a newer one where a batch came first: one is enough.
+        if self._looking.setdefault(shard, timestamp) != timestamp:
+            return
+        del self._looking[shard]
         over = self._stage.close_silent(shard, self._profiles, _now_ms())
         self._look_again(shard, ctx)
         yield from _rows(*_NO_VERDICTS, *_metric_columns(over), *_NO_TOTALS, *self._refused_columns(()))
@@ -250,7 +253,7 @@ class _MerchantStage(_Stage):
         """Have a timer look whether the shard has fallen silent; one at a time."""
         silent_from = self._stage.silent_from(shard)
         if silent_from is not None and shard not in self._looking:
-            self._looking.add(shard)
+            self._looking[shard] = silent_from
             context.timer_service().register_processing_time_timer(silent_from)
 
 

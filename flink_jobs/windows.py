@@ -12,14 +12,13 @@ from pyflink.table import StreamTableEnvironment
 from flink_jobs.shards import Shards
 
 
-def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards, length_ms: int) -> str:
+def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards) -> str:
     """A query of the records, ``(shard, record)``, that the windows in front of a stage hold.
 
     Args:
         tables: where to declare what it reads.
         stage: whose windows, for names.
         shards: of the stage.
-        length_ms: how long a window was.
     """
     # Rows that are let go at once: an input without any ends, and the windows with it.
     tables.execute_sql(f"""
@@ -30,11 +29,12 @@ def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards, 
         CREATE TEMPORARY VIEW nothing_for_{stage} AS
         SELECT shard, record, PROCTIME() AS arrived FROM idle_for_{stage} WHERE CHAR_LENGTH(CAST(record AS STRING)) < 0
     """)
+    # State and timers name the end of a window; how long they are here does not matter.
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW windows_of_{stage} AS
         SELECT shard, ARRAY_AGG(record) AS batch
         FROM TABLE(TUMBLE(
-            TABLE nothing_for_{stage}, DESCRIPTOR(arrived), INTERVAL '{length_ms / 1000:.3f}' SECOND(1, 3)
+            TABLE nothing_for_{stage}, DESCRIPTOR(arrived), INTERVAL '0.020' SECOND(1, 3)
         ))
         GROUP BY shard, window_start, window_end
     """)

@@ -17,7 +17,7 @@ from udfs.pipeline import MemoryState
 from udfs.records.label import Label
 from udfs.stages.envelope import is_control
 from udfs.stages.handoff import (
-    LONGEST,
+    LONGEST_HANDOFF,
     Handoff,
     Payment,
     hand_over,
@@ -77,7 +77,7 @@ def test_what_is_sealed_is_what_is_opened(
 
 
 @settings(max_examples=10)
-@given(payments, labels, st.integers(1, 3 * LONGEST))
+@given(payments, labels, st.integers(1, 3 * LONGEST_HANDOFF))
 def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_event_time_is(
     payment: Payment, label: Label, count: int
 ) -> None:
@@ -86,9 +86,9 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
     handed_over = hand_over(sent, features, [label], ([2] * count, [2]), 7, 1_000)
     assert {shard for shard, _ in handed_over} == {2}
     *parts, last = [open_handoff(sealed) for _, sealed in handed_over]
-    assert all((part.watermark, len(part.payments), part.labels) == (BEGINNING, LONGEST, []) for part in parts)
+    assert all((part.watermark, len(part.payments), part.labels) == (BEGINNING, LONGEST_HANDOFF, []) for part in parts)
     assert (last.watermark, last.labels) == (1_000, [label])
-    assert 1 <= len(last.payments) <= LONGEST
+    assert 1 <= len(last.payments) <= LONGEST_HANDOFF
     together, matrix = in_event_time([*parts, last], WIDTH)
     assert together == sent
     np.testing.assert_array_equal(matrix, features)

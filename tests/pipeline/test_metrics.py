@@ -17,7 +17,7 @@ from udfs.decision import Decision
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.merchant import MerchantOutput
 from udfs.stages.minutes import ROUND, OpenMinutes, metrics_record
-from udfs.stages.tally import MINUTE_MS, TALLY_COLUMNS, Counted, Tally
+from udfs.stages.tally import MINUTE_MS, TALLY_COLUMNS, Counted, Tally, clocks
 
 END = 35 * 60.0
 IDLE_MS = 30_000
@@ -82,11 +82,11 @@ def test_a_minute_of_a_merchant_is_told_once_and_not_before_it_is_over(
             assert (minute, merchant_id) not in told
             told.add((minute, merchant_id))
         totals = output.tally.totals()
-        clocks = output.tally.clocks(output.watermark, len(totals))
-        assert clocks == sorted(clocks)
-        assert len(clocks) == len(totals)
-        assert clocks[-1:] in ([], [output.watermark])
-        assert all(clock in (0, watermark) for clock in clocks[:-1]), "a window is closed before all is counted"
+        moments = clocks(output.before, output.watermark, len(totals))
+        assert moments == sorted(moments)
+        assert len(moments) == len(totals)
+        assert moments[-1:] in ([], [output.watermark])
+        assert all(moment in (0, watermark) for moment in moments[:-1]), "a window is closed before all is counted"
         watermark = output.watermark
 
 
@@ -125,15 +125,24 @@ def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:
     assert [counted.minute for counted in output.tally] == [at(minute) for minute in range(10)]
     totals = output.tally.totals()
     assert [minute for minute, _ in totals] == [at(minute) for minute in range(10)]
-    *others, last = output.tally.clocks(output.watermark, len(totals))
+    *others, last = clocks(output.before, output.watermark, len(totals))
     assert set(others) == {at(0) - 5_000}, "no window is closed before the last of the batch is added"
     assert last == output.watermark == at(9) - 5_000
 
 
 def test_a_batch_of_one_row_moves_event_time_and_one_of_none_has_no_row_to_do_it() -> None:
-    tally = Tally(at(3))
-    assert tally.clocks(at(10), 1) == [at(10)]
-    assert tally.clocks(at(10), 0) == []
+    assert clocks(at(3), at(10), 1) == [at(10)]
+    assert clocks(at(3), at(10), 0) == []
+
+
+def test_a_shard_that_was_closed_when_silent_does_not_drive_event_time_ahead_of_the_others() -> None:
+    one = pipeline()
+    one.process([paid("a", 10.0, 0)], NOW_MS)
+    one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS)
+    _, output = one.process([paid("b", 1.0, 0.5), paid("c", 1.0, 2)], NOW_MS + 2 * IDLE_MS)
+    totals = output.tally.totals()
+    assert [minute for minute, _ in totals] == [at(1), at(2)], "the first minute was told"
+    assert clocks(output.before, output.watermark, len(totals)) == [at(0) - 5_000, at(2) - 5_000]
 
 
 def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_once() -> None:

@@ -69,3 +69,13 @@ def test_a_path_where_nothing_is_is_refused_before_anything_is_submitted(path: s
 def test_a_path_that_is_there_or_cannot_be_looked_at_is_taken(tmp_path: Path) -> None:
     for path in (str(tmp_path), tmp_path.as_uri(), "s3://bucket/savepoint-1"):
         savepoints.check(path)
+
+
+def test_one_of_a_version_that_gathered_in_windows_is_known_by_their_names(tmp_path: Path) -> None:
+    before, now = taken(tmp_path, "before"), taken(tmp_path, "now")
+    (tmp_path / "before" / "_metadata").write_bytes(b"\0user-stage\0\0gather-by-user\0")
+    (tmp_path / "now" / "_metadata").write_bytes(b"\0user-stage\0")
+    assert savepoints.holds_windows(before)
+    assert savepoints.holds_windows(str(tmp_path / "before"))
+    assert not savepoints.holds_windows(now)
+    assert not savepoints.holds_windows("s3://bucket/savepoint-1"), "it cannot be looked at"

@@ -17,7 +17,7 @@ from state.clock import BEGINNING
 from udfs.patterns import Match
 from udfs.records.label import Label
 
-LONGEST = 256
+LONGEST_HANDOFF = 256
 """Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and as one block of tens of megabytes,
 which Java copies many times over, they let a TaskManager run out of memory."""
 
@@ -124,8 +124,8 @@ def hand_over(
         watermark: of the handoffs, epoch milliseconds.
 
     Returns:
-        Number of a shard that gets something, and a sealed handoff for it, or several of at most ``LONGEST`` payments,
-        of which the last one has the labels and tells how far event time is.
+        Number of a shard that gets something, and a sealed handoff for it; or several of at most ``LONGEST_HANDOFF``
+        payments, of which the last one has the labels and tells how far event time is.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -148,8 +148,8 @@ def hand_over(
     handoffs: list[tuple[int, bytes]] = []
     for target in sorted(rows.keys() | labelled.keys()):
         left = rows[target]
-        while len(left) > LONGEST:
-            handoffs.append((target, sealed(left[:LONGEST], BEGINNING, [])))
-            left = left[LONGEST:]
+        while len(left) > LONGEST_HANDOFF:
+            handoffs.append((target, sealed(left[:LONGEST_HANDOFF], BEGINNING, [])))
+            left = left[LONGEST_HANDOFF:]
         handoffs.append((target, sealed(left, watermark, labelled[target])))
     return handoffs

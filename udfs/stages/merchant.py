@@ -71,7 +71,8 @@ class MerchantOutput:
         verdicts: decisions and alerts.
         tally: what the batch adds to the metrics.
         over: of the metrics, the minutes of merchants that are over.
-        watermark: event time that all shards of this subtask have reached, epoch milliseconds.
+        before: event time that all shards of this subtask had reached before the batch, epoch milliseconds.
+        watermark: the same after it.
         dead_letters: control records that were refused.
     """
 
@@ -80,6 +81,7 @@ class MerchantOutput:
     verdicts: Verdicts
     tally: Tally
     over: list[Counted]
+    before: int
     watermark: int
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -134,8 +136,9 @@ class MerchantStage:
         self._heard[shard] = now_ms
         # After a restart the windows that were closed before it stay closed.
         self._watermark = max(self._watermark, clock.watermark)
-        tally = Tally(max(self._watermark, minutes.over_until))
-        self._watermark = max(self._watermark, self._advance(shard, clock, handoffs, now_ms))
+        before = self._watermark
+        tally = Tally(max(before, minutes.over_until))
+        self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, handed_over, labels, backing)
@@ -148,7 +151,7 @@ class MerchantStage:
         over = minutes.close(self._watermark)
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
         self._profiles.flush(backing, beside | dict(minutes.entries(tally, over)))
-        return MerchantOutput(payments, features, verdicts, tally, over, self._watermark, dead_letters)
+        return MerchantOutput(payments, features, verdicts, tally, over, before, self._watermark, dead_letters)
 
     def silent_from(self, shard: int) -> int | None:
         """When a shard, if nothing comes for it, no longer keeps its minutes open, wall clock, epoch milliseconds.

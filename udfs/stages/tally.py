@@ -74,14 +74,6 @@ class Tally:
     def __iter__(self) -> Iterator[Counted]:
         return (Counted(minute, merchant_id, totals) for (minute, merchant_id), totals in self._totals.items())
 
-    def clocks(self, watermark: int, rows: int) -> list[int]:
-        """Event time as each of some rows is counted: as before the batch, and at ``watermark`` with the last one.
-
-        Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in
-        the last minute.
-        """
-        return [max(self._watermark, 0)] * (rows - 1) + [watermark] * min(rows, 1)
-
     def totals(self) -> list[tuple[int, Totals]]:
         """The same of all merchants together, by minute."""
         minutes: dict[int, Totals] = {}
@@ -98,3 +90,12 @@ def add_to(totals: Totals, more: Totals) -> None:
     """Count what was counted apart as well."""
     for column, value in enumerate(more):
         totals[column] += value
+
+
+def clocks(before: int, after: int, rows: int) -> list[int]:
+    """Event time as each of some rows is counted: as before the batch, and as after it with the last one.
+
+    Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in the
+    last minute.
+    """
+    return [max(before, 0)] * (rows - 1) + [after] * min(rows, 1)
