@@ -15,7 +15,7 @@ from deploy.stack.stack import silent
 from flink_jobs.settings import Settings
 
 READ_S = 5.0
-"""The windows were over before the job started, so their timers are due and the first thing that their operators do; what
+"""The windows were over before the job started: their timers are due, and the first thing that their operators do. What
 comes of them is in front of any barrier."""
 STOPPED_WITHIN_S = 120.0
 
