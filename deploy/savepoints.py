@@ -13,13 +13,19 @@ from deploy.paths import under_root
 from flink_jobs.settings import Settings
 from udfs.names import Uid
 
+SHARDS = ("job.shards", "job.device_shards", "job.merchant_shards")
+
 
 class Savepoint(msgspec.Struct, frozen=True):
-    """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch)."""
+    """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch).
+
+    ``shards`` of users, devices and merchants; those on record from before do not say.
+    """
 
     path: str
     job: str
     taken_at: float
+    shards: tuple[int, int, int] | None = None
 
 
 def record(settings: Settings, path: str) -> None:
@@ -27,7 +33,7 @@ def record(settings: Settings, path: str) -> None:
     file = _file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as lines:
-        lines.write(msgspec.json.encode(Savepoint(path, settings.job.name, time.time())) + b"\n")
+        lines.write(msgspec.json.encode(Savepoint(path, settings.job.name, time.time(), _shards(settings))) + b"\n")
 
 
 def latest(settings: Settings) -> Savepoint:
@@ -36,10 +42,7 @@ def latest(settings: Settings) -> Savepoint:
     Raises:
         OperationError: when there is none.
     """
-    file = _file(settings)
-    lines = file.read_bytes().splitlines() if file.exists() else []
-    taken = [msgspec.json.decode(line, type=Savepoint) for line in lines]
-    for savepoint in reversed(taken):
+    for savepoint in reversed(_taken(settings)):
         if savepoint.job == settings.job.name and _may_exist(savepoint.path):
             return savepoint
     raise OperationError(f"no savepoint of {settings.job.name} is on record: give its path, or start with `submit`")
@@ -56,6 +59,31 @@ def check(path: str) -> None:
             f"there is no savepoint or checkpoint at {path}: "
             "`sentinel stop` and `sentinel savepoint` say where they put theirs"
         )
+
+
+def check_shards(settings: Settings, path: str) -> None:
+    """Refuse a savepoint on record that was taken with other numbers of shards: their profiles would not be found.
+
+    Raises:
+        OperationError: telling both.
+    """
+    found = next((each for each in reversed(_taken(settings)) if each.path == path), None)
+    if found is None or found.shards is None or found.shards == _shards(settings):
+        return
+    wanted = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, found.shards, strict=True))
+    raise OperationError(
+        f"{path} was taken with other numbers of shards, and its profiles would not be found: restore it with {wanted}"
+    )
+
+
+def _shards(settings: Settings) -> tuple[int, int, int]:
+    return settings.job.shards, settings.job.device_shards, settings.job.merchant_shards
+
+
+def _taken(settings: Settings) -> list[Savepoint]:
+    file = _file(settings)
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [msgspec.json.decode(line, type=Savepoint) for line in lines]
 
 
 def holds_windows(path: str) -> bool:

@@ -79,3 +79,26 @@ def test_one_of_a_version_that_gathered_in_windows_is_known_by_their_names(tmp_p
     assert savepoints.holds_windows(str(tmp_path / "before"))
     assert not savepoints.holds_windows(now)
     assert not savepoints.holds_windows("s3://bucket/savepoint-1"), "it cannot be looked at"
+
+
+def with_shards(folder: Path, shards: int) -> Settings:
+    return Settings.model_validate({"stack": {"folder": folder}, "job": {"name": "fraud", "shards": shards}})
+
+
+def test_one_that_was_taken_with_other_numbers_of_shards_is_refused(tmp_path: Path) -> None:
+    path = taken(tmp_path, "first")
+    savepoints.record(with_shards(tmp_path, 4), path)
+    savepoints.check_shards(with_shards(tmp_path, 4), path)
+    with pytest.raises(OperationError, match=r"restore it with job.shards=4, job.device_shards=4"):
+        savepoints.check_shards(with_shards(tmp_path, 2), path)
+
+
+def test_of_one_that_is_not_on_record_the_number_of_shards_is_not_known(tmp_path: Path) -> None:
+    savepoints.check_shards(with_shards(tmp_path, 2), taken(tmp_path, "first"))
+
+
+def test_one_on_record_from_before_says_nothing_of_shards(tmp_path: Path) -> None:
+    path = taken(tmp_path, "first")
+    (tmp_path / "savepoints.jsonl").write_text(f'{{"path": "{path}", "job": "fraud", "taken_at": 1.0}}\n')
+    savepoints.check_shards(with_shards(tmp_path, 2), path)
+    assert savepoints.latest(with_shards(tmp_path, 2)).path == path
