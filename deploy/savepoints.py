@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 import msgspec
 
 from deploy.errors import OperationError
+from deploy.flink_rest import FlinkRest
 from deploy.paths import under_root
 from flink_jobs.settings import Settings
 from udfs.names import Uid
@@ -34,6 +35,14 @@ def record(settings: Settings, path: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as lines:
         lines.write(msgspec.json.encode(Savepoint(path, settings.job.name, time.time(), _shards(settings))) + b"\n")
+
+
+def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> str:
+    """End a job with a savepoint, remember it, and wait until the job has ended; returns the savepoint's path."""
+    path = rest.stop_with_savepoint(job_id, settings.flink.savepoint_dir or None, timeout_s)
+    record(settings, path)
+    rest.await_ended(job_id, timeout_s)
+    return path
 
 
 def latest(settings: Settings) -> Savepoint:

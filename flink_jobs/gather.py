@@ -38,14 +38,14 @@ def gather(tables: StreamTableEnvironment, queries: Sequence[str], uid: Uid, len
 
     Args:
         tables: where the queries find their views.
-        queries: one or more, whose rows are gathered together.
+        queries: two or more, whose rows are gathered together.
         uid: of the operator.
         length_ms: how long a batch gathers at least.
     """
     jvm = get_gateway().jvm
     # Each is turned into a stream by itself, in the task that it comes from: what SQL unites goes through one more.
     first, *others = [tables.to_append_stream(tables.sql_query(query), RECORD) for query in queries]
-    records = first.union(*others) if others else first
+    records = first.union(*others)
     key_type = Types.ROW([Types.LONG()]).get_java_type_info()
     selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     by_shard = records._j_data_stream.keyBy(selector, key_type)

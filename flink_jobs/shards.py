@@ -5,8 +5,8 @@ shards over two subtasks fell three to one). So a shard's key is searched for, n
 the middle of the shard's equal share of all key groups. Then shards spread evenly at every parallelism that divides
 their number, and as evenly as can be at any other.
 
-A shard has a second such key: that of SQL's rows, which Flink hashes differently. The windows of versions before were
-keyed by it (``flink_jobs.windows``).
+The windows of versions before were keyed by other keys: those of SQL's rows, which Flink hashes differently
+(``find_sql_keys``, for ``flink_jobs.windows``).
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ MAX_PARALLELISM = 128
 
 @dataclass(frozen=True)
 class Shards:
-    """The keys of every shard, by its number.
+    """The key (LONG) of every shard, by its number."""
 
-    Attributes:
-        sql: keys (BIGINT) of SQL's rows, in savepoints of versions before.
-        stream: keys (LONG) of DataStream's rows.
-    """
-
-    sql: tuple[int, ...]
-    stream: tuple[int, ...]
+    keys: tuple[int, ...]
 
     def __len__(self) -> int:
-        return len(self.stream)
+        return len(self.keys)
 
 
 def find_shards(count: int) -> Shards:
     """Search the keys of ``count`` shards, at most ``MAX_PARALLELISM``. About 0.1 ms a key that is tried."""
+    return Shards(_search(count, _stream_key_group))
+
+
+def find_sql_keys(count: int) -> tuple[int, ...]:
+    """The keys (BIGINT) of so many shards that SQL's windows had, in the key groups of the others."""
+    return _search(count, _sql_key_group)
+
+
+def _search(count: int, key_group: Callable[[int], int]) -> tuple[int, ...]:
     wanted = [int((shard + 0.5) * MAX_PARALLELISM / count) for shard in range(count)]
-    return Shards(_search(wanted, _sql_key_group), _search(wanted, _stream_key_group))
-
-
-def _search(wanted: list[int], key_group: Callable[[int], int]) -> tuple[int, ...]:
     found: dict[int, int] = {}
     key = 0
     while len(found) < len(wanted):

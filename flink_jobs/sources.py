@@ -76,4 +76,4 @@ def _record(kind: str) -> str:
 
 
 def _keys(shards: Shards) -> str:
-    return "ARRAY[" + ", ".join(f"CAST({key} AS BIGINT)" for key in shards.stream) + "]"
+    return "ARRAY[" + ", ".join(f"CAST({key} AS BIGINT)" for key in shards.keys) + "]"

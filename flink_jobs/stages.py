@@ -101,7 +101,7 @@ class _Stage(KeyedProcessFunction):
 
     def __init__(self, settings: Settings, shards: Shards) -> None:
         self._settings = settings
-        self._number = {key: number for number, key in enumerate(shards.stream)}
+        self._number = {key: number for number, key in enumerate(shards.keys)}
 
     @staticmethod
     def _calm_collector() -> None:
@@ -279,7 +279,7 @@ def _portions(handoffs: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[
 
 def _addressed(handoffs: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:
     """Columns of keys and of handoffs."""
-    return [shards.stream[shard] for shard, _ in handoffs], [handoff for _, handoff in handoffs]
+    return [shards.keys[shard] for shard, _ in handoffs], [handoff for _, handoff in handoffs]
 
 
 def _now_ms() -> int:

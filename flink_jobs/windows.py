@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyflink.table import StreamTableEnvironment
 
-from flink_jobs.shards import Shards
+from flink_jobs.shards import Shards, find_sql_keys
 
 
 def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards) -> str:
@@ -38,10 +38,11 @@ def left_in_windows(tables: StreamTableEnvironment, stage: str, shards: Shards) 
         ))
         GROUP BY shard, window_start, window_end
     """)
-    key = " ".join(
-        f"WHEN {sql} THEN CAST({stream} AS BIGINT)" for sql, stream in zip(shards.sql, shards.stream, strict=True)
+    cases = " ".join(
+        f"WHEN {sql} THEN CAST({key} AS BIGINT)"
+        for sql, key in zip(find_sql_keys(len(shards)), shards.keys, strict=True)
     )
     return f"""
-        SELECT CASE shard {key} END AS shard, record
+        SELECT CASE shard {cases} END AS shard, record
         FROM windows_of_{stage} CROSS JOIN UNNEST(batch) AS unfolded (record)
     """

@@ -8,7 +8,8 @@ behind (``state.compiled``); then a part of a second.
 from __future__ import annotations
 
 import json
-from threading import Event, Lock
+from functools import cache
+from threading import Lock
 
 import msgspec
 
@@ -30,17 +31,15 @@ TaskManager down."""
 
 _NOW_MS = 1_800_000_000_000
 _one_at_a_time = Lock()
-_ready = Event()
 
 
 def make_ready() -> None:
     """Once a process: its stages start side by side, and the others wait for the first one."""
     with _one_at_a_time:
-        if not _ready.is_set():
-            _make_ready()
-            _ready.set()
+        _make_ready()
 
 
+@cache
 def _make_ready() -> None:
     """Have payments with a device and without decided, by the ready rules and patterns."""
     for read in READ_BY_ALL:

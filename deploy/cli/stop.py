@@ -19,9 +19,7 @@ def stop(
     settings, rest, job = running_job()
     rest.await_all_running(job.id, timeout_s)
     began = time.monotonic()
-    path = rest.stop_with_savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
-    savepoints.record(settings, path)
-    rest.await_ended(job.id, timeout_s)
+    path = savepoints.stop(settings, rest, job.id, timeout_s)
     say(
         f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - began)}; savepoint: {path}; "
         "`sentinel restore` goes on from it"

@@ -147,10 +147,11 @@ class MerchantStage:
         watched.settle(clock.watermark)
         policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
-        minutes.add(tally)
+        counted = list(tally)
+        minutes.add(counted)
         over = minutes.close(self._watermark)
         beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside | dict(minutes.entries(tally, over)))
+        self._profiles.flush(backing, beside | dict(minutes.entries(counted, over)))
         return MerchantOutput(payments, features, verdicts, tally, over, before, self._watermark, dead_letters)
 
     def silent_from(self, shard: int) -> int | None:

@@ -19,7 +19,7 @@ import msgspec
 from state.clock import BEGINNING
 from state.store import Backing
 from udfs.names import ShardEntry
-from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_to
+from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_up
 
 ROUND = 32
 """Batches from one writing of the whole to the next. At a restart as many entries are read."""
@@ -48,12 +48,7 @@ class OpenMinutes:
     def add(self, counted: Iterable[Counted]) -> None:
         """Take in what was counted, in minutes that are not over."""
         for minute, merchant_id, totals in counted:
-            merchants = self._minutes.setdefault(minute, {})
-            known = merchants.get(merchant_id)
-            if known is None:
-                merchants[merchant_id] = totals.copy()
-            else:
-                add_to(known, totals)
+            add_up(self._minutes.setdefault(minute, {}), merchant_id, totals)
 
     def close(self, watermark: int) -> list[Counted]:
         """Let go the minutes that are over at a watermark (epoch ms), the first one first."""
@@ -66,24 +61,19 @@ class OpenMinutes:
             for merchant_id, totals in self._minutes.pop(minute).items()
         ]
 
-    def entries(self, counted: Iterable[Counted], over: Sequence[Counted]) -> Iterator[tuple[str, bytes]]:
+    def entries(self, counted: Sequence[Counted], over: Sequence[Counted]) -> Iterator[tuple[str, bytes]]:
         """What the shard is to write after a batch, of which ``counted`` was taken in and then ``over`` let go."""
-        added = list(counted)
-        if not added and not over:
+        if not counted and not over:
             return
         self._written += 1
         if self._written > ROUND:
-            yield from self.whole()
+            self._written = 0
+            self._round += 1
+            yield ShardEntry.MINUTES.value, self._packed(self._all())
         else:
-            yield _entry(self._written), self._packed(added)
+            yield _entry(self._written), self._packed(counted)
 
-    def whole(self) -> Iterator[tuple[str, bytes]]:
-        """All that is open, as the shard is to write it."""
-        self._written = 0
-        self._round += 1
-        yield ShardEntry.MINUTES.value, self._packed(self._all())
-
-    def _packed(self, counted: list[Counted]) -> bytes:
+    def _packed(self, counted: Sequence[Counted]) -> bytes:
         return msgspec.msgpack.encode((self._round, self.over_until, counted))
 
     def _all(self) -> list[Counted]:

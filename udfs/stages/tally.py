@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 MINUTE_MS = 60_000
 
@@ -19,6 +19,9 @@ _TRANSACTIONS, _AMOUNT, _ALERTS, _LATE, _TOO_LATE = (
 )
 _BY_ACTION = {action: TALLY_COLUMNS.index(name) for action, name in _ACTIONS.items()}
 _NOTHING = [0.0] * len(TALLY_COLUMNS)
+
+
+Key = TypeVar("Key")
 
 
 class Counted(NamedTuple):
@@ -78,18 +81,18 @@ class Tally:
         """The same of all merchants together, by minute."""
         minutes: dict[int, Totals] = {}
         for minute, _, totals in self:
-            known = minutes.get(minute)
-            if known is None:
-                minutes[minute] = totals.copy()
-            else:
-                add_to(known, totals)
+            add_up(minutes, minute, totals)
         return list(minutes.items())
 
 
-def add_to(totals: Totals, more: Totals) -> None:
-    """Count what was counted apart as well."""
-    for column, value in enumerate(more):
-        totals[column] += value
+def add_up(sums: dict[Key, Totals], key: Key, more: Totals) -> None:
+    """Count what was counted apart under a key as well."""
+    totals = sums.get(key)
+    if totals is None:
+        sums[key] = more.copy()
+    else:
+        for column, value in enumerate(more):
+            totals[column] += value
 
 
 def clocks(before: int, after: int, rows: int) -> list[int]:

@@ -73,11 +73,10 @@ def drained(
     rate = 1_000 / natural_speedup(1_000, users)
     with bench(settings, start_from="earliest") as run:
         simulator = Simulator(options_until_now(rate, warm + transactions, 0, users=users, merchants=merchants))
+        sent, sending_s = _send(open_feed(run.settings), simulator, warm or transactions)
+        first = drain_backlog(run, sent.transactions, say)
         if not warm:
-            sent, sending_s = _send(open_feed(run.settings), simulator, transactions)
-            return drain_backlog(run, sent.transactions, say), None, sent.transactions / sending_s
-        before, _ = _send(open_feed(run.settings), simulator, warm)
-        first = drain_backlog(run, before.transactions, say)
+            return first, None, sent.transactions / sending_s
         held, since_ms = kafka_clients.held_sender(run.settings, f"{run.settings.job.name}-backlog"), time.time() * 1000
         sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, transactions)
         return drain_next(run, sent.transactions, since_ms, held.release), first, sent.transactions / sending_s
