@@ -63,9 +63,16 @@ public class Gather extends org.apache.flink.streaming.api.operators.AbstractStr
         hand();
     }
 
-    /** Whatever is gathered is processed before a checkpoint, so that there is nothing to be kept in state. */
+    /**
+     * Whatever is gathered is processed before a checkpoint, so that there is nothing to be kept in state; and an empty
+     * batch tells the stage to write what its own state lacks.
+     */
     public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
         hand();
+        java.util.Iterator keys = shards.keySet().iterator();
+        while (keys.hasNext()) {
+            give(keys.next(), new byte[0][]);
+        }
     }
 
     public void endInput() throws Exception {
@@ -86,13 +93,18 @@ public class Gather extends org.apache.flink.streaming.api.operators.AbstractStr
             if (batch.isEmpty()) {
                 continue;
             }
-            org.apache.flink.types.Row row = new org.apache.flink.types.Row(2);
-            row.setField(0, entry.getKey());
-            row.setField(1, (byte[][]) batch.toArray(new byte[batch.size()][]));
+            byte[][] records = (byte[][]) batch.toArray(new byte[batch.size()][]);
             batch.clear();
-            output.collect(new org.apache.flink.streaming.runtime.streamrecord.StreamRecord(row));
+            give(entry.getKey(), records);
         }
         long took = (System.nanoTime() - begun) / 1000000L;
         length = Math.max(shortest, Math.min(longest, took));
+    }
+
+    private void give(Object shard, byte[][] records) throws Exception {
+        org.apache.flink.types.Row row = new org.apache.flink.types.Row(2);
+        row.setField(0, shard);
+        row.setField(1, records);
+        output.collect(new org.apache.flink.streaming.runtime.streamrecord.StreamRecord(row));
     }
 }

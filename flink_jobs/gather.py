@@ -6,7 +6,8 @@ next batch is the larger for it; and it gathers for as long as the last one took
 themselves. It ends early when it is full: of a backlog there is always more, and what is handed over as a block must
 not grow without bound.
 
-What is gathered is in no state. Before a checkpoint all of it is handed to the stage, so a checkpoint finds nothing.
+What is gathered is in no state. Before a checkpoint all of it is handed to the stage, and behind it an empty batch of
+each shard, upon which the stage writes what its state lacks: PyFlink has no call before a snapshot.
 """
 
 from __future__ import annotations

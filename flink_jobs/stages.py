@@ -175,6 +175,9 @@ class _UserStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
+            if not value:
+                self._stage.checkpoint(self._shard(ctx), self._profiles, _now_ms())
+                return
             output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
             self._meter.count("duplicates", output.duplicates)
@@ -204,6 +207,9 @@ class _DeviceStage(_Stage):
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
+            if not value:
+                self._stage.checkpoint(self._shard(ctx), self._profiles, _now_ms())
+                return
             handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
         for portion in _portions(handoffs):
@@ -220,6 +226,9 @@ class _MerchantStage(_Stage):
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard = self._shard(ctx)
         with self._meter.batch(len(value)):
+            if not value:
+                self._stage.checkpoint(shard, self._profiles, _now_ms())
+                return
             output = self._stage.process(shard, value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
             verdicts = output.verdicts

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
 
-from state.filtered import filtered_history, pack_filtered, unpack_filtered
+from state.changelog import Change
+from state.filtered import filtered_history, pack_filtered, pack_histories, unpack_filtered
 from state.history import History
-from state.packing import Packed
 from state.times import HOUR_MS
 from state.where import address_of
 
@@ -32,10 +32,21 @@ class Profile:
         lateness: how late an event may come and be told, and correct, exactly, ms.
         history: the payments.
         filtered: histories of those that a filter lets pass, by its name.
-        touched: whether filters or patterns may have changed it since it was packed.
+        touched: whether something else than payments may have changed it since that was last told or packed.
+        news: the payments since it was last told or packed, for a changelog; None where nobody asks for them.
     """
 
-    __slots__ = ("_packed_progress", "_progress", "address", "filtered", "history", "lateness", "touched", "where")
+    __slots__ = (
+        "_packed_progress",
+        "_progress",
+        "address",
+        "filtered",
+        "history",
+        "lateness",
+        "news",
+        "touched",
+        "where",
+    )
 
     def __init__(self, longest: int, lateness: int, capacity: int, places: int) -> None:
         self.where = np.empty(places, np.int64)
@@ -44,6 +55,7 @@ class Profile:
         self.history = History(longest + lateness, capacity)
         self.filtered: dict[str, History] = {}
         self.touched = False
+        self.news: bytearray | None = None
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
 
@@ -67,21 +79,62 @@ class Profile:
             self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
         return self._progress
 
-    def _sections(self, history: Packed) -> tuple[Packed, bytes, bytes]:
-        """The sections of this part, of which the history is packed already."""
+    @classmethod
+    def changes(cls, profiles: Sequence[Self]) -> list[Change | None]:
+        """What each took since that was last told, or since it was packed; None where it took nothing."""
+        touched = [profile._is_touched() for profile in profiles]
+        pack_histories(profiles)
+        return [profile._change(beside) for profile, beside in zip(profiles, touched, strict=True)]
+
+    def _is_touched(self) -> bool:
+        return self.touched or any(not history.packed for history in self.filtered.values())
+
+    def _change(self, beside: bool) -> Change | None:
+        payments = bytes(self.news or b"")
+        if not payments and not beside:
+            return None
+        change = Change(payments, self._beside() if beside else None)
+        self._is_told()
+        return change
+
+    def take_again(self, change: Change) -> None:
+        """Take what ``changes`` told."""
+        if change.payments:
+            self._pay_again(change.payments)
+        if change.beside is not None:
+            self._unpack_beside(change.beside)
+
+    def _pay_again(self, payments: bytes) -> None:
+        """Take payments, as ``news`` has them, of which nothing is to be told."""
+        raise NotImplementedError
+
+    def _beside(self) -> tuple[bytes, ...]:
+        """All that is remembered beside payments, packed, after ``pack_histories``."""
+        raise NotImplementedError
+
+    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+        """Become what ``_beside`` packed."""
+        raise NotImplementedError
+
+    def _is_told(self) -> None:
+        """Whoever asks from now on asks for what comes from now on."""
         self.touched = False
+        if self.news:
+            self.news.clear()
+
+    def _sections(self) -> tuple[bytes, bytes]:
+        """The sections of this part, without the history."""
         if self._progress is not None:
             self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
             # Few payments touch a pattern: the next one that does reads it again, and the others pack it for nothing.
             self._progress = None
-        return history, pack_filtered(self.filtered), self._packed_progress
+        return pack_filtered(self.filtered), self._packed_progress
 
-    def _unpack_shared(self, sections: Sequence[bytes]) -> None:
+    def _unpack_sections(self, filtered: bytes, progress: bytes) -> None:
         """Become what ``_sections`` packed.
 
         Raises:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        history, filtered, self._packed_progress = sections
-        self.history.unpack(history)
         self.filtered = unpack_filtered(filtered)
+        self._progress, self._packed_progress = None, progress

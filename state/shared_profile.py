@@ -12,7 +12,6 @@ from state import facts, history, windows
 from state.compiled import compiled
 from state.events import Words
 from state.filtered import pack_histories
-from state.journal import PAYMENT_BYTES
 from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
 from state.profile import LATENESS_MS, Profile
 from state.search import first_after
@@ -26,6 +25,7 @@ LABEL_DELAY_MS = 7 * DAY_MS
 LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
 """How far back the longest window begins, which ends a label's delay ago."""
 FRAUDS_KEPT = 256
+_PAYMENT_BYTES = 8 * facts.OF_SHARED
 
 VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: shared_from_version_1, 2: shared_from_version_2}
@@ -125,10 +125,10 @@ def observe(
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, delay, risk_lengths, risk, done),
         lambda row, done: profiles[row].history.settle(done),
     )
-    written = told_of.tobytes()
-    for row, profile in enumerate(profiles):
-        if profile.base:
-            profile.journal += written[row * PAYMENT_BYTES : (row + 1) * PAYMENT_BYTES]
+    noted = told_of.tobytes()
+    for at, profile in zip(range(0, len(noted), _PAYMENT_BYTES), profiles, strict=True):
+        if profile.news is not None:
+            profile.news += noted[at : at + _PAYMENT_BYTES]
 
 
 class SharedProfile(Profile):
@@ -142,13 +142,12 @@ class SharedProfile(Profile):
         PAYMENTS_KEPT: one by one.
         history: the payments; the other party is the user.
         fraud_times: event times (ms) of the payments last found to be fraud, ascending, the newest ``FRAUDS_KEPT``.
-        journal, base: see ``state.journal``.
     """
 
     KIND: ClassVar[str]
     PAYMENTS_KEPT: ClassVar[int]
 
-    __slots__ = ("_fraud_times", "_frauds", "base", "journal")
+    __slots__ = ("_fraud_times", "_frauds")
 
     fraud_times = Noted(FRAUDS_AT)
 
@@ -157,17 +156,9 @@ class SharedProfile(Profile):
         self.where[HISTORY_AT] = self.history.address
         self._frauds: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
-        self.journal = bytearray()
-        self.base = 0
 
-    @property
-    def changed(self) -> bool:
-        """Whether more than payments changed it since it was packed."""
-        return self.touched or any(not history.packed for history in self.filtered.values())
-
-    def take_again(self, journal: bytes) -> None:
-        """Take the payments of a journal, of which nothing is to be told."""
-        told_of = np.frombuffer(journal, np.int64).reshape(-1, facts.OF_SHARED)
+    def _pay_again(self, payments: bytes) -> None:
+        told_of = words_of(payments).reshape(-1, facts.OF_SHARED)
         told, risk = np.empty((len(told_of), 0, windows.TOLD)), np.empty((len(told_of), 0, 2))
         observe([self] * len(told_of), told_of, _NO_TIMES, told, 0, _NO_TIMES, risk)
 
@@ -194,10 +185,24 @@ class SharedProfile(Profile):
         """Each as bytes: 16 a payment, 16 a fraud."""
         pack_histories(profiles)
         histories = history.pack([profile.history for profile in profiles])
-        return [
-            seal(VERSION, (*profile._sections(packed), *profile._packed_frauds()))
-            for profile, packed in zip(profiles, histories, strict=True)
+        packed = [
+            seal(VERSION, (of_history, *profile._beside()))
+            for profile, of_history in zip(profiles, histories, strict=True)
         ]
+        for profile in profiles:
+            profile._is_told()
+        return packed
+
+    def _beside(self) -> tuple[bytes, ...]:
+        return *self._sections(), *self._packed_frauds()
+
+    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+        filtered, progress, frauds, times = sections
+        if len(frauds) != len(times):
+            raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
+        self._unpack_sections(filtered, progress)
+        self._frauds = dict(zip(words_of(frauds).tolist(), words_of(times).tolist(), strict=True))
+        self.fraud_times = _ascending(self._frauds)
 
     def _packed_frauds(self) -> tuple[bytes, bytes]:
         frauds = self._frauds
@@ -221,12 +226,9 @@ class SharedProfile(Profile):
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        *shared, frauds, times = open_sealed(data, cls.KIND, VERSION, UPGRADES)
-        if len(frauds) != len(times):
-            raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
-        profile._unpack_shared(shared)
-        profile._frauds = dict(zip(words_of(frauds).tolist(), words_of(times).tolist(), strict=True))
-        profile.fraud_times = _ascending(profile._frauds)
+        of_history, *beside = open_sealed(data, cls.KIND, VERSION, UPGRADES)
+        profile.history.unpack(of_history)
+        profile._unpack_beside(tuple(beside))
         return profile
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from state import facts, habits, history, known, surroundings
+from state import facts, habits, history, known, surroundings, windows
 from state.compiled import compiled
 from state.events import Words
 from state.filtered import pack_histories
@@ -30,6 +30,7 @@ VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
 
 _KEY_BYTES = 8
+_FACT_BYTES = 8 * facts.OF_USER
 
 
 HISTORY_AT, LATENESS, HABITS_AT, KNOWN_AT, RECENT_AT, EVENTS_AT = 0, 1, 2, 4, 6, 8
@@ -121,15 +122,33 @@ def observe(
         told: (n, windows, ``windows.TOLD``), written.
         before: (n, ``habits.TOLD``), written.
     """
+    keys = [xxhash.xxh3_64_digest(transaction_id.encode()) for transaction_id in transaction_ids]
+    _take(profiles, keys, told_of, lengths, told, before)
+    noted = told_of.tobytes()
+    for at, profile, key in zip(range(0, len(noted), _FACT_BYTES), profiles, keys, strict=True):
+        if profile.news is not None:
+            profile.news += noted[at : at + _FACT_BYTES]
+            profile.news += key
+
+
+def _take(
+    profiles: Sequence[UserProfile],
+    keys: Sequence[bytes],
+    told_of: Words,
+    lengths: Words,
+    told: npt.NDArray[np.float64],
+    before: npt.NDArray[np.float64],
+) -> None:
+    """``observe``, by the keys of the ids, and without telling a changelog."""
     addresses = np.array([profile.address for profile in profiles], np.int64)
     taken = history.go_over(
         addresses,
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, before, done),
         lambda row, done: profiles[row].settle(done),
     )
-    for profile, transaction_id, what in zip(profiles, transaction_ids, taken, strict=True):
+    for profile, key, what in zip(profiles, keys, taken, strict=True):
         if what != history.TOLD_ONLY:
-            profile.note_id(transaction_id)
+            profile.note_key(key)
 
 
 @compiled
@@ -176,18 +195,18 @@ class UserProfile(Profile):
         super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, PLACES)
         self.where[HISTORY_AT], self.where[LATENESS] = self.history.address, lateness
         self.habits, self.known, self.recent = habits.unpack(habits.EMPTY)
-        self.account_events = _NO_EVENTS
+        self.account_events = _NO_WORDS
         self._ids = bytearray()
 
     def has_seen(self, transaction_id: str) -> bool:
         """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
 
-    def note_id(self, transaction_id: str) -> None:
-        """Remember the id of a payment that is kept one by one."""
+    def note_key(self, key: bytes) -> None:
+        """Remember the id of a payment that is kept one by one, by its digest."""
         # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles two
         # digests is as unlikely as two ids with one digest.
-        self._ids += xxhash.xxh3_64_digest(transaction_id.encode())
+        self._ids += key
         if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
             self._forget_ids()
 
@@ -206,6 +225,22 @@ class UserProfile(Profile):
         """Note an account event; more than two days older than the newest are forgotten, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
         self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
+        self.touched = True
+
+    def _pay_again(self, payments: bytes) -> None:
+        noted = words_of(payments).reshape(-1, facts.OF_USER + 1)
+        keys = [key.tobytes() for key in noted[:, facts.OF_USER]]
+        told, before = np.empty((len(noted), 0, windows.TOLD)), np.empty((len(noted), habits.TOLD))
+        told_of = np.ascontiguousarray(noted[:, : facts.OF_USER])
+        _take([self] * len(noted), keys, told_of, _NO_WORDS, told, before)
+
+    def _beside(self) -> tuple[bytes, ...]:
+        return *self._sections(), self.account_events.tobytes()
+
+    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+        filtered, progress, account_events = sections
+        self._unpack_sections(filtered, progress)
+        self.account_events = words_of(account_events)
 
     @staticmethod
     def pack_all(profiles: Sequence[UserProfile]) -> list[bytes]:
@@ -217,9 +252,11 @@ class UserProfile(Profile):
         parts, start, packed = words.data.cast("B"), 0, []
         for profile, (middle, end) in zip(profiles, (8 * ends).tolist(), strict=True):
             profile._forget_ids()
-            shared = profile._sections(parts[start:middle])
-            sections = (*shared, profile._ids, parts[middle:end], profile.account_events.tobytes())
-            packed.append(seal(VERSION, sections))
+            *shared, account_events = profile._beside()
+            packed.append(
+                seal(VERSION, (parts[start:middle], *shared, profile._ids, parts[middle:end], account_events))
+            )
+            profile._is_told()
             start = end
         return packed
 
@@ -236,12 +273,12 @@ class UserProfile(Profile):
             ProfileDamagedError: if the bytes are cut short or run over.
         """
         profile = cls(lateness)
-        *shared, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
-        profile._unpack_shared(shared)
+        of_history, filtered, progress, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
+        profile.history.unpack(of_history)
+        profile._unpack_beside((filtered, progress, account_events))
         profile._ids = bytearray(ids)
         profile.habits, profile.known, profile.recent = habits.unpack(habit)
-        profile.account_events = words_of(account_events)
         return profile
 
 
-_NO_EVENTS = np.empty(0, np.int64)
+_NO_WORDS = np.empty(0, np.int64)

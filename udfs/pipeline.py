@@ -28,6 +28,10 @@ class MemoryState(dict[str, bytes]):
         """Write several."""
         self.update(entries)
 
+    def remove(self, key: str) -> None:
+        """Forget what is there."""
+        self.pop(key, None)
+
 
 class Pipeline:
     """A user stage, a device stage and a merchant stage in a row.
@@ -41,6 +45,7 @@ class Pipeline:
         out_of_orderness_ms: disorder that is not called late.
         lateness_ms: how late an event may come and be decided and matched exactly.
         cached_profiles: decoded profiles kept.
+        changelog: whether a checkpoint writes what changed, as in the job; otherwise it writes every profile that did.
 
     Attributes:
         users: the stages, for whoever brings their own way from one to the next.
@@ -59,6 +64,7 @@ class Pipeline:
         out_of_orderness_ms: int = 5_000,
         lateness_ms: int = HOUR_MS,
         cached_profiles: int = 50_000,
+        changelog: bool = False,
     ) -> None:
         idle_ms = 30_000
         patterns = patterns or ready_patterns()
@@ -72,6 +78,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                changelog=changelog,
                 patterns=patterns,
             )
         )
@@ -82,6 +89,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                changelog=changelog,
                 patterns=patterns,
             )
         )
@@ -95,6 +103,7 @@ class Pipeline:
                 lateness_ms=lateness_ms,
                 idle_ms=idle_ms,
                 cached_profiles=cached_profiles,
+                changelog=changelog,
                 patterns=patterns,
             )
         )
@@ -114,3 +123,13 @@ class Pipeline:
         passed_on = self.devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
         handed_over = [*control, *(handoff for _, handoff in (*taken.to_merchants, *passed_on))]
         return taken, self.merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)
+
+    def checkpoint(self, now_ms: int) -> None:
+        """Write what the states lack; whoever keeps them can go on from them with another pipeline.
+
+        Args:
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        self.users.checkpoint(_SHARD, self.user_state, now_ms)
+        self.devices.checkpoint(_SHARD, self.device_state, now_ms)
+        self.merchants.checkpoint(_SHARD, self.merchant_state, now_ms)

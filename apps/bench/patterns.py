@@ -24,7 +24,7 @@ from apps.bench.features import yardstick
 from apps.simulator.simulator import Options, Simulator
 from state.profile import LATENESS_MS
 from state.shared_profile import DeviceProfile, MerchantProfile
-from state.store import Backing, ProfileStore
+from state.store import ProfileStore
 from state.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.names import Kind, Topic
@@ -64,21 +64,22 @@ class _Profiles:
     """A stage's profiles and their state, and who was asked for since they were stored."""
 
     def __init__(self, kind: type[Any]) -> None:
-        self._store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
+        store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
         self._asked: set[str] = set()
         self.state = MemoryState()
+        self._profiles = store.of(0, self.state)
 
-    def open(self, entity_id: str, backing: Backing) -> Any:  # noqa: ANN401 - of whichever kind
+    def open(self, entity_id: str) -> Any:  # noqa: ANN401 - of whichever kind
         self._asked.add(entity_id)
-        return self._store.open(entity_id, backing)
+        return self._profiles.open(entity_id)
 
     def store(self, beside: Iterable[tuple[str, bytes]]) -> float:
         """Store those that were asked for; the seconds it would have taken had patterns not touched them."""
-        self._store.flush(self.state, dict(beside))
+        self._profiles.checkpoint(dict(beside))
         begun = time.perf_counter()
         for entity_id in self._asked:
-            self._store.open(entity_id, self.state)
-        self._store.flush(self.state, {})
+            self._profiles.open(entity_id)
+        self._profiles.checkpoint({})
         self._asked.clear()
         return time.perf_counter() - begun
 
@@ -146,16 +147,16 @@ def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROU
 
 def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
     profiles = _Profiles(PROFILES[entity])
-    watch = Watch(entity, LATENESS_MS, profiles.open)
+    watch = Watch(entity, LATENESS_MS)
     warm = len(batches) // 4
     seconds, watermark = 0.0, 0
     for number, batch in enumerate(batches):
         begun = time.perf_counter()
-        watched = watch.shard(0, profiles.state, patterns, watermark)
+        watched = watch.shard(0, profiles.state, profiles.open, patterns, watermark)
         watched.observe(batch.entity_ids, batch.payments, batch.features, batch.happened)
         watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
         watched.settle(watermark)
-        anyway = profiles.store(watched.entries())
+        anyway = profiles.store(watch.entries(0))
         if number >= warm:
             # Anyway is done once more here than in a stage, and once it is the stage's own.
             seconds += time.perf_counter() - begun - 2 * anyway

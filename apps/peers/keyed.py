@@ -45,6 +45,10 @@ class OneProfile:
             else:
                 self.packed = value
 
+    def remove(self, key: str) -> None:
+        """Forget what the process keeps beside it."""
+        self._beside.pop(key, None)
+
 
 class KeyedStages:
     """One process's stages. Every method takes what came for one key and its profile, and returns it as it is then.
@@ -64,7 +68,9 @@ class KeyedStages:
         One and not several, or payments with two merchants would be handed over together.
         """
         self._users.packed = packed
-        output = self._stages.users.process(0, [record], self._users, _now_ms())
+        now_ms = _now_ms()
+        output = self._stages.users.process(0, [record], self._users, now_ms)
+        self._stages.users.checkpoint(0, self._users, now_ms)
         passed = [
             *(Passed(True, _device_of(handoff), handoff) for _, handoff in output.to_devices),
             *(Passed(False, _merchant_of(handoff), handoff) for _, handoff in output.to_merchants),
@@ -74,13 +80,17 @@ class KeyedStages:
     def device(self, handoff: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
         """A handoff; what goes to its merchant."""
         self._devices.packed = packed
-        passed = self._stages.devices.process(0, [handoff], self._devices, _now_ms())
+        now_ms = _now_ms()
+        passed = self._stages.devices.process(0, [handoff], self._devices, now_ms)
+        self._stages.devices.checkpoint(0, self._devices, now_ms)
         return [Passed(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
 
     def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[Verdicts, Packed]:
         """Handoffs of one merchant; decisions and alerts."""
         self._merchants.packed = packed
-        output = self._stages.merchants.process(0, handoffs, self._merchants, _now_ms())
+        now_ms = _now_ms()
+        output = self._stages.merchants.process(0, handoffs, self._merchants, now_ms)
+        self._stages.merchants.checkpoint(0, self._merchants, now_ms)
         return output.verdicts, self._merchants.packed
 
 

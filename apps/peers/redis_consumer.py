@@ -134,7 +134,9 @@ class RedisDecider:
         """A batch of sealed envelopes."""
         if self._batched:
             self._fetch(records)
-        _, output = self._stages.process(records, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        _, output = self._stages.process(records, now_ms)
+        self._stages.checkpoint(now_ms)
         if self._batched:
             self._write()
         return output.verdicts

@@ -19,7 +19,7 @@ SHIPPED_MODEL = str(Path(models.__file__).parent / "shipped")
 
 CACHED = 50_000
 """Decoded profiles that a stage of the job keeps, too."""
-NOT_CACHED = 1
+NOT_CACHED = 0
 """For those whose state another process may have changed since."""
 
 
@@ -32,4 +32,4 @@ def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED) -> Pipelin
     """
     make_ready()
     scorer = Scorer(load(Path(model), FEATURE_NAMES, feature_hash()))
-    return Pipeline(model=scorer, cached_profiles=cached_profiles)
+    return Pipeline(model=scorer, cached_profiles=cached_profiles)  # profiles are written whole, for any reader

@@ -8,10 +8,13 @@ from __future__ import annotations
 import inspect
 from enum import StrEnum
 
+import msgspec
 import pytest
 
-from state import journal
+from state import changelog
+from state.versions import journal
 from udfs import names
+from udfs.pipeline import MemoryState
 
 PROMISED: dict[str, dict[str, str]] = {
     "Topic": {
@@ -120,3 +123,15 @@ def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: 
 
 def test_how_a_large_profile_and_its_journal_are_known_is_promised_to_savepoints() -> None:
     assert (journal.JOURNAL, journal.MARK) == ("\0journal:", b"\xff")
+
+
+def test_how_a_changelog_and_a_profile_before_it_are_known_is_promised_to_savepoints() -> None:
+    assert (changelog.BOUNDS, changelog.MARK) == ("\0changelog", b"\xfe")
+    backing = MemoryState()
+    one = changelog.Changelog.of(backing)
+    backing.put_all(one.close({"alice": changelog.Change(b"payment", (b"beside",))}))
+    assert backing == {
+        "\0changelog": msgspec.msgpack.encode([0, 1]),
+        "\0changelog-0": msgspec.msgpack.encode({"alice": [b"payment", [b"beside"]]}),
+    }
+    assert one.seal(b"profile") == b"\xfe" + bytes(7) + b"\x01profile"

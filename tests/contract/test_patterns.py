@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from state.store import Backing
 from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
 from tests.watched import one_by_one, told
@@ -115,11 +114,11 @@ def test_an_account_event_that_is_remembered_already_changes_nothing(pattern: Co
 
 
 def test_an_ordinary_payment_never_asks_for_the_progress() -> None:
-    def costly(entity_id: str, backing: Backing) -> NoReturn:
+    def costly(entity_id: str) -> NoReturn:
         raise AssertionError(f"the progress of {entity_id} was unpacked for a payment that touches no pattern")
 
     lunch: dict[str, Any] = {"card_present": True, "location": {"latitude": 48.2, "longitude": 16.4, "country": "AT"}}
     _, output = Pipeline().process([paid("lunch", 14.50, **lunch)], NOW_MS)
     payments = [payment("lunch", 14.50, card_present=True)]
-    watched = Watch(Entity.USER, 3_600_000, costly).shard(0, MemoryState(), READY, 0)
+    watched = Watch(Entity.USER, 3_600_000).shard(0, MemoryState(), costly, READY, 0)
     assert watched.observe(["alice"], payments, output.features[:, :USER_WIDTH]) == [()]

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from state import changelog
 from tests.payments import NOON_MS
 from udfs.decision import Alert, Decision
 from udfs.features.catalogue import FEATURE_NAMES
@@ -101,7 +102,8 @@ def restarted(before: Pipeline, **options: Any) -> Pipeline:
 
 
 def copied(one: Pipeline) -> tuple[MemoryState, MemoryState, MemoryState]:
-    """Copies of the state of all stages, the users' first."""
+    """Copies of the state of all stages as of a checkpoint now, the users' first."""
+    one.checkpoint(NOW_MS)
     return MemoryState(one.user_state), MemoryState(one.device_state), MemoryState(one.merchant_state)
 
 
@@ -146,7 +148,7 @@ def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:
     return {key: packed for key, packed in state.items() if not key.startswith(ShardEntry.MINUTES)}
 
 
-_OF_THE_SHARD = tuple(ShardEntry)
+_OF_THE_SHARD = (*ShardEntry, changelog.BOUNDS)
 
 
 def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from udfs.stages.merchant import MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserStage, UserStageOptions
 
 IDLE_MS = 30_000
-_COMMON: dict[str, Any] = {"lateness_ms": 3_600_000, "idle_ms": IDLE_MS, "cached_profiles": 10}
+_COMMON: dict[str, Any] = {"lateness_ms": 3_600_000, "idle_ms": IDLE_MS, "cached_profiles": 10, "changelog": False}
 
 
 def user_stage(**options: Any) -> UserStage:

@@ -11,6 +11,7 @@ EVENTS = "user_account_event_count_24h"
 
 def frauds(one: Pipeline, merchant: str = "shop") -> list[int]:
     """When the payments were made that the merchant's profile knows as fraud."""
+    one.checkpoint(NOW_MS)
     return list(MerchantProfile.unpack(one.merchant_state[merchant]).fraud_times)
 
 

@@ -138,6 +138,7 @@ def test_a_label_gets_no_further_than_the_device() -> None:
     stage, state = device_stage(), MemoryState()
     handoffs = [sealed for _, sealed in user_stage().process(0, [label_of_phone()], MemoryState(), NOW_MS).to_devices]
     assert stage.process(0, handoffs, state, NOW_MS) == []
+    stage.checkpoint(0, state, NOW_MS)
     assert DeviceProfile.unpack(state["phone"]).fraud_times.tolist() == [at(0)]
 
 
@@ -150,6 +151,7 @@ def test_a_device_is_remembered_across_a_restart() -> None:
     again = restarted(one)
     _, output = again.process([paid("b", 10.0, 1, user="bob", device=PHONE)], NOW_MS)
     assert feature(output, "device_user_distinct_1h") == [2.0]
+    again.checkpoint(NOW_MS)
     assert DeviceProfile.unpack(again.device_state["phone"]).fraud_times.tolist() == [at(0)]
 
 

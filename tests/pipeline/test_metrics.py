@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,10 @@ from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, at, decisions, paid, pipeline, restarted, summed
 from tests.pipeline.traffic import USERS, cut, cuts, traffic
 from udfs.decision import Decision
+from udfs.names import ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.minutes import ROUND, OpenMinutes, metrics_record
+from udfs.stages.minutes import OpenMinutes, metrics_record
 from udfs.stages.tally import MINUTE_MS, TALLY_COLUMNS, Counted, Tally, clocks
 
 END = 35 * 60.0
@@ -105,17 +107,21 @@ def test_minutes_that_are_open_at_a_restart_are_told_as_if_there_had_been_none(
     assert [output.over for output in shaken] == [output.over for output in steady[before:]]
 
 
-def test_a_restart_after_more_batches_than_a_round_has_loses_no_minute() -> None:
-    one, state = OpenMinutes(), MemoryState()
-    for number in range(3 * ROUND + 5):
-        counted = [Counted(at(number // 7), f"shop-{number % 3}", [1.0, 2.0, 0, 0, 0, 0, 0, 0])]
-        one.add(counted)
-        state.put_all(dict(one.entries(counted, ())))
-    assert len(state) == ROUND + 1, "the entries of a round are used again"
-    again = OpenMinutes.of(state)
-    everything = again.close(at(1_000))
-    assert everything == one.close(at(1_000))
-    assert summed(everything, "transactions") == 3 * ROUND + 5
+def stored(round_: int, *minutes: int) -> bytes:
+    """An entry of open minutes, one payment in each."""
+    counted = [(at(minute), "shop", [1.0, 2.0, 0, 0, 0, 0, 0, 0]) for minute in minutes]
+    return msgspec.msgpack.encode((round_, at(0), counted))
+
+
+def test_minutes_that_an_earlier_version_wrote_batch_by_batch_are_read() -> None:
+    entry = ShardEntry.MINUTES.value
+    of_this_round = {entry: stored(7, 0, 1), f"{entry}-1": stored(7, 1), f"{entry}-2": stored(7, 2)}
+    state = MemoryState({**of_this_round, f"{entry}-3": stored(6, 3)})
+    minutes = OpenMinutes.of(state)
+    state.put_all({entry: minutes.pack()})
+    for again in (minutes, OpenMinutes.of(state)):
+        over = again.close(at(1_000))
+        assert [(minute, totals[0]) for minute, _, totals in over] == [(at(0), 1.0), (at(1), 2.0), (at(2), 1.0)]
 
 
 def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import NOW_MS, at, copied, decisions, happened, paid, pipeline, profiles, record
+from tests.pipeline.sent import NOW_MS, at, copied, decisions, happened, memory, paid, pipeline, record
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind, Refused
 from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
@@ -108,7 +108,7 @@ def test_whatever_a_record_holds_it_is_either_decided_or_refused(fields: dict[st
 def test_a_refused_record_of_a_new_user_leaves_no_profile() -> None:
     one = pipeline()
     one.process([record(Kind.TRANSACTION, PAYMENT | {"amount": -1})], NOW_MS)
-    assert profiles(one.user_state) == {}
+    assert memory(one)[0] == {}
 
 
 def test_an_envelope_of_a_bad_record_is_opened_as_any_other() -> None:

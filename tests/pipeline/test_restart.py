@@ -34,6 +34,20 @@ def test_a_job_restarted_before_every_batch_decides_as_one_that_never_was(
         assert copied(shaken) == copied(steady)
 
 
+@settings(deadline=None)
+@given(traffic(), st.data())
+def test_one_that_goes_on_from_its_changelog_decides_as_one_that_never_stopped(
+    records: list[bytes], data: st.DataObject
+) -> None:
+    steady, shaken = pipeline(), pipeline(changelog=True)
+    for batch in cut(records, data.draw(cuts(len(records)), label="batches end after")):
+        if data.draw(st.booleans(), label="a restart before the batch"):
+            shaken = restarted(shaken, changelog=True)
+        expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
+        assert told[1].verdicts == expected[1].verdicts
+        np.testing.assert_array_equal(told[1].features, expected[1].features)
+
+
 def test_a_batch_that_was_lost_with_the_machine_is_decided_again_and_alike() -> None:
     one = pipeline()
     decide(one, *(paid(f"p{i}", 10.0, i) for i in range(8)))

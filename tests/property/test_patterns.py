@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from state.changelog import Change
 from state.store import ProfileStore
 from tests.oracles.patterns import Oracle, Seen
 from udfs.conditions import code_of
@@ -233,6 +234,10 @@ class Remembers:
     """A profile, of which patterns see their progress only."""
 
     progress: dict[str, Progress]
+    news: bytearray | None = None
+
+    def take_again(self, change: Change) -> None:
+        raise AssertionError(f"no changelog is kept here, and it says {change}")
 
     def pack(self) -> bytes:
         return msgspec.msgpack.encode(self.progress)
@@ -256,8 +261,9 @@ class Stage:
         self.restart()
 
     def restart(self) -> None:
-        self._profiles = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
-        self._watch = Watch(Entity.USER, LATENESS_MS, self._profiles.open)
+        store = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
+        self._profiles = store.of(0, self.state)
+        self._watch = Watch(Entity.USER, LATENESS_MS)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:
         """What is told by the payments of a batch, in their order, each match with its pattern."""
@@ -270,11 +276,11 @@ class Stage:
                 happened.append(Happened(before, event))
             else:
                 before += 1
-        watched = self._watch.shard(0, self.state, self._found, self._watermark)
+        watched = self._watch.shard(0, self.state, self._profiles.open, self._found, self._watermark)
         told = watched.observe([one.user_id for one in paid], paid, features, happened)
         self._watermark = watermark
         watched.settle(watermark)
-        self._profiles.flush(self.state, dict(watched.entries()))
+        self._profiles.checkpoint(dict(self._watch.entries(0)))
         return [(match.pattern, match.transaction_ids) for matches in told for match in matches]
 
 

@@ -51,8 +51,8 @@ class Remembers:
 
 
 def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[Watch, ShardWatch]:
-    watch = Watch(Entity.USER, LATENESS_MS, lambda _, __: profile)
-    return watch, watch.shard(0, MemoryState(), found, watermark)
+    watch = Watch(Entity.USER, LATENESS_MS)
+    return watch, watch.shard(0, MemoryState(), lambda _: profile, found, watermark)
 
 
 # Which events are the same
@@ -142,14 +142,14 @@ def test_who_is_woken_gets_no_entry_of_patterns_that_are_not_in_progress() -> No
     other = [{"name": "change", "kind": "email_change"}, NO_CHECK[1]]
     found = load([first | {"id": "one", "steps": NO_CHECK}, first | {"id": "other", "steps": other}])
     profile = Remembers()
-    _, shard = watched(found, profile)
+    watch, shard = watched(found, profile)
     shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("password_reset", 0))])
-    assert [name for name, _ in shard.entries()] != []
+    assert [name for name, _ in watch.entries(0)] != []
     shard.settle(at(10) + 1)
     assert list(profile.progress) == ["one"]
-    assert [name for name, _ in shard.entries()] != []
+    assert [name for name, _ in watch.entries(0)] != []
     shard.settle(at(10) + 2)
-    assert list(shard.entries()) == [], "nothing has changed"
+    assert list(watch.entries(0)) == [], "nothing has changed"
 
 
 # What a search may cost

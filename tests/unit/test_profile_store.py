@@ -1,13 +1,16 @@
-"""The store of profiles: a cache that never holds what the state does not."""
+"""The store of profiles: what the state lacks is decoded at hand, and is written before a checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.store import ProfileStore
+from state import store as stores
+from state.changelog import BOUNDS, Change, open_whole
+from state.store import ProfileStore, ShardProfiles
 
 
 class Counter:
@@ -15,17 +18,36 @@ class Counter:
 
     def __init__(self, count: int = 0) -> None:
         self.count = count
+        self.news: bytearray | None = None
+
+    def add(self) -> None:
+        """Count one more."""
+        self.count += 1
+        if self.news is not None:
+            self.news += b"+"
 
     def pack(self) -> bytes:
         return self.count.to_bytes(4, "little")
 
     @staticmethod
     def pack_all(profiles: Sequence[Counter]) -> list[bytes]:
+        for profile in profiles:
+            if profile.news:
+                profile.news.clear()
         return [profile.pack() for profile in profiles]
 
     @classmethod
     def unpack(cls, data: bytes) -> Counter:
         return cls(int.from_bytes(data, "little"))
+
+    @staticmethod
+    def changes(profiles: Sequence[Counter]) -> list[Change | None]:
+        told = [Change(bytes(profile.news), None) if profile.news else None for profile in profiles]
+        Counter.pack_all(profiles)
+        return told
+
+    def take_again(self, change: Change) -> None:
+        self.count += len(change.payments)
 
 
 class Backing(dict[str, bytes]):
@@ -35,44 +57,157 @@ class Backing(dict[str, bytes]):
     writes = 0
 
     def get(self, key: str) -> bytes | None:  # type: ignore[override]
-        self.reads += 1
+        self.reads += key.isprintable()
         return super().get(key)
 
     def put_all(self, entries: dict[str, bytes]) -> None:
         self.writes += 1
         self.update(entries)
 
+    def remove(self, key: str) -> None:
+        self.pop(key, None)
+
+    def entries(self) -> list[str]:
+        """Keys of the changelog's entries."""
+        return [key for key in self if key.startswith(BOUNDS + "-")]
+
 
 def store(capacity: int = 100) -> ProfileStore[Counter]:
+    """One that writes every profile whole."""
     return ProfileStore(Counter, Counter.unpack, Counter.pack_all, capacity)
 
 
-def test_a_batch_is_written_in_one_call_with_what_the_stage_keeps_beside() -> None:
-    backing, profiles = Backing(), store()
+def logged(backing: Backing, capacity: int = 100) -> ShardProfiles[Counter]:
+    """A shard of one that has a changelog."""
+    return ProfileStore(Counter, Counter.unpack, Counter.pack_all, capacity, Counter.changes).of(0, backing)
+
+
+def counts(backing: Backing, names: Sequence[str]) -> dict[str, int]:
+    """What whoever starts on a copy of the state finds."""
+    found = logged(Backing(backing))
+    return {name: found.open(name).count for name in names}
+
+
+def test_a_checkpoint_is_written_in_one_call_with_what_the_stage_keeps_beside() -> None:
+    backing = Backing()
+    profiles = store().of(0, backing)
     for name in ("a", "b", "a"):
-        profiles.open(name, backing).count += 1
-    profiles.flush(backing, {"clock": b"now"})
+        profiles.open(name).add()
+    assert not backing
+    profiles.checkpoint({"clock": b"now"})
     assert backing == {"a": Counter(2).pack(), "b": Counter(1).pack(), "clock": b"now"}
     assert backing.writes == 1
 
 
 def test_a_profile_used_lately_is_not_read_again() -> None:
-    backing, profiles = Backing(), store()
+    backing = Backing()
+    profiles = store().of(0, backing)
     for _ in range(3):
-        profiles.open("a", backing).count += 1
-        profiles.flush(backing, {})
+        profiles.open("a").add()
+        profiles.checkpoint({})
     assert backing.reads == 1
     assert backing["a"] == Counter(3).pack()
 
 
-@given(st.lists(st.lists(st.integers(0, 12), max_size=8), max_size=40), st.integers(1, 9))
-def test_however_small_the_cache_nothing_is_forgotten(batches: list[list[int]], capacity: int) -> None:
-    backing, profiles = Backing(), store(capacity)
-    for batch in batches:
-        for entity in batch:
-            profiles.open(str(entity), backing).count += 1
-        profiles.flush(backing, {})
-        restarted = store(capacity)
-        assert all(restarted.open(key, Backing(backing)).pack() == packed for key, packed in backing.items())
-    flat = [str(entity) for batch in batches for entity in batch]
-    assert backing == {entity: Counter(flat.count(entity)).pack() for entity in flat}
+def test_shards_of_one_instance_keep_their_profiles_apart() -> None:
+    first, second, profiles = Backing(), Backing(), store()
+    profiles.of(0, first).open("a").add()
+    profiles.of(1, second).open("b").add()
+    profiles.of(0, first).checkpoint({})
+    assert (list(first), list(second)) == (["a"], [])
+    profiles.of(1, second).checkpoint({})
+    assert (list(first), list(second)) == (["a"], ["b"])
+
+
+def test_a_checkpoint_writes_what_changed_and_not_whole_profiles() -> None:
+    backing = Backing()
+    profiles = logged(backing)
+    for _ in range(3):
+        profiles.open("a").add()
+    profiles.open("only looked at")
+    profiles.checkpoint({"clock": b"now"})
+    assert set(backing) == {BOUNDS, f"{BOUNDS}-0", "clock"}
+    assert counts(backing, ["a", "only looked at"]) == {"a": 3, "only looked at": 0}
+
+
+def test_a_checkpoint_without_news_adds_no_entry() -> None:
+    backing = Backing()
+    profiles = logged(backing)
+    for _ in range(3):
+        profiles.checkpoint({})
+    assert list(backing) == [BOUNDS]
+
+
+def test_profiles_are_written_whole_once_in_some_payments_and_entries_go_when_nobody_needs_them() -> None:
+    backing = Backing()
+    profiles = logged(backing, 1_000)
+    names = [f"u{number}" for number in range(100)]
+    for number in range(40):
+        for name in names:
+            profiles.open(name).add()
+        profiles.taken(len(names))
+        if number % 4 == 3:
+            profiles.checkpoint({})
+        rounds = stores.PAYMENTS_A_WRITING // 4
+        assert len(backing.entries()) <= rounds + 2
+    assert counts(backing, names) == dict.fromkeys(names, 40)
+    assert all(open_whole(backing[name])[1] for name in names)
+
+
+def test_what_is_not_paid_with_any_more_is_written_whole_after_some_checkpoints() -> None:
+    backing = Backing()
+    profiles = logged(backing)
+    profiles.open("a").add()
+    for _ in range(stores.OLDEST_ENTRY + 2):
+        profiles.checkpoint({})
+    assert backing.entries() == []
+    assert counts(backing, ["a"]) == {"a": 1}
+
+
+def test_where_checkpoints_are_far_between_an_entry_does_not_grow_without_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stores, "LONGEST_ENTRY", 4)
+    backing = Backing()
+    profiles = logged(backing)
+    for _ in range(12):
+        profiles.open("a").add()
+        profiles.taken(1)
+    assert len(backing.entries()) == 3
+    assert counts(backing, ["a"]) == {"a": 12}
+
+
+_steps = st.one_of(st.integers(0, 12), st.sampled_from(["batch", "checkpoint", "failure"]))
+
+
+@given(st.lists(_steps, max_size=120), st.integers(0, 9), st.booleans())
+def test_however_small_the_cache_and_whatever_fails_what_a_checkpoint_holds_is_all_there_was(
+    steps: list[int | str], capacity: int, has_changelog: bool
+) -> None:
+    changes = Counter.changes if has_changelog else None
+    backing = held = Backing()
+    true: dict[str, int] = {}
+    at_checkpoint: dict[str, int] = {}
+
+    def start(state: Backing) -> ShardProfiles[Counter]:
+        return ProfileStore(Counter, Counter.unpack, Counter.pack_all, capacity, changes).of(0, state)
+
+    profiles, taken = start(backing), 0
+    for step in steps:
+        match step:
+            case "batch":
+                profiles.taken(8 * taken)
+                taken = 0
+            case "checkpoint":
+                profiles.checkpoint({})
+                held, at_checkpoint = Backing(backing), dict(true)
+            case "failure":
+                backing, true = Backing(held), dict(at_checkpoint)
+                profiles = start(backing)
+            case _:
+                profiles.open(str(step)).add()
+                true[str(step)] = true.get(str(step), 0) + 1
+                taken += 1
+    profiles.checkpoint({})
+    restarted = start(backing)
+    assert {name: restarted.open(name).count for name in true} == true

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from state.changelog import Backing
 from state.clock import EventTimeClock
-from state.store import Backing
 from udfs.names import ShardEntry
 from udfs.stages.handoff import Handoff
 

@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.journal import JournaledStore
+from state.changelog import Backing
 from state.shared_profile import DeviceProfile
-from state.store import Backing
+from state.store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
 from udfs.features.shared import SharedPayment
@@ -38,6 +38,7 @@ class DeviceStageOptions:
         lateness_ms: how late a payment may come and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        changelog: whether a checkpoint writes what changed, and not every profile that did.
         patterns: in force until control says otherwise.
     """
 
@@ -46,6 +47,7 @@ class DeviceStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    changelog: bool = True
     patterns: PatternSet = field(default_factory=ready_patterns)
 
 
@@ -58,15 +60,16 @@ class DeviceStage:
 
     def __init__(self, options: DeviceStageOptions) -> None:
         self._options = options
-        self._profiles = JournaledStore(
+        self._profiles = ProfileStore(
             partial(DeviceProfile, options.lateness_ms),
             partial(DeviceProfile.unpack, lateness=options.lateness_ms),
             DeviceProfile.pack_all,
             options.cached_profiles,
+            DeviceProfile.changes if options.changelog else None,
         )
         self._clocks = ShardClocks(0, options.idle_ms)
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self.watch = Watch(Entity.DEVICE, options.lateness_ms, self._profiles.open)
+        self.watch = Watch(Entity.DEVICE, options.lateness_ms)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
@@ -74,12 +77,13 @@ class DeviceStage:
         Args:
             shard: its number.
             records: handoffs of the user stage, and control records, in the order in which they came.
-            backing: the state of this shard.
+            backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
 
         Returns:
             Number of the merchant shard, and a sealed handoff for it.
         """
+        profiles = self._profiles.of(shard, backing)
         clock = self._clocks.of(shard, backing)
         handoffs: list[Handoff] = []
         for record in records:
@@ -89,30 +93,46 @@ class DeviceStage:
                 handoffs.append(open_handoff(record))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, of_users = in_event_time(handoffs, USER_WIDTH)
-        features = self._features(payments, of_users, labels, backing)
+        features = self._features(payments, of_users, labels, profiles)
         control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, profiles.open, control.patterns, clock.watermark)
         devices = [payment.device_id or "" for payment in payments]
         payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)
         watched.settle(watermark)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside)
+        profiles.taken(len(payments))
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
 
+    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
+        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
+
+        Args:
+            shard: its number.
+            backing: its state.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        beside = {
+            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
+            **dict(self._controls.of(shard, backing).entries(now_ms)),
+            **dict(self.watch.entries(shard)),
+        }
+        self._profiles.of(shard, backing).checkpoint(beside)
+
     def _features(
-        self, payments: Sequence[Payment], of_users: NDArray[np.float64], labels: Sequence[Label], backing: Backing
+        self,
+        payments: Sequence[Payment],
+        of_users: NDArray[np.float64],
+        labels: Sequence[Label],
+        profiles: ShardProfiles[DeviceProfile],
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + DEVICE_WIDTH)."""
         pairs = [
             (
-                self._profiles.open(payment.device_id or "", backing),
+                profiles.open(payment.device_id or ""),
                 SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
             )
             for payment in payments
         ]
-        labelled = [
-            (self._profiles.open(label.device_id, backing), label) for label in labels if label.device_id is not None
-        ]
+        labelled = [(profiles.open(label.device_id), label) for label in labels if label.device_id is not None]
         return np.hstack((of_users, DEVICE_BLOCK.observe(pairs, labelled)))

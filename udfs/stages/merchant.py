@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from state.changelog import Backing
 from state.clock import BEGINNING, EventTimeClock
-from state.journal import JournaledStore
 from state.shared_profile import MerchantProfile
-from state.store import Backing
+from state.store import ProfileStore, ShardProfiles
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
@@ -47,6 +47,7 @@ class MerchantStageOptions:
         lateness_ms: how late a payment may come and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent shard no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        changelog: whether a checkpoint writes what changed, and not every profile that did.
         patterns: in force until control says otherwise.
     """
 
@@ -58,6 +59,7 @@ class MerchantStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    changelog: bool = True
     patterns: PatternSet = field(default_factory=ready_patterns)
 
 
@@ -95,18 +97,19 @@ class MerchantStage:
 
     def __init__(self, options: MerchantStageOptions) -> None:
         self._options = options
-        self._profiles = JournaledStore(
+        self._profiles = ProfileStore(
             partial(MerchantProfile, options.lateness_ms),
             partial(MerchantProfile.unpack, lateness=options.lateness_ms),
             MerchantProfile.pack_all,
             options.cached_profiles,
+            MerchantProfile.changes if options.changelog else None,
         )
         self._sampling = Sampling(options.names, options.sample_every)
         self._clocks = ShardClocks(0, options.idle_ms)
         self._controls = ShardControls(
             options.names, lambda: ShardControl(options.rules, options.bands, options.patterns)
         )
-        self.watch = Watch(Entity.MERCHANT, options.lateness_ms, self._profiles.open)
+        self.watch = Watch(Entity.MERCHANT, options.lateness_ms)
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
@@ -119,9 +122,10 @@ class MerchantStage:
         Args:
             shard: its number.
             records: handoffs and control records, in the order in which they came.
-            backing: the state of this shard.
+            backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
+        profiles = self._profiles.of(shard, backing)
         control = self._controls.of(shard, backing)
         dead_letters: list[DeadLetter] = []
         handoffs: list[Handoff] = []
@@ -131,7 +135,7 @@ class MerchantStage:
             else:
                 handoffs.append(open_handoff(record))
         clock = self._clocks.of(shard, backing)
-        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, profiles.open, control.patterns, clock.watermark)
         minutes = self._open_minutes(shard, backing)
         self._heard[shard] = now_ms
         # After a restart the windows that were closed before it stay closed.
@@ -141,18 +145,32 @@ class MerchantStage:
         self._watermark = max(before, self._advance(shard, clock, handoffs, now_ms))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, handed_over = in_event_time(handoffs, USER_WIDTH + DEVICE_WIDTH)
-        features = self._features(payments, handed_over, labels, backing)
+        features = self._features(payments, handed_over, labels, profiles)
         merchants = [payment.merchant_id for payment in payments]
         payments = with_matches(payments, watched.observe(merchants, payments, features))
         watched.settle(clock.watermark)
         policy = Policy(control.rules, control.bands, self._options.model, control.patterns.versions)
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
-        counted = list(tally)
-        minutes.add(counted)
+        minutes.add(tally)
         over = minutes.close(self._watermark)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside | dict(minutes.entries(counted, over)))
+        profiles.taken(len(payments))
         return MerchantOutput(payments, features, verdicts, tally, over, before, self._watermark, dead_letters)
+
+    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
+        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
+
+        Args:
+            shard: its number.
+            backing: its state.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        beside = {
+            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
+            ShardEntry.MINUTES.value: self._open_minutes(shard, backing).pack(),
+            **dict(self._controls.of(shard, backing).entries(now_ms)),
+            **dict(self.watch.entries(shard)),
+        }
+        self._profiles.of(shard, backing).checkpoint(beside)
 
     def silent_from(self, shard: int) -> int | None:
         """When a shard, if nothing comes for it, no longer keeps its minutes open, wall clock, epoch milliseconds.
@@ -177,21 +195,26 @@ class MerchantStage:
             return []
         over = minutes.close(now_ms)
         self._heard[shard] = now_ms  # of payments that are ahead of the clock a minute may be open still
-        backing.put_all(dict(minutes.entries((), over)))
+        # At once: of a shard that fell silent before a restart no checkpoint tells.
+        backing.put_all({ShardEntry.MINUTES.value: minutes.pack()})
         return over
 
     def _features(
-        self, payments: Sequence[Payment], handed_over: NDArray[np.float64], labels: Sequence[Label], backing: Backing
+        self,
+        payments: Sequence[Payment],
+        handed_over: NDArray[np.float64],
+        labels: Sequence[Label],
+        profiles: ShardProfiles[MerchantProfile],
     ) -> NDArray[np.float64]:
         """(n, F), in the order of the catalogue; ``handed_over`` are the blocks of the stages before."""
         pairs = [
             (
-                self._profiles.open(payment.merchant_id, backing),
+                profiles.open(payment.merchant_id),
                 SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
             )
             for payment in payments
         ]
-        labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
+        labelled = [(profiles.open(label.merchant_id), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
     def _open_minutes(self, shard: int, backing: Backing) -> OpenMinutes:

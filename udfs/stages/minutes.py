@@ -4,25 +4,26 @@ A merchant is in one shard, so nobody else has a part in its minute; only the to
 window of Flink's. A window over merchants as well took 31 of 300 us of CPU for each transaction of a drain, where
 nearly every payment has a minute and merchant of its own.
 
-What is open is kept in the shard's state without writing all of it with every batch: a batch writes what it counted,
-in one of ``ROUND`` entries that are used in turn, and the whole is written once a round.
+What is open is written with each checkpoint. Versions before had written what a batch counted with every batch, in one
+of ``_ROUND`` entries that were used in turn, and the whole once a round; such are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
+from state.changelog import Backing
 from state.clock import BEGINNING
-from state.store import Backing
 from udfs.names import ShardEntry
 from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_up
 
-ROUND = 32
-"""Batches from one writing of the whole to the next. At a restart as many entries are read."""
+_ROUND = 32
+_NO_ROUND = 0
+"""In place of a round's number, which began at 1: the entries of a round do not go with what is written now."""
 
 _Stored = tuple[int, int, list[Counted]]
 """The number of the round, up to which time minutes are over, and what was counted."""
@@ -38,8 +39,6 @@ class OpenMinutes:
     def __init__(self) -> None:
         self.over_until = BEGINNING
         self._minutes: dict[int, dict[str, Totals]] = {}
-        self._round = 0
-        self._written = ROUND
 
     def __bool__(self) -> bool:
         """Whether a minute is open."""
@@ -61,27 +60,14 @@ class OpenMinutes:
             for merchant_id, totals in self._minutes.pop(minute).items()
         ]
 
-    def entries(self, counted: Sequence[Counted], over: Sequence[Counted]) -> Iterator[tuple[str, bytes]]:
-        """What the shard is to write after a batch, of which ``counted`` was taken in and then ``over`` let go."""
-        if not counted and not over:
-            return
-        self._written += 1
-        if self._written > ROUND:
-            self._written = 0
-            self._round += 1
-            yield ShardEntry.MINUTES.value, self._packed(self._all())
-        else:
-            yield _entry(self._written), self._packed(counted)
-
-    def _packed(self, counted: Sequence[Counted]) -> bytes:
-        return msgspec.msgpack.encode((self._round, self.over_until, counted))
-
-    def _all(self) -> list[Counted]:
-        return [
+    def pack(self) -> bytes:
+        """All that is open."""
+        counted = [
             Counted(minute, merchant_id, totals)
             for minute, merchants in self._minutes.items()
             for merchant_id, totals in merchants.items()
         ]
+        return msgspec.msgpack.encode((_NO_ROUND, self.over_until, counted))
 
     @classmethod
     def of(cls, backing: Backing) -> OpenMinutes:
@@ -90,26 +76,23 @@ class OpenMinutes:
         stored = _unpacked(backing.get(ShardEntry.MINUTES.value))
         if stored is None:
             return minutes
-        minutes._written = 0
-        minutes._round = stored[0]
         minutes._take_again(stored)
-        while minutes._written < ROUND:
-            stored = _unpacked(backing.get(_entry(minutes._written + 1)))
-            if stored is None or stored[0] != minutes._round:  # of the round before
-                break
-            minutes._written += 1
-            minutes._take_again(stored)
+        if stored[0] != _NO_ROUND:
+            minutes._take_round(stored[0], backing)
         return minutes
+
+    def _take_round(self, number: int, backing: Backing) -> None:
+        for entry in range(1, _ROUND + 1):
+            stored = _unpacked(backing.get(f"{ShardEntry.MINUTES.value}-{entry}"))
+            if stored is None or stored[0] != number:  # of the round before
+                return
+            self._take_again(stored)
 
     def _take_again(self, stored: _Stored) -> None:
         _, over_until, counted = stored
         self.add(counted)
         self.close(over_until)
         self.over_until = over_until
-
-
-def _entry(number: int) -> str:
-    return f"{ShardEntry.MINUTES.value}-{number}"
 
 
 def _unpacked(data: bytes | None) -> _Stored | None:

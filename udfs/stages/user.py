@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from state.changelog import Backing
 from state.clock import EventTimeClock
-from state.store import Backing, ProfileStore
+from state.store import ProfileStore, ShardProfiles
 from state.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
@@ -43,6 +44,7 @@ class UserStageOptions:
         lateness_ms: how far behind the newest of its partition a payment may be and be decided and matched exactly.
         idle_ms: wall-clock time after which a silent partition no longer holds event time back.
         cached_profiles: decoded profiles kept.
+        changelog: whether a checkpoint writes what changed, and not every profile that did.
         patterns: in force until control says otherwise.
     """
 
@@ -53,6 +55,7 @@ class UserStageOptions:
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
+    changelog: bool = True
     patterns: PatternSet = field(default_factory=ready_patterns)
 
 
@@ -107,10 +110,11 @@ class UserStage:
             partial(UserProfile.unpack, lateness=options.lateness_ms),
             UserProfile.pack_all,
             options.cached_profiles,
+            UserProfile.changes if options.changelog else None,
         )
         self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
         self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self.watch = Watch(Entity.USER, options.lateness_ms, self._profiles.open)
+        self.watch = Watch(Entity.USER, options.lateness_ms)
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -118,9 +122,10 @@ class UserStage:
         Args:
             shard: its number.
             records: sealed envelopes, in the order in which Kafka had them.
-            backing: the state of this shard.
+            backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
+        profiles = self._profiles.of(shard, backing)
         clock = self._clocks.of(shard, backing)
         batch, output = _Batch(), UserOutput()
         for record in records:
@@ -129,11 +134,11 @@ class UserStage:
                 # What is refused is answered for by the merchant stage, which takes all that is sent.
                 self._controls.change(shard, envelope, backing)
                 continue
-            refusal = self._take(envelope, batch, output, clock, backing, now_ms)
+            refusal = self._take(envelope, batch, output, clock, profiles, now_ms)
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
         control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, profiles.open, control.patterns, clock.watermark)
         payments = [transaction for _, transaction in batch.opened]
         users = [transaction.user_id for transaction in payments]
         features = observe_transactions(batch.opened, batch.account_events)
@@ -143,9 +148,23 @@ class UserStage:
         watched.settle(watermark)
         self._hand_over(shard, watermark, batch, features, output)
         output.transactions = len(batch.opened)
-        beside = {ShardEntry.CLOCK.value: clock.pack(), **dict(control.entries(now_ms)), **dict(watched.entries())}
-        self._profiles.flush(backing, beside)
+        profiles.taken(len(batch.opened))
         return output
+
+    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
+        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
+
+        Args:
+            shard: its number.
+            backing: its state.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        beside = {
+            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
+            **dict(self._controls.of(shard, backing).entries(now_ms)),
+            **dict(self.watch.entries(shard)),
+        }
+        self._profiles.of(shard, backing).checkpoint(beside)
 
     def _take(
         self,
@@ -153,7 +172,7 @@ class UserStage:
         batch: _Batch,
         output: UserOutput,
         clock: EventTimeClock,
-        backing: Backing,
+        profiles: ShardProfiles[UserProfile],
         now_ms: int,
     ) -> Refusal | None:
         """Take one record in, or say why not."""
@@ -162,13 +181,13 @@ class UserStage:
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
-            if not self._take_transaction(transaction, envelope, batch, clock, backing):
+            if not self._take_transaction(transaction, envelope, batch, clock, profiles):
                 output.duplicates += 1
         elif kind == Kind.ACCOUNT_EVENT:
             event = decode_account_event(value, key, now_ms, limits)
             if isinstance(event, Refusal):
                 return event
-            self._take_account_event(event, batch, backing)
+            self._take_account_event(event, batch, profiles)
         elif kind == Kind.LABEL:
             label = decode_label(value, key, now_ms, limits)
             if isinstance(label, Refusal):
@@ -177,11 +196,16 @@ class UserStage:
         return None
 
     def _take_transaction(
-        self, transaction: Transaction, envelope: Envelope, batch: _Batch, clock: EventTimeClock, backing: Backing
+        self,
+        transaction: Transaction,
+        envelope: Envelope,
+        batch: _Batch,
+        clock: EventTimeClock,
+        profiles: ShardProfiles[UserProfile],
     ) -> bool:
         """False if it is a repetition, which changes nothing."""
         identity = (transaction.user_id, transaction.transaction_id)
-        profile = self._profiles.open(transaction.user_id, backing)
+        profile = profiles.open(transaction.user_id)
         if identity in batch.seen or profile.has_seen(transaction.transaction_id):
             return False
         batch.seen.add(identity)
@@ -191,8 +215,8 @@ class UserStage:
         batch.behind_ms.append(clock.observe(envelope.partition, transaction.event_time))
         return True
 
-    def _take_account_event(self, event: AccountEvent, batch: _Batch, backing: Backing) -> None:
-        profile = self._profiles.open(event.user_id, backing)
+    def _take_account_event(self, event: AccountEvent, batch: _Batch, profiles: ShardProfiles[UserProfile]) -> None:
+        profile = profiles.open(event.user_id)
         batch.account_events.append(AccountEventBefore(len(batch.opened), profile, event))
 
     def _hand_over(

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store import Backing
+from state.changelog import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
@@ -45,18 +45,14 @@ class Watch:
     Args:
         entity: whose stage it is.
         lateness_ms: how late an event may come and be matched exactly.
-        open_profile: of an entity, in the state of a shard.
 
     Attributes:
         given_up: searches that cost too much to be gone through to their end, since the start.
     """
 
-    def __init__(
-        self, entity: Entity, lateness_ms: int, open_profile: Callable[[str, Backing], RemembersProgress]
-    ) -> None:
+    def __init__(self, entity: Entity, lateness_ms: int) -> None:
         self._entity = entity
         self.lateness_ms = lateness_ms
-        self._open = open_profile
         self._waiting: dict[int, Waiting] = {}
         self._forgotten = 0
         self.given_up = 0
@@ -70,28 +66,50 @@ class Watch:
         """Count events that were pushed out."""
         self._forgotten += events
 
-    def shard(self, shard: int, backing: Backing, patterns: PatternSet, watermark: int) -> ShardWatch:
-        """What is to be watched of one batch of a shard; ``watermark`` is that before the batch, epoch ms."""
+    def shard(
+        self,
+        shard: int,
+        backing: Backing,
+        open_profile: Callable[[str], RemembersProgress],
+        patterns: PatternSet,
+        watermark: int,
+    ) -> ShardWatch:
+        """What is to be watched of one batch of a shard.
+
+        Args:
+            shard: its number.
+            backing: its state.
+            open_profile: of an entity of the shard.
+            patterns: in force.
+            watermark: that before the batch, epoch ms.
+        """
         waiting = self._waiting.get(shard)
         if waiting is None:
             waiting = self._waiting[shard] = Waiting.of(backing.get(ShardEntry.WAITING.value))
-        return ShardWatch(self, patterns.of(self._entity), waiting, backing, watermark)
+        return ShardWatch(self, patterns.of(self._entity), waiting, open_profile, watermark)
 
-    def progress(self, entity_id: str, backing: Backing) -> dict[str, Progress]:
-        """How far all patterns have come with an entity."""
-        return self._open(entity_id, backing).progress
+    def entries(self, shard: int) -> Iterator[tuple[str, bytes]]:
+        """What a shard keeps beside its profiles for this, where it is not what is stored already."""
+        waiting = self._waiting.get(shard)
+        if waiting is not None and waiting.changed:
+            yield ShardEntry.WAITING.value, waiting.pack()
 
 
 class ShardWatch:
     """One batch of one shard; ``Watch.shard`` makes it."""
 
     def __init__(
-        self, watch: Watch, patterns: EntityPatterns, waiting: Waiting, backing: Backing, watermark: int
+        self,
+        watch: Watch,
+        patterns: EntityPatterns,
+        waiting: Waiting,
+        open_profile: Callable[[str], RemembersProgress],
+        watermark: int,
     ) -> None:
         self._watch = watch
         self._patterns = patterns
         self._waiting = waiting
-        self._backing = backing
+        self._open = open_profile
         self._watermark = watermark
         self._looked_through: object = None
 
@@ -157,7 +175,7 @@ class ShardWatch:
     def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
         """Show an event to a pattern that it touches; ``record`` is what it was made of."""
         watch = self._watch
-        progress = watch.progress(entity_id, self._backing)
+        progress = self._open(entity_id).progress
         # Once for each event, so that what is remembered does not depend on how events are cut into batches.
         if len(progress) > 1 and record is not self._looked_through:
             self._looked_through = record
@@ -183,7 +201,7 @@ class ShardWatch:
         patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
         for entity_id in self._waiting.awake(watermark):
             dues: list[int] = []
-            progress = self._watch.progress(entity_id, self._backing)
+            progress = self._open(entity_id).progress
             for pattern in patterns:
                 if not in_progress(pattern, progress):
                     continue
@@ -194,11 +212,6 @@ class ShardWatch:
                 due = memory.due()
                 dues += () if due is None else (due,)
             self._waiting.wake(entity_id, min(dues, default=None))
-
-    def entries(self) -> Iterator[tuple[str, bytes]]:
-        """What the shard keeps beside its profiles for this, where it is not what is stored already."""
-        if self._waiting.changed:
-            yield ShardEntry.WAITING.value, self._waiting.pack()
 
 
 def _whole(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, but for the event time
