@@ -20,13 +20,13 @@ SHARDS = ("job.shards", "job.device_shards", "job.merchant_shards")
 class Savepoint(msgspec.Struct, frozen=True):
     """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch).
 
-    ``shards`` of users, devices and merchants; those on record from before do not say.
+    ``shards`` of users, devices and merchants; a record that does not say is of a time when these were the defaults.
     """
 
     path: str
     job: str
     taken_at: float
-    shards: tuple[int, int, int] | None = None
+    shards: tuple[int, int, int] = (4, 4, 4)
 
 
 def record(settings: Settings, path: str) -> None:
@@ -77,7 +77,7 @@ def check_shards(settings: Settings, path: str) -> None:
         OperationError: telling both.
     """
     found = next((each for each in reversed(_taken(settings)) if each.path == path), None)
-    if found is None or found.shards is None or found.shards == _shards(settings):
+    if found is None or found.shards == _shards(settings):
         return
     wanted = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, found.shards, strict=True))
     raise OperationError(

@@ -100,9 +100,9 @@ class JobSettings(_Section):
 
     name: str = "stream-sentinel"
     parallelism: Positive = 2
-    shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 4
-    device_shards: Annotated[int, Field(ge=1, le=128, description="slices of the devices; fixed likewise")] = 4
-    merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 4
+    shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 2
+    device_shards: Annotated[int, Field(ge=1, le=128, description="slices of the devices; fixed likewise")] = 2
+    merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 2
     gather_ms: Milliseconds = Field(default=10, description="how long a batch gathers by user at least, milliseconds")
     regather_ms: Milliseconds = Field(default=10, description="the same by device, and then by merchant")
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")

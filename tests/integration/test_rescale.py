@@ -46,7 +46,7 @@ def job(stack: LocalStack) -> Iterator[LocalStack]:
     try:
         third.await_ready()
         own = LocalStack(settings, Stack(settings), stack.rest)
-        own = own.with_own_topics("rescale", checkpoint_interval_ms=1_000)
+        own = own.with_own_topics("rescale", checkpoint_interval_ms=1_000, shards=4, device_shards=4, merchant_shards=4)
         yield own
         own.cancel_job()
     finally:
