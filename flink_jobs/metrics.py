@@ -60,7 +60,7 @@ def _in_event_time(tables: StreamTableEnvironment, decided: DataStream) -> None:
     """Declare ``tallied``: a row for each minute of a batch, with the stage's own watermark."""
     schema = (
         Schema.new_builder()
-        # A column of nulls as far as SQL knows: it would group by no constant, and the window's state has this column.
+        # Null, in a form that SQL takes for no constant: it would not group by one, and the window's state has it.
         .column_by_expression("merchant_id", "CAST(CASE WHEN minutes IS NULL THEN '' END AS STRING)")
         .column_by_expression("event_time", "TO_TIMESTAMP_LTZ(minutes, 3)")
         .watermark("event_time", "TO_TIMESTAMP_LTZ(event_clocks, 3)")
