@@ -41,8 +41,8 @@ def unfold_table(
         tables: where to declare it.
         view: its name.
         stages: rows of arrays, of one stage or more.
-        columns: which arrays to unfold side by side, and the SQL type of their elements. It must be one whose values
-            in tables are those of Python: not STRING.
+        columns: which arrays to unfold side by side, and the SQL type of their elements: BYTES, BIGINT or DOUBLE, which
+            tables hold in the form that Java gets from Python. STRING is none of them.
         schema: what the view has beside them.
     """
     jvm = get_gateway().jvm
