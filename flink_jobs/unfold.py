@@ -20,7 +20,7 @@ from pyflink.table import Schema, StreamTableEnvironment
 from flink_jobs.gather import RECORD
 from flink_jobs.generated import operator_factory
 
-NAME = "Unfold"
+_NAME = "Unfold"
 
 
 def unfold_records(rows: DataStream, shards: str, records: str) -> DataStream:
@@ -67,8 +67,8 @@ def _unfold(rows: DataStream, columns: Sequence[str], kind: JavaObject, *, to_ta
     names = list(stage.getType().getFieldNames())
     transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
         stage.getTransformation(),
-        NAME,
-        operator_factory(NAME, to_table, *map(names.index, columns)),
+        _NAME,
+        operator_factory(_NAME, to_table, *map(names.index, columns)),
         kind,
         stage.getParallelism(),
     )
