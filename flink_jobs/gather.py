@@ -13,14 +13,12 @@ each shard, upon which the stage writes what its state lacks: PyFlink has no cal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from py4j.java_gateway import JavaObject
 from pyflink.common import Types
-from pyflink.datastream import KeyedStream
+from pyflink.datastream import DataStream, KeyedStream
 from pyflink.java_gateway import get_gateway
-from pyflink.table import StreamTableEnvironment
 
+from flink_jobs.generated import operator_factory
 from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -31,21 +29,17 @@ STRETCH = 5
 FULL_BYTES = 512 * 1024
 """When a task has gathered so much for all of its shards, it hands over what it has."""
 
-_OPERATOR = Path(__file__).with_name("Gather.java")
 
-
-def gather(tables: StreamTableEnvironment, queries: Sequence[str], uid: Uid, length_ms: int) -> KeyedStream:
+def gather(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStream:
     """Gather rows of ``(shard, record)`` into batches keyed by shard.
 
     Args:
-        tables: where the queries find their views.
-        queries: two or more, whose rows are gathered together.
+        streams: two or more of ``RECORD``, whose rows are gathered together.
         uid: of the operator.
         length_ms: how long a batch gathers at least.
     """
     jvm = get_gateway().jvm
-    # Each is turned into a stream by itself, in the task that it comes from: what SQL unites goes through one more.
-    first, *others = [tables.to_append_stream(tables.sql_query(query), RECORD) for query in queries]
+    first, *others = streams
     records = first.union(*others)
     key_type = Types.ROW([Types.LONG()]).get_java_type_info()
     selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
@@ -54,7 +48,7 @@ def gather(tables: StreamTableEnvironment, queries: Sequence[str], uid: Uid, len
     transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
         by_shard.getTransformation(),
         uid.value,
-        _operator(length_ms),
+        operator_factory("Gather", length_ms, STRETCH * length_ms, FULL_BYTES),
         BATCH.get_java_type_info(),
         by_shard.getParallelism(),
     )
@@ -66,17 +60,3 @@ def gather(tables: StreamTableEnvironment, queries: Sequence[str], uid: Uid, len
         gathered, selector, key_type
     )
     return KeyedStream(keyed, BATCH, records)
-
-
-def _operator(length_ms: int) -> JavaObject:
-    """A factory of ``Gather.java``, which Flink compiles where it runs."""
-    gateway = get_gateway()
-    jvm = gateway.jvm
-    bounds = (length_ms, STRETCH * length_ms, FULL_BYTES)
-    references = gateway.new_array(jvm.Object, len(bounds))
-    for place, bound in enumerate(bounds):
-        references[place] = bound
-    code = jvm.org.apache.flink.table.runtime.generated.GeneratedOperator(
-        "Gather", _OPERATOR.read_text(), references, jvm.org.apache.flink.configuration.Configuration()
-    )
-    return jvm.org.apache.flink.table.runtime.operators.CodeGenOperatorFactory(code)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import sys
 
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
 
 from flink_jobs import sinks, sources, stages, wiring
 from flink_jobs.environment import create_environment
-from flink_jobs.gather import gather
+from flink_jobs.gather import RECORD, gather
 from flink_jobs.metrics import write_metrics
 from flink_jobs.operators import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
 from flink_jobs.shards import Shards, find_shards
+from flink_jobs.unfold import unfold_records
 from flink_jobs.windows import left_in_windows
 from flink_jobs.wiring import ModelRefusedError
 from udfs.names import Uid
@@ -35,50 +37,45 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     control_of_devices = sources.read_control(tables, settings, sources.CONTROL_OF_DEVICES, devices)
     control = sources.read_control(tables, settings, sources.CONTROL, merchants)
 
-    def left_in(stage: str, shards: Shards) -> list[str]:
+    def left_in(stage: str, shards: Shards) -> list[DataStream]:
         """What a savepoint of before may hold, in the one job that is to read it."""
-        return [left_in_windows(tables, stage, shards)] if job.read_windows else []
+        return [_stream(tables, left_in_windows(tables, stage, shards))] if job.read_windows else []
 
-    to_users = [_records(events), _records(control_of_users), *left_in("user", users)]
-    by_user = gather(tables, to_users, Uid.BATCH_BY_USER, job.gather_ms)
+    to_users = [_records(tables, events), _records(tables, control_of_users), *left_in("user", users)]
+    by_user = gather(to_users, Uid.BATCH_BY_USER, job.gather_ms)
     handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
-    tables.create_temporary_view("handed_over", handed_over)
 
-    to_devices = [
-        _unfolded("handed_over", "device"),
-        _records(control_of_devices),
-        *left_in("device", devices),
-    ]
-    by_device = gather(tables, to_devices, Uid.BATCH_BY_DEVICE, job.regather_ms)
+    to_devices = [_handoffs(handed_over, "device"), _records(tables, control_of_devices), *left_in("device", devices)]
+    by_device = gather(to_devices, Uid.BATCH_BY_DEVICE, job.regather_ms)
     passed_on = stages.device_stage(by_device, settings, devices, merchants)
-    tables.create_temporary_view("passed_on", passed_on)
 
-    handoffs = [_unfolded(view, "merchant") for view in ("handed_over", "passed_on")]
-    to_merchants = [*handoffs, _records(control), *left_in("merchant", merchants)]
-    by_merchant = gather(tables, to_merchants, Uid.BATCH_BY_MERCHANT, job.regather_ms)
+    handoffs = [_handoffs(stage, "merchant") for stage in (handed_over, passed_on)]
+    to_merchants = [*handoffs, _records(tables, control), *left_in("merchant", merchants)]
+    by_merchant = gather(to_merchants, Uid.BATCH_BY_MERCHANT, job.regather_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
-    tables.create_temporary_view("decided", decided)
 
     writes = tables.create_statement_set()
-    sinks.write_decisions(tables, writes, settings, "decided")
-    sinks.write_alerts(tables, writes, settings, "decided")
-    sinks.write_dead_letters(tables, writes, settings, ["handed_over", "decided"])
-    write_metrics(tables, writes, settings, "decided")
+    sinks.write_decisions(tables, writes, settings, decided)
+    sinks.write_alerts(tables, writes, settings, decided)
+    sinks.write_dead_letters(tables, writes, settings, [handed_over, decided])
+    write_metrics(tables, writes, settings, decided)
     writes.attach_as_datastream()
 
     name_operators(environment)
     return environment
 
 
-def _records(view: str) -> str:
-    return f"SELECT shard, record FROM {view}"
+def _records(tables: StreamTableEnvironment, view: str) -> DataStream:
+    return _stream(tables, f"SELECT shard, record FROM {view}")
 
 
-def _unfolded(view: str, entity: str) -> str:
-    return f"""
-        SELECT {entity}_shards[position_] AS shard, handoff AS record
-        FROM {view} CROSS JOIN UNNEST({entity}_handoffs) WITH ORDINALITY AS unfolded (handoff, position_)
-    """
+def _stream(tables: StreamTableEnvironment, query: str) -> DataStream:
+    """Rows of ``(shard, record)``, in the task that they come from: what SQL unites goes through one more."""
+    return tables.to_append_stream(tables.sql_query(query), RECORD)
+
+
+def _handoffs(stage: DataStream, entity: str) -> DataStream:
+    return unfold_records(stage, f"{entity}_shards", f"{entity}_handoffs")
 
 
 def main() -> None:

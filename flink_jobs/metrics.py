@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pyflink.common import Types
 from pyflink.datastream import DataStream
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
-from flink_jobs.sinks import unfold
+from flink_jobs.sinks import write_unfolded
+from flink_jobs.unfold import unfold_table
 from udfs.stages.tally import TALLY_COLUMNS
 
 _JSON = {
@@ -21,11 +21,13 @@ _JSON = {
 _COUNTS = [name for name in TALLY_COLUMNS if name != "amount"]
 
 
-def write_metrics(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: str) -> None:
+def write_metrics(
+    tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: DataStream
+) -> None:
     """Write the merchants' minutes, and those of all, whose ``merchant_id`` is null and whose key is empty."""
     topic = settings.kafka.topics.metrics
     create_sink(tables, settings, "merchant_metrics", topic)
-    writes.add_insert_sql(unfold("merchant_metrics", decided, "metric_keys", "metric_values"))
+    write_unfolded(tables, writes, "merchant_metrics", decided, "metric_keys", "metric_values")
     counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
     create_sink(
         tables,
@@ -54,22 +56,15 @@ def write_metrics(tables: StreamTableEnvironment, writes: StatementSet, settings
     """)
 
 
-def _in_event_time(tables: StreamTableEnvironment, decided: str) -> None:
+def _in_event_time(tables: StreamTableEnvironment, decided: DataStream) -> None:
     """Declare ``tallied``: a row for each minute of a batch, with the stage's own watermark."""
-    numbers = ", ".join(f"{name}[position_] AS {name}" for name in TALLY_COLUMNS)
-    rows = tables.sql_query(f"""
-        SELECT minute_, event_clocks[position_] AS event_clock, CAST(NULL AS STRING) AS merchant_id, {numbers}
-        FROM {decided} CROSS JOIN UNNEST(minutes) WITH ORDINALITY AS unfolded (minute_, position_)
-    """)
-    kind = Types.ROW_NAMED(
-        ["minute_", "event_clock", "merchant_id", *TALLY_COLUMNS],
-        [Types.LONG(), Types.LONG(), Types.STRING(), *(Types.DOUBLE() for _ in TALLY_COLUMNS)],
-    )
-    stream: DataStream = tables.to_append_stream(rows, kind)
     schema = (
         Schema.new_builder()
-        .column_by_expression("event_time", "TO_TIMESTAMP_LTZ(minute_, 3)")
-        .watermark("event_time", "TO_TIMESTAMP_LTZ(event_clock, 3)")
+        # Null, in a form that SQL takes for no constant: it would not group by one, and the window's state has it.
+        .column_by_expression("merchant_id", "CAST(CASE WHEN minutes IS NULL THEN '' END AS STRING)")
+        .column_by_expression("event_time", "TO_TIMESTAMP_LTZ(minutes, 3)")
+        .watermark("event_time", "TO_TIMESTAMP_LTZ(event_clocks, 3)")
         .build()
     )
-    tables.create_temporary_view("tallied", stream, schema)
+    columns = {"minutes": "BIGINT", "event_clocks": "BIGINT", **dict.fromkeys(TALLY_COLUMNS, "DOUBLE")}
+    unfold_table(tables, "tallied", [decided], columns, schema)

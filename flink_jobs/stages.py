@@ -1,6 +1,7 @@
 """The stages as Flink operators: load state, call the stage, save, emit. What they compute is in ``udfs.stages``.
 
-A stage emits rows of arrays, and Java unfolds them: one crossing for many decisions, not one for each.
+A stage emits one row of arrays a batch, and Java unfolds it (``flink_jobs.unfold``): one crossing for many decisions,
+not one for each.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from pyflink.common import Row, Time, TypeInformation, Types
@@ -27,29 +27,23 @@ from udfs.stages.minutes import metrics_record
 from udfs.stages.tally import TALLY_COLUMNS, Counted, clocks
 from udfs.stages.watch import Watch
 
-# With every element that Java unfolds, it copies all the arrays that stand beside it: a row of a whole batch costs the
-# square of the batch, a sixth of the merchant stage in a drain. A row costs some 40 us to hand over.
-UNFOLDED = 50
-PORTION_BYTES = 512 * 1024
-"""Handoffs in a row, for the same reason."""
-
+# Java gets such a list element by element: 0.8 us for the key and the value of a decision. All of them as one block,
+# with their lengths, cost as much.
 _MANY_BYTES = Types.OBJECT_ARRAY(BYTES)
 _MANY_LONGS = Types.OBJECT_ARRAY(Types.LONG())
-_MANY_STRINGS = Types.OBJECT_ARRAY(Types.STRING())
 # A column each and not an array of rows: in thread mode PyFlink makes one Row for all elements of an array, so that
-# each of them is the last.
+# each of them is the last. Headers of Kafka's are bytes.
 _REFUSED = {
     "refused_keys": _MANY_BYTES,
     "refused_values": _MANY_BYTES,
-    "reasons": _MANY_STRINGS,
-    "details": _MANY_STRINGS,
-    "source_topics": _MANY_STRINGS,
-    "source_partitions": _MANY_LONGS,
-    "source_offsets": _MANY_LONGS,
+    "reasons": _MANY_BYTES,
+    "details": _MANY_BYTES,
+    "source_topics": _MANY_BYTES,
+    "source_partitions": _MANY_BYTES,
+    "source_offsets": _MANY_BYTES,
 }
 _TO_MERCHANTS = {"merchant_shards": _MANY_LONGS, "merchant_handoffs": _MANY_BYTES}
 _HANDED_OVER = {"device_shards": _MANY_LONGS, "device_handoffs": _MANY_BYTES, **_TO_MERCHANTS, **_REFUSED}
-_NOTHING_HANDED_OVER: tuple[list[Any], ...] = ([],) * (len(_HANDED_OVER) - len(_REFUSED))
 _VERDICTS = {
     "decision_keys": _MANY_BYTES,
     "decision_values": _MANY_BYTES,
@@ -155,11 +149,12 @@ class _Stage(KeyedProcessFunction):
         return (
             [envelope.key for envelope, _ in letters],
             [envelope.value for envelope, _ in letters],
-            [refusal.reason.value for _, refusal in letters],
-            [refusal.detail for _, refusal in letters],
-            [topics[Kind(envelope.kind)] for envelope, _ in letters],
-            [envelope.partition for envelope, _ in letters],
-            [envelope.offset for envelope, _ in letters],
+            [refusal.reason.value.encode() for _, refusal in letters],
+            # It may quote what no encoding can hold: half a surrogate pair.
+            [refusal.detail.encode(errors="replace") for _, refusal in letters],
+            [topics[Kind(envelope.kind)].encode() for envelope, _ in letters],
+            [str(envelope.partition).encode() for envelope, _ in letters],
+            [str(envelope.offset).encode() for envelope, _ in letters],
         )
 
 
@@ -184,16 +179,11 @@ class _UserStage(_Stage):
             self._meter.count("late", output.late)
             self._meter.count("too_late", output.too_late)
             self._meter.count("refused", len(output.dead_letters))
-        for to_devices, to_merchants in zip_longest(
-            _portions(output.to_devices), _portions(output.to_merchants), fillvalue=()
-        ):
-            yield Row(
-                *_addressed(to_devices, self._devices),
-                *_addressed(to_merchants, self._merchants),
-                *self._refused_columns(()),
-            )
-        # Apart from the handoffs, which would be copied with each of them.
-        yield from _rows(*_NOTHING_HANDED_OVER, *self._refused_columns(output.dead_letters))
+        yield from _row(
+            *_addressed(output.to_devices, self._devices),
+            *_addressed(output.to_merchants, self._merchants),
+            *self._refused_columns(output.dead_letters),
+        )
 
 
 class _DeviceStage(_Stage):
@@ -212,8 +202,7 @@ class _DeviceStage(_Stage):
                 return
             handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
-        for portion in _portions(handoffs):
-            yield Row(*_addressed(portion, self._merchants))
+        yield from _row(*_addressed(handoffs, self._merchants))
 
 
 class _MerchantStage(_Stage):
@@ -236,7 +225,7 @@ class _MerchantStage(_Stage):
             self._meter.count("decisions", len(verdicts.decisions))
         self._look_again(shard, ctx)
         totals = output.tally.totals()
-        yield from _rows(
+        yield from _row(
             verdicts.decision_keys,
             verdicts.decisions,
             verdicts.alert_keys,
@@ -256,7 +245,7 @@ class _MerchantStage(_Stage):
         del self._looking[shard]
         over = self._stage.close_silent(shard, self._profiles, _now_ms())
         self._look_again(shard, ctx)
-        yield from _rows(*_NO_VERDICTS, *_metric_columns(over), *_NO_TOTALS, *self._refused_columns(()))
+        yield from _row(*_NO_VERDICTS, *_metric_columns(over), *_NO_TOTALS, *self._refused_columns(()))
 
     def _look_again(self, shard: int, context: KeyedProcessFunction.Context) -> None:
         """Have a timer look whether the shard has fallen silent; one at a time."""
@@ -270,20 +259,10 @@ def _metric_columns(over: Sequence[Counted]) -> tuple[list[bytes], list[bytes]]:
     return [counted.merchant_id.encode() for counted in over], [metrics_record(counted) for counted in over]
 
 
-def _rows(*columns: Sequence[Any]) -> Iterator[Row]:
-    """The columns as rows of at most ``UNFOLDED`` elements each."""
-    for start in range(0, max(map(len, columns)), UNFOLDED):
-        yield Row(*(column[start : start + UNFOLDED] for column in columns))
-
-
-def _portions(handoffs: Sequence[tuple[int, bytes]]) -> Iterator[Sequence[tuple[int, bytes]]]:
-    """The handoffs in order, in portions of about ``PORTION_BYTES``."""
-    start = size = 0
-    for end, (_, handoff) in enumerate(handoffs, 1):
-        size += len(handoff)
-        if size >= PORTION_BYTES or end == len(handoffs):
-            yield handoffs[start:end]
-            start, size = end, 0
+def _row(*columns: Sequence[Any]) -> Iterator[Row]:
+    """The row of these columns; none if there is nothing in any of them."""
+    if any(columns):
+        yield Row(*columns)
 
 
 def _addressed(handoffs: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:
