@@ -23,6 +23,8 @@ JOB_FILE = ROOT / "flink_jobs" / "job.py"
 PACKAGES = ("flink_jobs", "udfs", "state", "models")
 RUNNING_WITHIN_S = 180.0
 CLIENT_WITHIN_S = 180.0
+FREED_WITHIN_S = 5.0
+"""A job that has just ended has its slots for a moment longer: half a second where the machine is busy."""
 POLL_S = 0.5
 FAILURES_ENDURED = 3
 ALLOW_LEFT_OUT = "--allowNonRestoredState"
@@ -84,8 +86,11 @@ def _require_room(rest: FlinkRest, settings: Settings) -> None:
         pass
     else:
         raise OperationError(f"{running.name} runs already as {running.id}: end it first with `sentinel stop`")
-    free = rest.free_slots()
-    if free < settings.job.parallelism:
+    deadline = time.monotonic() + FREED_WITHIN_S
+    while (free := rest.free_slots()) < settings.job.parallelism:
+        if time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            continue
         raise OperationError(
             f"{settings.job.name} needs {settings.job.parallelism} slots and the cluster has {free} free: "
             "start TaskManagers (`sentinel up`) or lower job.parallelism"
