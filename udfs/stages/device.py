@@ -17,7 +17,6 @@ from state.shared_profile import DeviceProfile
 from state.store import Backing
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
@@ -105,13 +104,7 @@ class DeviceStage:
         self, payments: Sequence[Payment], of_users: NDArray[np.float64], labels: Sequence[Label], backing: Backing
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + DEVICE_WIDTH)."""
-        pairs = [
-            (
-                self._profiles.open(payment.device_id or "", backing),
-                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
-            )
-            for payment in payments
-        ]
+        pairs = [(self._profiles.open(payment.device_id or "", backing), payment) for payment in payments]
         labelled = [
             (self._profiles.open(label.device_id, backing), label) for label in labels if label.device_id is not None
         ]

@@ -19,7 +19,6 @@ from state.store import Backing
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
@@ -184,13 +183,7 @@ class MerchantStage:
         self, payments: Sequence[Payment], handed_over: NDArray[np.float64], labels: Sequence[Label], backing: Backing
     ) -> NDArray[np.float64]:
         """(n, F), in the order of the catalogue; ``handed_over`` are the blocks of the stages before."""
-        pairs = [
-            (
-                self._profiles.open(payment.merchant_id, backing),
-                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
-            )
-            for payment in payments
-        ]
+        pairs = [(self._profiles.open(payment.merchant_id, backing), payment) for payment in payments]
         labelled = [(self._profiles.open(label.merchant_id, backing), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
