@@ -175,7 +175,7 @@ class EntityPatterns:
 
     def _value(self, name: str, row: int, features: Floats, payment: Any) -> float:  # noqa: ANN401 - see touched
         place = self._places.get(name)
-        return OF_TRANSACTIONS[name](payment) if place is None else float(features[row, place])
+        return OF_TRANSACTIONS[name](payment) if place is None else features.item(row, place)
 
     def touched_by(self, event: AccountEvent) -> Iterator[tuple[CompiledPattern, Event]]:
         """The patterns that an account event touches, and the event as each of them remembers it."""

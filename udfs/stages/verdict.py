@@ -109,7 +109,10 @@ class _Batch:
 
     def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
         bands = self._policy.bands
-        final = [self._score(row, rules) for row, rules in enumerate(self._spoken)]
+        final = [
+            self._raised(score, rules, payment.matches) if rules or payment.matches else score
+            for score, rules, payment in zip(self._scores, self._spoken, self._payments, strict=True)
+        ]
         explained = self._explain([row for row, score in enumerate(final) if score >= bands.alert])
         for row, (payment, score) in enumerate(zip(self._payments, final, strict=True)):
             key = payment.user_id.encode()
@@ -140,11 +143,11 @@ class _Batch:
         # What a payment does not have would say nothing to whoever reads it.
         return dict(zip(rows, np.where(np.isnan(features), 0.0, model.contributions(features)), strict=True))
 
-    def _score(self, row: int, rules: Sequence[Rule]) -> float:
-        score = self._scores[row]
+    def _raised(self, score: float, rules: Sequence[Rule], matches: Sequence[Match]) -> float:
+        """The score, at least what rules and patterns ask for."""
         for rule in rules:
             score = max(score, rule.at_least or 0.0, self._policy.bands.floor(rule.action))
-        for match in self._payments[row].matches:
+        for match in matches:
             score = max(score, match.score)
         return score
 
@@ -198,12 +201,8 @@ class _Batch:
         )
 
     def _named(self, row: int) -> dict[str, float | None]:
-        """The features by name; None where absent, since JSON has no NaN."""
-        values = self._features[row].tolist()
-        return {
-            name: None if value != value else value  # noqa: PLR0124 - NaN alone differs from itself
-            for name, value in zip(self._sampling.names, values, strict=True)
-        }
+        """The features by name; what is absent is NaN, which the encoder writes as null, since JSON has none."""
+        return dict(zip(self._sampling.names, self._features[row].tolist(), strict=True))
 
 
 def _encoded(value: T) -> T:
