@@ -39,7 +39,9 @@ class Bands:
 
 
 def level(score: float) -> Level:
-    """How grave a score is."""
+    """How grave a score is; most are below all floors."""
+    if score < _LEVELS[-1][0]:
+        return "minimal"
     for floor, name in _LEVELS:
         if score >= floor:
             return name
