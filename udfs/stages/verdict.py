@@ -154,7 +154,7 @@ class _Batch:
     def _decision(self, row: int, score: float, now_ms: int) -> Decision:
         payment, policy, rules = self._payments[row], self._policy, self._spoken[row]
         without_model, every, matches = policy.model is None, self._sampling.every, payment.matches
-        # Its fields in their order: named one by one, making it takes 1.3 us instead of 0.5.
+        # Its fields in their order: named one by one, making it takes 1.0 us instead of 0.25.
         return Decision(
             payment.transaction_id,
             payment.user_id,
