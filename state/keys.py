@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import xxhash
+from xxhash import xxh3_64_intdigest
 
 _HALF = 2**63
 _CODE_BYTES = 8
@@ -17,7 +17,7 @@ def signed(key: int) -> int:
 
 def key_of(name: str) -> int:
     """The 64 bits that stand for an id. Among a thousand ids, two are confused with a chance of 3e-14."""
-    return xxhash.xxh3_64_intdigest(name.encode()) - _HALF
+    return xxh3_64_intdigest(name.encode()) - _HALF
 
 
 @lru_cache(maxsize=4_096)

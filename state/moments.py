@@ -9,10 +9,15 @@ floating point does. An amount with more than four decimals is rounded to four. 
 
 from __future__ import annotations
 
+import numpy as np
+
+from state.compiled import compiled
+
 UNITS = 10_000
 """Units in one whole of the currency."""
 
 
+@compiled
 def to_units(amount: float) -> int:
-    """The amount in units of 1e-4, rounded to the nearest."""
-    return round(amount * UNITS)
+    """The amount in units of 1e-4, rounded to the nearest, of two to the even one, as Python's ``round`` does."""
+    return int(np.rint(amount * UNITS))

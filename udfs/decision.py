@@ -39,7 +39,9 @@ class Bands:
 
 
 def level(score: float) -> Level:
-    """How grave a score is."""
+    """How grave a score is; most are below all floors."""
+    if score < _LEVELS[-1][0]:
+        return "minimal"
     for floor, name in _LEVELS:
         if score >= floor:
             return name
@@ -56,7 +58,7 @@ def alert_id(user_id: str, transaction_id: str) -> str:
     return hashlib.blake2b(f"{user_id}\0{transaction_id}".encode(), digest_size=16).hexdigest()
 
 
-class ModelAnswer(msgspec.Struct, frozen=True):
+class ModelAnswer(msgspec.Struct, frozen=True, gc=False):
     """What the model said; ``fallback`` when none could be asked and rules decided alone."""
 
     version: str | None
@@ -64,7 +66,7 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     fallback: bool
 
 
-class Versions(msgspec.Struct, frozen=True):
+class Versions(msgspec.Struct, frozen=True, gc=False):
     """What was in force; patterns by id."""
 
     rules: int
@@ -72,7 +74,7 @@ class Versions(msgspec.Struct, frozen=True):
     model: str | None
 
 
-class Decision(msgspec.Struct, kw_only=True):
+class Decision(msgspec.Struct, gc=False):
     """What is written to ``decisions``, once for each transaction; times in epoch milliseconds.
 
     ``degraded``: no model answered, or the transaction came later than features are exact for.
@@ -97,7 +99,7 @@ class Decision(msgspec.Struct, kw_only=True):
     degraded: bool
 
 
-class Alert(Decision, kw_only=True):
+class Alert(Decision, kw_only=True, gc=False):
     """What is written to ``alerts``: the decision, and what is needed to act on it.
 
     ``transaction`` is the record as it came.

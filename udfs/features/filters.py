@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,14 @@ class Filter:
     field: str
     value: object
 
-    def passes(self, payment: object) -> bool:
-        """Whether a payment passes.
+    def passing(self, payments: Sequence[object]) -> list[bool]:
+        """Whether each of some payments passes.
 
         Raises:
             AttributeError: if payments of this entity have no such field.
         """
-        return bool(getattr(payment, self.field) == self.value)
+        field, value = attrgetter(self.field), self.value
+        return [field(payment) == value for payment in payments]
 
 
 DECLINED = Filter("declined", "declined", True)

@@ -48,11 +48,11 @@ _NAMES = [feature.name for feature in USER_SINGLES]
 AT: Any = namedtuple("AT", _NAMES)(*range(len(_NAMES)))
 """The column of each single feature, by its name."""
 
-AMOUNT, CREATED, LIMIT, CATEGORY_RISK, HIGH_RISK, CARD_PRESENT = range(6)
+AMOUNT, CREATED, LIMIT, CATEGORY_RISK, HIGH_RISK, CARD_PRESENT, LATITUDE, LONGITUDE = range(8)
 """What a payment itself tells beside ``state.facts``: the amount (currency units), when the account was opened (epoch
 ms), its credit limit (currency units), the risk of the merchant's category, 1 if the country is one of high risk, 1 if
-the card was present, else 0. NaN where it is not said."""
-GIVEN = 6
+the card was present, else 0; where it was made (degrees). NaN where it is not said."""
+GIVEN = 8
 
 
 class Beside(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
@@ -24,11 +24,24 @@ if TYPE_CHECKING:
     from udfs.records.label import Label
 
 
-_packed = struct.Struct(f"{facts.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
+_fact = struct.Struct(f"{facts.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
+
+
+class Seen(Protocol):
+    """A payment, as far as the profile needs it; ``event_time`` is epoch ms."""
+
+    @property
+    def event_time(self) -> int: ...
+    @property
+    def amount(self) -> float: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def declined(self) -> bool: ...
 
 
 class SharedPayment(msgspec.Struct, frozen=True, gc=False):
-    """What the profile needs of a payment; ``event_time`` is epoch ms."""
+    """A payment that is nothing else; for training, tests and benchmarks."""
 
     event_time: int
     amount: float
@@ -55,7 +68,7 @@ class SharedBlock:
 
     def observe(
         self,
-        pairs: Sequence[tuple[SharedProfile, SharedPayment]],
+        pairs: Sequence[tuple[SharedProfile, Seen]],
         labels: Iterable[tuple[SharedProfile, Label]] = (),
     ) -> npt.NDArray[np.float64]:
         """Take payments, and what others were found to be, into their profiles.
@@ -71,11 +84,7 @@ class SharedBlock:
         risk = np.empty((len(pairs), len(self._risk_lengths), 2))
         profiles = [profile for profile, _ in pairs]
         payments = [payment for _, payment in pairs]
-        noted = bytearray()
-        for payment in payments:
-            units = to_units(payment.amount)
-            noted += _packed(payment.event_time, key_of(payment.user_id), units, payment.declined)
-        told_of = np.frombuffer(noted, np.int64).reshape(len(pairs), facts.OF_SHARED)
+        told_of = _noted(payments)
         self._velocity.observe_filtered(profiles, payments, told_of, told)
         start = end = 0
         for profile, label in sorted(labels, key=_known_since):
@@ -105,6 +114,21 @@ class SharedBlock:
             rows = slice(start, end)
             lengths, of_risk = self._velocity.lengths, self._risk_lengths
             observe(profiles[rows], told_of[rows], lengths, told[rows], self._delay, of_risk, risk[rows])
+
+
+def _noted(payments: Sequence[Seen]) -> Words:
+    """The columns of ``state.facts``, (n, facts.OF_SHARED)."""
+    noted = b"".join([_fact(payment.event_time, key_of(payment.user_id), 0, payment.declined) for payment in payments])
+    told_of = np.frombuffer(bytearray(noted), np.int64).reshape(len(payments), facts.OF_SHARED)
+    _fill_units(told_of, np.array([payment.amount for payment in payments], np.float64))
+    return told_of
+
+
+@compiled
+def _fill_units(told_of: Words, amounts: npt.NDArray[np.float64]) -> None:
+    """Write the column of the amounts, of all payments at once."""
+    for row in range(told_of.shape[0]):
+        told_of[row, facts.UNITS] = to_units(amounts[row])
 
 
 @compiled

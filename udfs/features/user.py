@@ -15,23 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from state import facts, habits, user_profile
+from state.compiled import compiled
 from state.events import Words
 from state.keys import key_of, short_key_of
 from state.moments import to_units
 from state.surroundings import ABSENT
 from state.user_profile import UserProfile
 from udfs.features.catalogue import USER_VELOCITY, USER_WIDTH
-from udfs.features.formulas import GIVEN, fill_singles
+from udfs.features.formulas import AMOUNT, GIVEN, LATITUDE, LONGITUDE, Floats, fill_singles
 from udfs.features.risk import CATEGORY_RISK, HIGH_RISK_COUNTRIES
 from udfs.features.velocity import VelocityBlock
 
 if TYPE_CHECKING:
     from udfs.records.account_event import AccountEvent
-    from udfs.records.transaction import Location, Transaction
+    from udfs.records.transaction import Transaction
 
 MILLION = 1_000_000
 _NAN = math.nan
-_NOWHERE = (ABSENT, ABSENT, ABSENT, _NAN)
 _CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 # Packed, a payment is noted twice as quickly as by an array that is made of a list of numbers.
@@ -59,14 +59,11 @@ def observe_transactions(
     Returns:
         (n, USER_WIDTH): the user block of each payment, as of its event time; NaN where a feature is absent.
     """
-    told, noted, said = _VELOCITY.told(len(pairs)), bytearray(), bytearray()
-    for _, transaction in pairs:
-        _note(transaction, noted, said)
     profiles = [profile for profile, _ in pairs]
     payments = [transaction for _, transaction in pairs]
     ids = [transaction.transaction_id for transaction in payments]
-    told_of = np.frombuffer(noted, np.int64).reshape(len(pairs), facts.OF_USER)
-    before = np.empty((len(pairs), habits.TOLD))
+    told_of, given = _noted(payments)
+    told, before = _VELOCITY.told(len(pairs)), np.empty((len(pairs), habits.TOLD))
     _VELOCITY.observe_filtered(profiles, payments, told_of, told)
     start = 0
     for row, profile, event in happened:
@@ -76,7 +73,6 @@ def observe_transactions(
     _observe(profiles, ids, told_of, told.parts[0], before, start, len(pairs))
     columns = np.empty((len(pairs), USER_WIDTH))
     if pairs:
-        given = np.frombuffer(said).reshape(len(pairs), GIVEN)
         _VELOCITY.fill(columns, told)
         fill_singles(columns, _VELOCITY.width, told_of, given, before)
     return columns
@@ -97,42 +93,56 @@ def _observe(
         user_profile.observe(profiles[rows], ids[rows], told_of[rows], _VELOCITY.lengths, told[rows], before[rows])
 
 
-def _note(transaction: Transaction, noted: bytearray, said: bytearray) -> None:
-    """Add the columns of ``state.facts``, and those that ``formulas`` lists beside them."""
-    device_id, amount, location = transaction.device_id, transaction.amount, transaction.location
-    latitude, longitude, country, high_risk = _NOWHERE if location is None else _place(location)
-    noted += _fact(
-        transaction.event_time,
-        key_of(transaction.merchant_id),
-        to_units(amount),
-        transaction.declined,
-        ABSENT if device_id is None else key_of(device_id),
-        latitude,
-        longitude,
-        country,
-        _code(transaction.channel),
-    )
-    account, category, card_present = transaction.account, transaction.merchant_category, transaction.card_present
-    created = limit = None
-    if account is not None:
-        created, limit = account.created_at, account.credit_limit
-    said += _given(
-        amount,
-        _NAN if created is None else created,
-        _NAN if limit is None else limit,
-        _NAN if category is None else CATEGORY_RISK.get(category, _NAN),
-        high_risk,
-        _NAN if card_present is None else card_present,
-    )
+def _noted(payments: Sequence[Transaction]) -> tuple[Words, Floats]:
+    """The columns of ``state.facts``, (n, facts.OF_USER), and those that ``formulas`` lists beside them, (n, GIVEN)."""
+    noted, said = bytearray(), bytearray()
+    for payment in payments:
+        device_id, location, account = payment.device_id, payment.location, payment.account
+        category, card_present = payment.merchant_category, payment.card_present
+        latitude = longitude = country = created = limit = None
+        if location is not None:
+            latitude, longitude, country = location.latitude, location.longitude, location.country
+        if account is not None:
+            created, limit = account.created_at, account.credit_limit
+        country_key = _code(country)
+        noted += _fact(
+            payment.event_time,
+            key_of(payment.merchant_id),
+            0,  # what is 0 here is worked out below, of all payments at once
+            payment.declined,
+            ABSENT if device_id is None else key_of(device_id),
+            0,
+            0,
+            country_key,
+            _code(payment.channel),
+        )
+        said += _given(
+            payment.amount,
+            _NAN if created is None else created,
+            _NAN if limit is None else limit,
+            _NAN if category is None else CATEGORY_RISK.get(category, _NAN),
+            _NAN if country_key == ABSENT else country in HIGH_RISK_COUNTRIES,
+            _NAN if card_present is None else card_present,
+            _NAN if latitude is None else latitude,
+            _NAN if longitude is None else longitude,
+        )
+    told_of = np.frombuffer(noted, np.int64).reshape(len(payments), facts.OF_USER)
+    given = np.frombuffer(said).reshape(len(payments), GIVEN)
+    _fill_whole(told_of, given)
+    return told_of, given
 
 
-def _place(location: Location) -> tuple[int, int, int, float]:
-    """Millionths of a degree, the key of the country, and whether that is one of high risk."""
-    latitude, longitude, country = location.latitude, location.longitude, _code(location.country)
-    high_risk = _NAN if country == ABSENT else location.country in HIGH_RISK_COUNTRIES
-    if latitude is None or longitude is None:
-        return ABSENT, ABSENT, country, high_risk
-    return round(latitude * MILLION), round(longitude * MILLION), country, high_risk
+@compiled
+def _fill_whole(told_of: Words, given: Floats) -> None:
+    """Write the columns that are whole numbers of what is given in floats; Python takes 0.5 us for those of one row."""
+    for row in range(told_of.shape[0]):
+        told_of[row, facts.UNITS] = to_units(given[row, AMOUNT])
+        latitude, longitude = given[row, LATITUDE], given[row, LONGITUDE]
+        if math.isnan(latitude) or math.isnan(longitude):
+            told_of[row, facts.LATITUDE] = told_of[row, facts.LONGITUDE] = ABSENT
+        else:
+            told_of[row, facts.LATITUDE] = int(np.rint(latitude * MILLION))
+            told_of[row, facts.LONGITUDE] = int(np.rint(longitude * MILLION))
 
 
 def _code(text: str | None) -> int:

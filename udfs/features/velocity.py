@@ -186,23 +186,20 @@ class VelocityBlock:
         """
         for (where, part), of_part in zip(self._filtered, told.parts[1:], strict=True):
             histories, rows, counts = list[History](), list[int](), list[bool]()
-            name, passes = where.name, where.passes
-            for row, (profile, payment) in enumerate(zip(profiles, payments, strict=True)):
-                passed = passes(payment)
-                if not passed and name not in profile.filtered:
-                    continue
-                histories.append(self._history(profile, where, part))
+            name, longest = where.name, part.longest
+            for row, (profile, passed) in enumerate(zip(profiles, where.passing(payments), strict=True)):
+                history = profile.filtered.get(name)
+                if history is None:
+                    if not passed:
+                        continue
+                    history = profile.filter(name, longest, parties=part.parties)
+                elif history.retention != longest + profile.lateness:
+                    history = profile.filter(name, longest, parties=part.parties)
+                histories.append(history)
                 rows.append(row)
                 counts.append(passed)
             if rows:
                 observe(histories, told_of, np.array(counts), part.lengths, np.array(rows), of_part)
-
-    @staticmethod
-    def _history(profile: HasHistories, where: Filter, part: _Part) -> History:
-        history = profile.filtered.get(where.name)
-        if history is None or history.retention != part.longest + profile.lateness:
-            return profile.filter(where.name, part.longest, parties=part.parties)
-        return history
 
     def fill(self, columns: Floats, told: Told) -> None:
         """Write the columns.

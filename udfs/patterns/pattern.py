@@ -97,7 +97,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     note: str = ""
 
 
-class Match(msgspec.Struct, array_like=True, frozen=True):
+class Match(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A pattern came true.
 
     It says itself what follows from it: a stage may have another version in force than the one that decides.

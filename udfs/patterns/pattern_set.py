@@ -9,7 +9,7 @@ features alone do not say already that nothing is touched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -154,12 +154,12 @@ class EntityPatterns:
     def _read(self, features: Floats, payments: Sequence[Any]) -> Floats:
         """(n, fields): those of the payments that may touch a pattern; NaN of the others."""
         read = np.full((len(payments), len(self._fields)), np.nan)
-        rows: Iterable[int] = range(len(payments))
+        rows: Sequence[int] = range(len(payments))
         if self._possible is not None:
             ends = self._possible.ask(features).ends
             rows = np.flatnonzero(np.diff(ends, prepend=0)).tolist()
-        for row in rows:
-            read[row] = [field(payments[row]) for field in self._fields]
+        if rows:
+            read[rows] = [[field(payments[row]) for field in self._fields] for row in rows]
         return read
 
     def _touch(
@@ -175,7 +175,7 @@ class EntityPatterns:
 
     def _value(self, name: str, row: int, features: Floats, payment: Any) -> float:  # noqa: ANN401 - see touched
         place = self._places.get(name)
-        return OF_TRANSACTIONS[name](payment) if place is None else float(features[row, place])
+        return OF_TRANSACTIONS[name](payment) if place is None else features.item(row, place)
 
     def touched_by(self, event: AccountEvent) -> Iterator[tuple[CompiledPattern, Event]]:
         """The patterns that an account event touches, and the event as each of them remembers it."""

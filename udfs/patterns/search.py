@@ -172,7 +172,7 @@ class _Search:
                 return
             if event[MASK] & step.bit and (position < end or number == self._last) and _fits(step, event, known):
                 yield position
-            if any(absence.violated(event, known) for absence in absences):
+            if absences and any(absence.violated(event, known) for absence in absences):
                 return
 
     def _bind(self, number: int, position: int, bound: Bound) -> Bound:

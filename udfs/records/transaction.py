@@ -20,7 +20,7 @@ from udfs.records.times import (
 )
 
 
-class Location(msgspec.Struct):
+class Location(msgspec.Struct, gc=False):
     """Where the payment was made; degrees, WGS 84; ISO 3166 country."""
 
     latitude: float | None = None
@@ -29,7 +29,7 @@ class Location(msgspec.Struct):
     city: str | None = None
 
 
-class Device(msgspec.Struct):
+class Device(msgspec.Struct, gc=False):
     """What the payment was made with."""
 
     id: str | None = None
@@ -37,14 +37,14 @@ class Device(msgspec.Struct):
     user_agent: str | None = None
 
 
-class Account(msgspec.Struct, Generic[Time]):
+class Account(msgspec.Struct, Generic[Time], gc=False):
     """The account that pays; ``created_at`` in epoch milliseconds, the limit in currency units."""
 
     created_at: Time | None = None
     credit_limit: float | None = None
 
 
-class Transaction(msgspec.Struct, Generic[Time]):
+class Transaction(msgspec.Struct, Generic[Time], gc=False):
     """A payment; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds, the amount in currency units.
 
     Fields that are not listed do no harm and stay in the record's own bytes, which travel on with the alert.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,13 @@ class RuleHits:
 
     def of_row(self, row: int) -> Sequence[Rule]:
         """The rules that spoke, in the order of the set."""
-        begin, end = self._ends[row - 1] if row else 0, self._ends[row]
+        return self._between(self._ends[row - 1] if row else 0, self._ends[row])
+
+    def by_row(self) -> list[Sequence[Rule]]:
+        """The same of all rows."""
+        return [self._between(begin, end) for begin, end in pairwise((0, *self._ends))]
+
+    def _between(self, begin: int, end: int) -> Sequence[Rule]:
         return [self._rules[number] for number in self._spoke[begin:end]] if begin < end else ()
 
 

@@ -17,7 +17,6 @@ from state.shared_profile import DeviceProfile
 from state.store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
@@ -127,12 +126,6 @@ class DeviceStage:
         profiles: ShardProfiles[DeviceProfile],
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + DEVICE_WIDTH)."""
-        pairs = [
-            (
-                profiles.open(payment.device_id or ""),
-                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
-            )
-            for payment in payments
-        ]
+        pairs = [(profiles.open(payment.device_id or ""), payment) for payment in payments]
         labelled = [(profiles.open(label.device_id), label) for label in labels if label.device_id is not None]
         return np.hstack((of_users, DEVICE_BLOCK.observe(pairs, labelled)))

@@ -22,7 +22,7 @@ LONGEST_HANDOFF = 256
 which Java copies many times over, they let a TaskManager run out of memory."""
 
 
-class Payment(msgspec.Struct, array_like=True, frozen=True):
+class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A transaction, as far as the stages after the user's need it.
 
     ``event_time`` is in epoch milliseconds, ``value`` the record as it came: an alert carries it along. What is

@@ -19,7 +19,6 @@ from state.store import ProfileStore, ShardProfiles
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
@@ -207,13 +206,7 @@ class MerchantStage:
         profiles: ShardProfiles[MerchantProfile],
     ) -> NDArray[np.float64]:
         """(n, F), in the order of the catalogue; ``handed_over`` are the blocks of the stages before."""
-        pairs = [
-            (
-                profiles.open(payment.merchant_id),
-                SharedPayment(payment.event_time, payment.amount, payment.user_id, payment.declined),
-            )
-            for payment in payments
-        ]
+        pairs = [(profiles.open(payment.merchant_id), payment) for payment in payments]
         labelled = [(profiles.open(label.merchant_id), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 

@@ -58,7 +58,7 @@ class Tally:
         too_late: bool,
     ) -> None:
         """Count a decision."""
-        moment = max(event_time, self._watermark)
+        moment = event_time if event_time > self._watermark else self._watermark
         place = (moment - moment % MINUTE_MS, merchant_id)
         totals = self._totals.get(place)
         if totals is None:

@@ -223,9 +223,9 @@ class UserStage:
         self, shard: int, watermark: int, batch: _Batch, features: NDArray[np.float64], output: UserOutput
     ) -> None:
         """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
-        payments = [self._payment(batch, row) for row in range(len(batch.opened))]
-        output.late = sum(payment.late for payment in payments)
-        output.too_late = sum(payment.too_late for payment in payments)
+        payments = self._payments(batch)
+        output.late = sum([payment.late for payment in payments])
+        output.too_late = sum([payment.too_late for payment in payments])
         with_device = [row for row, payment in enumerate(payments) if payment.device_id is not None]
         without = [row for row, payment in enumerate(payments) if payment.device_id is None]
         named = [payments[row] for row in with_device]
@@ -247,21 +247,25 @@ class UserStage:
             min([watermark, *on_their_way]),
         )
 
-    def _payment(self, batch: _Batch, row: int) -> Payment:
-        transaction, behind_ms = batch.opened[row][1], batch.behind_ms[row]
-        return Payment(
-            transaction.transaction_id,
-            transaction.user_id,
-            transaction.merchant_id,
-            transaction.device_id,
-            transaction.amount,
-            transaction.event_time,
-            transaction.declined,
-            behind_ms > self._options.out_of_orderness_ms,
-            batch.matches[row],
-            batch.values[row],
-            behind_ms > self._options.lateness_ms,
-        )
+    def _payments(self, batch: _Batch) -> list[Payment]:
+        late_ms, too_late_ms = self._options.out_of_orderness_ms, self._options.lateness_ms
+        rows = zip(batch.opened, batch.behind_ms, batch.matches, batch.values, strict=True)
+        return [
+            Payment(
+                transaction.transaction_id,
+                transaction.user_id,
+                transaction.merchant_id,
+                transaction.device_id,
+                transaction.amount,
+                transaction.event_time,
+                transaction.declined,
+                behind_ms > late_ms,
+                matches,
+                value,
+                behind_ms > too_late_ms,
+            )
+            for (_, transaction), behind_ms, matches, value in rows
+        ]
 
     def _to_devices(
         self, shard: int, watermark: int, payments: list[Payment], features: NDArray[np.float64], batch: _Batch

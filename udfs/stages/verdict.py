@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from udfs.stages.handoff import Payment
 from udfs.stages.tally import Tally
 
 _encoder = msgspec.json.Encoder()
+T = TypeVar("T")
 
 
 class Scores(Protocol):
@@ -92,31 +93,33 @@ class _Batch:
         self._features = features
         self._policy = policy
         self._sampling = sampling
-        self._hits = policy.rules.evaluate(features)
+        hits = policy.rules.evaluate(features)
+        self._spoken = hits.by_row()
         model = policy.model
-        self._model_scores: list[float] | None = None
-        scores = self._hits.additions
+        self._model_scores: Sequence[float | None] = [None] * len(payments)
+        scores = hits.additions
         if model is not None:
             answers = model.score(features)
             self._model_scores = np.round(answers, SCORE_DIGITS).tolist()
             scores = answers + scores
         # An addition cannot go over 1; a floor raises what is below it.
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
-        version = None if model is None else model.version
-        self._versions = Versions(policy.rules.version, policy.patterns, version)
+        self._model_version = None if model is None else model.version
+        self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
 
     def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
         bands = self._policy.bands
-        spoken = [self._hits.of_row(row) for row in range(len(self._payments))]
-        final = [self._score(row, rules) for row, rules in enumerate(spoken)]
+        final = [
+            self._raised(score, rules, payment.matches) if rules or payment.matches else score
+            for score, rules, payment in zip(self._scores, self._spoken, self._payments, strict=True)
+        ]
         explained = self._explain([row for row, score in enumerate(final) if score >= bands.alert])
-        for row, (payment, rules, score) in enumerate(zip(self._payments, spoken, final, strict=True)):
-            action = bands.action(score)
+        for row, (payment, score) in enumerate(zip(self._payments, final, strict=True)):
             key = payment.user_id.encode()
-            decision = self._decision(row, rules, score, now_ms)
+            decision = self._decision(row, score, now_ms)
             is_alert = row in explained
             if is_alert:
-                alert = self._alert(row, decision, rules, explained[row])
+                alert = self._alert(row, decision, explained[row])
                 verdicts.alert_keys.append(key)
                 verdicts.alerts.append(_encoder.encode(alert))
             verdicts.decision_keys.append(key)
@@ -125,7 +128,7 @@ class _Batch:
                 payment.merchant_id,
                 payment.event_time,
                 payment.amount,
-                action,
+                decision.action,
                 alert=is_alert,
                 late=payment.late,
                 too_late=payment.too_late,
@@ -140,49 +143,49 @@ class _Batch:
         # What a payment does not have would say nothing to whoever reads it.
         return dict(zip(rows, np.where(np.isnan(features), 0.0, model.contributions(features)), strict=True))
 
-    def _score(self, row: int, rules: Sequence[Rule]) -> float:
-        score = self._scores[row]
+    def _raised(self, score: float, rules: Sequence[Rule], matches: Sequence[Match]) -> float:
+        """The score, at least what rules and patterns ask for."""
         for rule in rules:
             score = max(score, rule.at_least or 0.0, self._policy.bands.floor(rule.action))
-        for match in self._payments[row].matches:
+        for match in matches:
             score = max(score, match.score)
         return score
 
-    def _decision(self, row: int, rules: Sequence[Rule], score: float, now_ms: int) -> Decision:
-        payment, policy = self._payments[row], self._policy
-        model_score = None if self._model_scores is None else self._model_scores[row]
-        every = self._sampling.every
+    def _decision(self, row: int, score: float, now_ms: int) -> Decision:
+        payment, policy, rules = self._payments[row], self._policy, self._spoken[row]
+        without_model, every, matches = policy.model is None, self._sampling.every, payment.matches
+        # Its fields in their order: named one by one, making it takes 1.0 us instead of 0.25.
         return Decision(
-            transaction_id=payment.transaction_id,
-            user_id=payment.user_id,
-            merchant_id=payment.merchant_id,
-            action=policy.bands.action(score),
-            score=score,
-            level=level(score),
-            model=ModelAnswer(self._versions.model, model_score, policy.model is None),
-            rules=[rule.id for rule in rules],
+            payment.transaction_id,
+            payment.user_id,
+            payment.merchant_id,
+            policy.bands.action(score),
+            score,
+            level(score),
+            ModelAnswer(self._model_version, self._model_scores[row], without_model),
+            [rule.id for rule in rules],
             # A late payment may complete a pattern for several that came before it.
-            patterns=list(dict.fromkeys(match.pattern for match in payment.matches)),
-            reasons=reasons(rules, payment.matches) if rules or payment.matches else [],
-            shadow={},
+            list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
+            reasons(rules, matches) if rules or matches else [],
+            {},
             # By the payment's own time and not by a count, so that a decision made again is the same.
-            features=self._named(row) if every and payment.event_time % every == 0 else {},
-            versions=self._versions,
-            event_time=payment.event_time,
-            decided_at=now_ms,
-            late=payment.late,
-            degraded=policy.model is None or payment.too_late,
+            self._named(row) if every and payment.event_time % every == 0 else {},
+            self._versions,
+            payment.event_time,
+            now_ms,
+            payment.late,
+            without_model or payment.too_late,
         )
 
-    def _alert(
-        self, row: int, decision: Decision, rules: Sequence[Rule], contributions: NDArray[np.float64] | None
-    ) -> Alert:
+    def _alert(self, row: int, decision: Decision, contributions: NDArray[np.float64] | None) -> Alert:
         """The alert, and into the decision the reasons and features that only alerts are worth."""
         payment = self._payments[row]
         if contributions is not None:
             of_model = decision.model.score or 0.0
-            decision.reasons = reasons(rules, payment.matches, of_model, contributions, self._sampling.names)
-        decision.features = self._named(row)
+            decision.reasons = reasons(
+                self._spoken[row], payment.matches, of_model, contributions, self._sampling.names
+            )
+        decision.features = _encoded(self._named(row))
         severity = decision.level
         for match in payment.matches:
             severity = graver(severity, match.severity)
@@ -198,12 +201,13 @@ class _Batch:
         )
 
     def _named(self, row: int) -> dict[str, float | None]:
-        """The features by name; None where absent, since JSON has no NaN."""
-        values = self._features[row].tolist()
-        return {
-            name: None if value != value else value  # noqa: PLR0124 - NaN alone differs from itself
-            for name, value in zip(self._sampling.names, values, strict=True)
-        }
+        """The features by name; what is absent is NaN, which the encoder writes as null, since JSON has none."""
+        return dict(zip(self._sampling.names, self._features[row].tolist(), strict=True))
+
+
+def _encoded(value: T) -> T:
+    """What is written more than once, as JSON already: for the encoder it stands for the value itself."""
+    return cast("T", msgspec.Raw(_encoder.encode(value)))
 
 
 def _transactions(matches: Sequence[Match]) -> list[str]:
