@@ -20,13 +20,13 @@ SHARDS = ("job.shards", "job.device_shards", "job.merchant_shards")
 class Savepoint(msgspec.Struct, frozen=True):
     """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch).
 
-    ``shards`` of users, devices and merchants; a record that does not say is of a time when these were the defaults.
+    ``shards`` of users, devices and merchants; records of before November 2026 do not say.
     """
 
     path: str
     job: str
     taken_at: float
-    shards: tuple[int, int, int] = (4, 4, 4)
+    shards: tuple[int, int, int] | None = None
 
 
 def record(settings: Settings, path: str) -> None:
@@ -70,15 +70,24 @@ def check(path: str) -> None:
         )
 
 
-def check_shards(settings: Settings, path: str) -> None:
+def check_shards(settings: Settings, path: str) -> str:
     """Refuse a savepoint on record that was taken with other numbers of shards: their profiles would not be found.
+
+    Returns:
+        A warning where no record tells how many there were; else nothing.
 
     Raises:
         OperationError: telling both.
     """
     found = next((each for each in reversed(_taken(settings)) if each.path == path), None)
-    if found is None or found.shards == _shards(settings):
-        return
+    if found is None or found.shards is None:
+        now = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, _shards(settings), strict=True))
+        return (
+            f"no record tells with how many shards {path} was taken; it is restored with {now}, and with others its "
+            "profiles would not be found (before November 2026 the defaults were 4)"
+        )
+    if found.shards == _shards(settings):
+        return ""
     wanted = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, found.shards, strict=True))
     raise OperationError(
         f"{path} was taken with other numbers of shards, and its profiles would not be found: restore it with {wanted}"

@@ -22,7 +22,8 @@ class Meter:
     ``busy_us`` is time by the wall, ``cpu_us`` what of it this thread computed; the rest it waited for the processor,
     or for the interpreter, which the stages of a TaskManager share. Both hold what the stage does, with reading and
     writing state, and not how its rows go back to Java. ``batches`` and ``gathered`` give the mean length of a batch,
-    in what Java gathered: records, or handoffs of other stages.
+    in what Java gathered: records, or handoffs of other stages. ``checkpoint_us`` is what of ``busy_us`` went by while
+    a stage wrote what its state lacked.
 
     Args:
         context: of the operator.
@@ -33,7 +34,7 @@ class Meter:
         self._counters: dict[str, Counter] = {}
         self._counted: dict[str, int] = {}
         self._published_ns = 0
-        self.declare("busy_us", "cpu_us", "batches", "gathered")
+        self.declare("busy_us", "cpu_us", "batches", "gathered", "checkpoint_us")
 
     def declare(self, *names: str) -> None:
         """Have counters that are there, at 0, before anything is counted."""
@@ -47,7 +48,7 @@ class Meter:
 
     @contextmanager
     def batch(self, gathered: int) -> Iterator[None]:
-        """Around the work on one batch of so many elements, and the counting of it."""
+        """Around the work on one batch of so many elements, and the counting of it; of none before a checkpoint."""
         busy, cpu = time.perf_counter_ns(), time.thread_time_ns()
         try:
             yield
@@ -55,7 +56,7 @@ class Meter:
             now = time.perf_counter_ns()
             self.count("cpu_us", (time.thread_time_ns() - cpu) // 1_000)
             self.count("busy_us", (now - busy) // 1_000)
-            self.count("batches", 1)
+            self.count(*("batches", 1) if gathered else ("checkpoint_us", (now - busy) // 1_000))
             self.count("gathered", gathered)
             if now - self._published_ns >= PUBLISH_NS:
                 self._published_ns = now

@@ -1,4 +1,4 @@
-"""The stages as Flink operators: load state, call the stage, save, emit. What they compute is in ``udfs.stages``.
+"""The stages as Flink operators: call the stage with its state, and emit what it says (``udfs.stages``).
 
 A stage emits one row of arrays a batch, and Java unfolds it (``flink_jobs.unfold``): one crossing for many decisions,
 not one for each.
@@ -91,11 +91,22 @@ def _row_type(columns: Mapping[str, TypeInformation]) -> TypeInformation:
 
 
 class _Stage(KeyedProcessFunction):
-    """What both have in common: shards by their keys, state of packed profiles, names of topics."""
+    """What all have in common: shards by their keys, state of packed profiles, names of topics."""
 
     def __init__(self, settings: Settings, shards: Shards) -> None:
         self._settings = settings
         self._number = {key: number for number, key in enumerate(shards.keys)}
+
+    def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """A batch of a shard; or an empty one, by which ``Gather`` says that a checkpoint begins."""
+        if value:
+            yield from self._batch(value, ctx)
+            return
+        with self._meter.batch(0):
+            self._stage.checkpoint(self._shard(ctx), self._profiles, _now_ms())
+
+    def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        raise NotImplementedError
 
     @staticmethod
     def _calm_collector() -> None:
@@ -168,11 +179,8 @@ class _UserStage(_Stage):
         self._stage = wiring.user_stage(self._settings)
         self._meter.declare("duplicates", "late", "too_late", "refused")
 
-    def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+    def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
-            if not value:
-                self._stage.checkpoint(self._shard(ctx), self._profiles, _now_ms())
-                return
             output = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
             self._meter.count("duplicates", output.duplicates)
@@ -195,11 +203,8 @@ class _DeviceStage(_Stage):
         self._profiles = self._open_state(runtime_context, StateName.DEVICE_PROFILES)
         self._stage = wiring.device_stage(self._settings)
 
-    def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+    def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._meter.batch(len(value)):
-            if not value:
-                self._stage.checkpoint(self._shard(ctx), self._profiles, _now_ms())
-                return
             handoffs = self._stage.process(self._shard(ctx), value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
         yield from _row(*_addressed(handoffs, self._merchants))
@@ -212,12 +217,9 @@ class _MerchantStage(_Stage):
         self._meter.declare("decisions", "alerts")
         self._looking: dict[int, int] = {}
 
-    def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+    def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         shard = self._shard(ctx)
         with self._meter.batch(len(value)):
-            if not value:
-                self._stage.checkpoint(shard, self._profiles, _now_ms())
-                return
             output = self._stage.process(shard, value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
             verdicts = output.verdicts

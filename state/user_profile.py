@@ -200,6 +200,7 @@ class UserProfile(Profile):
 
     def has_seen(self, transaction_id: str) -> bool:
         """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
+        self._forget_ids()
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
 
     def note_key(self, key: bytes) -> None:

@@ -133,3 +133,9 @@ class Pipeline:
         self.users.checkpoint(_SHARD, self.user_state, now_ms)
         self.devices.checkpoint(_SHARD, self.device_state, now_ms)
         self.merchants.checkpoint(_SHARD, self.merchant_state, now_ms)
+
+    def write_profiles(self) -> None:
+        """Write the profiles alone, and not what shards keep beside them."""
+        self.users.write_profiles(_SHARD, self.user_state)
+        self.devices.write_profiles(_SHARD, self.device_state)
+        self.merchants.write_profiles(_SHARD, self.merchant_state)

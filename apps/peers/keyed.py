@@ -68,9 +68,8 @@ class KeyedStages:
         One and not several, or payments with two merchants would be handed over together.
         """
         self._users.packed = packed
-        now_ms = _now_ms()
-        output = self._stages.users.process(0, [record], self._users, now_ms)
-        self._stages.users.checkpoint(0, self._users, now_ms)
+        output = self._stages.users.process(0, [record], self._users, _now_ms())
+        self._stages.users.write_profiles(0, self._users)
         passed = [
             *(Passed(True, _device_of(handoff), handoff) for _, handoff in output.to_devices),
             *(Passed(False, _merchant_of(handoff), handoff) for _, handoff in output.to_merchants),
@@ -80,17 +79,15 @@ class KeyedStages:
     def device(self, handoff: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
         """A handoff; what goes to its merchant."""
         self._devices.packed = packed
-        now_ms = _now_ms()
-        passed = self._stages.devices.process(0, [handoff], self._devices, now_ms)
-        self._stages.devices.checkpoint(0, self._devices, now_ms)
+        passed = self._stages.devices.process(0, [handoff], self._devices, _now_ms())
+        self._stages.devices.write_profiles(0, self._devices)
         return [Passed(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
 
     def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[Verdicts, Packed]:
         """Handoffs of one merchant; decisions and alerts."""
         self._merchants.packed = packed
-        now_ms = _now_ms()
-        output = self._stages.merchants.process(0, handoffs, self._merchants, now_ms)
-        self._stages.merchants.checkpoint(0, self._merchants, now_ms)
+        output = self._stages.merchants.process(0, handoffs, self._merchants, _now_ms())
+        self._stages.merchants.write_profiles(0, self._merchants)
         return output.verdicts, self._merchants.packed
 
 

@@ -82,6 +82,10 @@ class RedisState(MemoryState):
         found: bytes | None = self._client.get(self.key(key))  # type: ignore[assignment]
         return default if found is None else found
 
+    def remove(self, key: str) -> None:
+        """Forget a profile."""
+        self._client.delete(self.key(key))
+
     def put_all(self, entries: dict[str, bytes]) -> None:
         """Write, or keep until the whole batch is done."""
         named = {self.key(name): packed for name, packed in entries.items()}
@@ -134,9 +138,8 @@ class RedisDecider:
         """A batch of sealed envelopes."""
         if self._batched:
             self._fetch(records)
-        now_ms = time.time_ns() // 1_000_000
-        _, output = self._stages.process(records, now_ms)
-        self._stages.checkpoint(now_ms)
+        _, output = self._stages.process(records, time.time_ns() // 1_000_000)
+        self._stages.write_profiles()
         if self._batched:
             self._write()
         return output.verdicts

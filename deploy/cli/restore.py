@@ -29,7 +29,9 @@ def restore(
             "what came since is decided again"
         )
     savepoints.check(path)
-    savepoints.check_shards(settings, path)
+    warning = savepoints.check_shards(settings, path)
+    if warning:
+        say(warning)
     began = time.monotonic()
     job = upgrade.restore(settings, path, say)
     say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")

@@ -7,9 +7,10 @@ a key of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from state.changelog import Backing, Change
+from state.backing import Backing
+from state.changelog import Change, Logged
 
 JOURNAL = "\0journal:"
 """Begins the key of a journal, before the entity's id. A promise to savepoints, like the next one."""
@@ -19,14 +20,7 @@ journal of an earlier writing is known as such."""
 _NUMBER = 4
 
 
-class TakesAgain(Protocol):
-    """A profile, as far as its journal is concerned."""
-
-    def take_again(self, change: Change) -> None:
-        """Take payments again."""
-
-
-P = TypeVar("P", bound=TakesAgain)
+P = TypeVar("P", bound=Logged)
 
 
 def is_journaled(stored: bytes) -> bool:

@@ -144,7 +144,7 @@ def summed(counted: Iterable[Counted], name: str) -> float:
 
 
 def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:
-    """A state without what is counted for the metrics: it is written batch by batch, and closed by subtask."""
+    """A state without what is counted for the metrics: it is closed by subtask."""
     return {key: packed for key, packed in state.items() if not key.startswith(ShardEntry.MINUTES)}
 
 

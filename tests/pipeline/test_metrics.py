@@ -167,8 +167,10 @@ def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_onc
 def test_a_restart_opens_no_minute_again_that_was_told_when_its_shard_was_silent() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
+    one.checkpoint(NOW_MS)
     one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS)
-    again = restarted(one)
+    again = pipeline()
+    again.merchant_state = MemoryState(one.merchant_state)  # as it is, without a checkpoint
     assert again.merchants.close_silent(0, again.merchant_state, NOW_MS + 2 * IDLE_MS) == []
     _, output = again.process([paid("b", 10.0, 0.5)], NOW_MS + 2 * IDLE_MS)
     assert [counted.minute for counted in output.tally] == [at(1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,13 +47,11 @@ def subtask(shard: int, shards: int, subtasks: int) -> int:
 class Subtasks:
     """The stages of so many subtasks, that know nothing yet."""
 
-    def __init__(self, count: int) -> None:
-        self.users = [user_stage(**TO_BOTH, **FEW_PROFILES) for _ in range(count)]
-        self.devices = [
-            device_stage(first_source=USER_SHARDS, merchant_shards=MERCHANT_SHARDS, **FEW_PROFILES)
-            for _ in range(count)
-        ]
-        self.merchants = [merchant_stage(**FEW_PROFILES) for _ in range(count)]
+    def __init__(self, count: int, changelog: bool) -> None:
+        options: dict[str, Any] = FEW_PROFILES | {"changelog": changelog}
+        self.users = [user_stage(**TO_BOTH, **options) for _ in range(count)]
+        self.devices = [device_stage(**TO_MERCHANTS, **options) for _ in range(count)]
+        self.merchants = [merchant_stage(**options) for _ in range(count)]
 
     def user(self, shard: int) -> UserStage:
         return self.users[subtask(shard, USER_SHARDS, len(self.users))]
@@ -97,6 +96,15 @@ class Job:
             verdicts = self.subtasks.merchant(shard).process(shard, batch, self.merchants[shard], now_ms).verdicts
             self.written += [*verdicts.decisions, *verdicts.alerts]
 
+    def checkpoint(self, now_ms: int) -> None:
+        """Have every shard write what its state lacks."""
+        for shard, state in enumerate(self.users):
+            self.subtasks.user(shard).checkpoint(shard, state, now_ms)
+        for shard, state in enumerate(self.devices):
+            self.subtasks.device(shard).checkpoint(shard, state, now_ms)
+        for shard, state in enumerate(self.merchants):
+            self.subtasks.merchant(shard).checkpoint(shard, state, now_ms)
+
 
 def _deliver(handoffs: Iterable[tuple[int, bytes]], to: defaultdict[int, list[bytes]]) -> None:
     for shard, handoff in handoffs:
@@ -110,20 +118,25 @@ def test_every_subtask_has_shards_at_two_and_three_subtasks() -> None:
 
 
 @settings(deadline=None)
-@given(st.one_of(traffic(), weeks()), st.data())
+@given(st.one_of(traffic(), weeks()), st.booleans(), st.data())
 def test_a_job_rescaled_from_two_to_three_subtasks_and_back_decides_as_one_that_never_was(
-    records: list[bytes], data: st.DataObject
+    records: list[bytes], changelog: bool, data: st.DataObject
 ) -> None:
     batches = cut(records, data.draw(cuts(len(records)), label="batches end after"))
     places = st.integers(0, len(batches))
     grows, shrinks = sorted((data.draw(places, label="grows before"), data.draw(places, label="shrinks before")))
     changes = dict(zip(data.draw(st.lists(places, max_size=3, unique=True), label="control"), CONTROL, strict=False))
-    undisturbed, rescaled = Job(Subtasks(1)), Job(Subtasks(2))
+    undisturbed, rescaled = Job(Subtasks(1, changelog)), Job(Subtasks(2, changelog))
     for number, batch in enumerate(batches):
         for subtasks in [3] * (number == grows) + [2] * (number == shrinks):
-            rescaled.subtasks = Subtasks(subtasks)
+            rescaled.checkpoint(LATER_MS)
+            rescaled.subtasks = Subtasks(subtasks, changelog)
         for job in (undisturbed, rescaled):
             job.process(batch, [changes[number]] if number in changes else [], LATER_MS)
+    assert rescaled.written == undisturbed.written
+    if changelog:
+        return  # entries are cut where the checkpoints were
     for job in (undisturbed, rescaled):
+        job.checkpoint(LATER_MS)
         job.merchants = [MemoryState(but_for_minutes(state)) for state in job.merchants]
     assert rescaled == undisturbed

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from state import store as stores
-from state.changelog import BOUNDS, Change, open_whole
+from state.changelog import BOUNDS, Change
+from state.packing import ProfileDamagedError, ProfileVersionError
 from state.store import ProfileStore, ShardProfiles
 
 
@@ -55,6 +57,7 @@ class Backing(dict[str, bytes]):
 
     reads = 0
     writes = 0
+    wholes = 0
 
     def get(self, key: str) -> bytes | None:  # type: ignore[override]
         self.reads += key.isprintable()
@@ -62,6 +65,7 @@ class Backing(dict[str, bytes]):
 
     def put_all(self, entries: dict[str, bytes]) -> None:
         self.writes += 1
+        self.wholes += sum(key.isprintable() for key in entries)
         self.update(entries)
 
     def remove(self, key: str) -> None:
@@ -138,6 +142,23 @@ def test_a_checkpoint_without_news_adds_no_entry() -> None:
     assert list(backing) == [BOUNDS]
 
 
+def test_an_entry_that_is_lost_is_missed() -> None:
+    backing = Backing()
+    profiles = logged(backing)
+    profiles.open("a").add()
+    profiles.checkpoint({})
+    del backing[f"{BOUNDS}-0"]
+    with pytest.raises(ProfileDamagedError, match="entry 0 of a shard's changelog is not in its state"):
+        logged(backing)
+
+
+def test_an_entry_of_a_version_that_is_not_known_is_refused_and_not_guessed_at() -> None:
+    backing = Backing({BOUNDS: msgspec.msgpack.encode([0, 1])})
+    backing[f"{BOUNDS}-0"] = msgspec.msgpack.encode([2, {"a": [b"+", None]}])
+    with pytest.raises(ProfileVersionError, match="has version 2, this program reads version 1"):
+        logged(backing)
+
+
 def test_profiles_are_written_whole_once_in_some_payments_and_entries_go_when_nobody_needs_them() -> None:
     backing = Backing()
     profiles = logged(backing, 1_000)
@@ -148,10 +169,9 @@ def test_profiles_are_written_whole_once_in_some_payments_and_entries_go_when_no
         profiles.taken(len(names))
         if number % 4 == 3:
             profiles.checkpoint({})
-        rounds = stores.PAYMENTS_A_WRITING // 4
-        assert len(backing.entries()) <= rounds + 2
+        assert len(backing.entries()) <= stores.TAKEN_A_WRITING // 4 + 2
     assert counts(backing, names) == dict.fromkeys(names, 40)
-    assert all(open_whole(backing[name])[1] for name in names)
+    assert backing.wholes == 40 * len(names) // stores.TAKEN_A_WRITING
 
 
 def test_what_is_not_paid_with_any_more_is_written_whole_after_some_checkpoints() -> None:
@@ -180,34 +200,63 @@ def test_where_checkpoints_are_far_between_an_entry_does_not_grow_without_bound(
 _steps = st.one_of(st.integers(0, 12), st.sampled_from(["batch", "checkpoint", "failure"]))
 
 
-@given(st.lists(_steps, max_size=120), st.integers(0, 9), st.booleans())
+@pytest.fixture
+def _all_comes_to_its_end_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("OLDEST_ENTRY", 3), ("LONGEST_ENTRY", 5), ("WRITTEN_AT_ONCE", 2), ("TAKEN_A_WRITING", 3)):
+        monkeypatch.setattr(stores, name, value)
+
+
+class Shards:
+    """Two shards of one store, with their states as they are and as the last checkpoint took them."""
+
+    def __init__(self, capacity: int, has_changelog: bool) -> None:
+        self._options = capacity, Counter.changes if has_changelog else None
+        self._states = self._kept = [Backing(), Backing()]
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew on the states as they are."""
+        self._store = ProfileStore(Counter, Counter.unpack, Counter.pack_all, *self._options)
+        self.taken = [0, 0]
+
+    def of(self, shard: int) -> ShardProfiles[Counter]:
+        return self._store.of(shard, self._states[shard])
+
+    def checkpoint(self) -> None:
+        for shard in range(2):
+            self.of(shard).checkpoint({})
+        self._kept = [Backing(state) for state in self._states]
+
+    def fail(self) -> None:
+        self._states = [Backing(state) for state in self._kept]
+        self.start()
+
+
+@pytest.mark.usefixtures("_all_comes_to_its_end_soon")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_steps, max_size=200), st.integers(0, 9), st.booleans())
 def test_however_small_the_cache_and_whatever_fails_what_a_checkpoint_holds_is_all_there_was(
     steps: list[int | str], capacity: int, has_changelog: bool
 ) -> None:
-    changes = Counter.changes if has_changelog else None
-    backing = held = Backing()
-    true: dict[str, int] = {}
-    at_checkpoint: dict[str, int] = {}
-
-    def start(state: Backing) -> ShardProfiles[Counter]:
-        return ProfileStore(Counter, Counter.unpack, Counter.pack_all, capacity, changes).of(0, state)
-
-    profiles, taken = start(backing), 0
+    shards = Shards(capacity, has_changelog)
+    true: dict[int, int] = {}
+    at_checkpoint: dict[int, int] = {}
     for step in steps:
         match step:
             case "batch":
-                profiles.taken(8 * taken)
-                taken = 0
+                for shard in range(2):
+                    shards.of(shard).taken(shards.taken[shard])
+                shards.taken = [0, 0]
             case "checkpoint":
-                profiles.checkpoint({})
-                held, at_checkpoint = Backing(backing), dict(true)
+                shards.checkpoint()
+                at_checkpoint = dict(true)
             case "failure":
-                backing, true = Backing(held), dict(at_checkpoint)
-                profiles = start(backing)
-            case _:
-                profiles.open(str(step)).add()
-                true[str(step)] = true.get(str(step), 0) + 1
-                taken += 1
-    profiles.checkpoint({})
-    restarted = start(backing)
-    assert {name: restarted.open(name).count for name in true} == true
+                shards.fail()
+                true = dict(at_checkpoint)
+            case int(entity):
+                shards.of(entity % 2).open(str(entity)).add()
+                shards.taken[entity % 2] += 1
+                true[entity] = true.get(entity, 0) + 1
+    shards.checkpoint()
+    shards.start()
+    assert {entity: shards.of(entity % 2).open(str(entity)).count for entity in true} == true

@@ -88,17 +88,20 @@ def with_shards(folder: Path, shards: int) -> Settings:
 def test_one_that_was_taken_with_other_numbers_of_shards_is_refused(tmp_path: Path) -> None:
     path = taken(tmp_path, "first")
     savepoints.record(with_shards(tmp_path, 4), path)
-    savepoints.check_shards(with_shards(tmp_path, 4), path)
+    assert not savepoints.check_shards(with_shards(tmp_path, 4), path)
     with pytest.raises(OperationError, match=r"restore it with job.shards=4, job.device_shards=2"):
         savepoints.check_shards(with_shards(tmp_path, 2), path)
 
 
-def test_of_one_that_is_not_on_record_the_number_of_shards_is_not_known(tmp_path: Path) -> None:
-    savepoints.check_shards(with_shards(tmp_path, 2), taken(tmp_path, "first"))
+def test_of_one_that_is_not_on_record_the_number_of_shards_is_not_known_and_whoever_restores_it_is_told(
+    tmp_path: Path,
+) -> None:
+    warning = savepoints.check_shards(with_shards(tmp_path, 8), taken(tmp_path, "first"))
+    assert "restored with job.shards=8, job.device_shards=2" in warning
 
 
-def test_one_on_record_from_before_had_the_shards_of_then(tmp_path: Path) -> None:
+def test_so_is_one_on_record_from_before(tmp_path: Path) -> None:
     path = taken(tmp_path, "first")
     (tmp_path / "savepoints.jsonl").write_text(f'{{"path": "{path}", "job": "fraud", "taken_at": 1.0}}\n')
-    with pytest.raises(OperationError, match=r"restore it with job.shards=4, job.device_shards=4"):
-        savepoints.check_shards(with_shards(tmp_path, 2), path)
+    assert "before November 2026 the defaults were 4" in savepoints.check_shards(with_shards(tmp_path, 2), path)
+    assert savepoints.latest(with_shards(tmp_path, 2)).path == path

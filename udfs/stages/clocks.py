@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.clock import EventTimeClock
 from udfs.names import ShardEntry
 from udfs.stages.handoff import Handoff

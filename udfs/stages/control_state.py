@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.times import DAY_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands

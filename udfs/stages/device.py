@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.shared_profile import DeviceProfile
 from state.store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
@@ -99,7 +99,7 @@ class DeviceStage:
         payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)
         watched.settle(watermark)
-        profiles.taken(len(payments))
+        profiles.taken(len(payments) + len(labels))
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
 
@@ -117,6 +117,15 @@ class DeviceStage:
             **dict(self.watch.entries(shard)),
         }
         self._profiles.of(shard, backing).checkpoint(beside)
+
+    def write_profiles(self, shard: int, backing: Backing) -> None:
+        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
+
+        Args:
+            shard: its number.
+            backing: its state.
+        """
+        self._profiles.of(shard, backing).checkpoint({})
 
     def _features(
         self,

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.clock import BEGINNING, EventTimeClock
 from state.shared_profile import MerchantProfile
 from state.store import ProfileStore, ShardProfiles
@@ -152,7 +152,7 @@ class MerchantStage:
         verdicts = decide(payments, features, policy, self._sampling, tally, now_ms)
         minutes.add(tally)
         over = minutes.close(self._watermark)
-        profiles.taken(len(payments))
+        profiles.taken(len(payments) + len(labels))
         return MerchantOutput(payments, features, verdicts, tally, over, before, self._watermark, dead_letters)
 
     def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
@@ -170,6 +170,15 @@ class MerchantStage:
             **dict(self.watch.entries(shard)),
         }
         self._profiles.of(shard, backing).checkpoint(beside)
+
+    def write_profiles(self, shard: int, backing: Backing) -> None:
+        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
+
+        Args:
+            shard: its number.
+            backing: its state.
+        """
+        self._profiles.of(shard, backing).checkpoint({})
 
     def silent_from(self, shard: int) -> int | None:
         """When a shard, if nothing comes for it, no longer keeps its minutes open, wall clock, epoch milliseconds.

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import msgspec
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.clock import BEGINNING
 from udfs.names import ShardEntry
 from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_up

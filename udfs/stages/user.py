@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.changelog import Backing
+from state.backing import Backing
 from state.clock import EventTimeClock
 from state.store import ProfileStore, ShardProfiles
 from state.user_profile import UserProfile
@@ -148,7 +148,7 @@ class UserStage:
         watched.settle(watermark)
         self._hand_over(shard, watermark, batch, features, output)
         output.transactions = len(batch.opened)
-        profiles.taken(len(batch.opened))
+        profiles.taken(len(batch.opened) + len(batch.account_events))
         return output
 
     def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
@@ -165,6 +165,15 @@ class UserStage:
             **dict(self.watch.entries(shard)),
         }
         self._profiles.of(shard, backing).checkpoint(beside)
+
+    def write_profiles(self, shard: int, backing: Backing) -> None:
+        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
+
+        Args:
+            shard: its number.
+            backing: its state.
+        """
+        self._profiles.of(shard, backing).checkpoint({})
 
     def _take(
         self,
