@@ -97,6 +97,7 @@ def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
     return {
         **common(settings, folder),
         **zookeeper.high_availability(settings, folder, quorum),
+        "env.java.opts.taskmanager": settings.stack.task_manager_java_options,
         "jobmanager.rpc.address": ports.LOOPBACK,
         "jobmanager.rpc.port": rpc_port,
         "jobmanager.bind-host": ports.LOOPBACK,
