@@ -11,8 +11,8 @@ from flink_jobs.settings import Settings
 MIB = 1024 * 1024
 
 # Small requests cost the broker more than the job costs: a live stream is fetched every 25 ms at most, or when there is
-# a batch to fetch. With 10 ms the median was no better (82 and 78 ms at 1,000/s, one pair in JVMs that had just started)
-# and p99 worse (404 and 276), since the processors had no rest.
+# a batch to fetch. With 10 ms the median was no better (82 and 78 ms at 1,000/s, one pair in JVMs that had just
+# started) and p99 worse (404 and 276), since the processors had no rest.
 # A fetch takes little of each partition (a larger record still comes, by itself): of a backlog the partitions are then
 # read side by side. One that runs ahead by megabytes brings merchants and devices hours of disorder, which costs them
 # more than everything else.

@@ -147,8 +147,8 @@ class StackSettings(_Section):
     task_manager_memory_mb: Positive = 1728
     task_manager_java_options: str = Field(
         default="-XX:TieredStopAtLevel=1",
-        description="of the TaskManagers' JVMs; by default the quick compiler alone: the thorough one takes a third to a "
-        "half of what they compute for the first ten minutes",
+        description="of the TaskManagers' JVMs; by default the quick compiler alone: the thorough one takes a third "
+        "to a half of what they compute for the first ten minutes",
     )
     job_manager_memory_mb: Positive = 1024
     kafka_heap_mb: Positive = 768
