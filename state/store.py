@@ -166,7 +166,9 @@ class ShardProfiles(Generic[P]):
             beside: what else the shard keeps, under keys that are no entity id.
         """
         if self._store.changes is None:
-            self.backing.put_all({**self._whole(list(self._unwritten)), **beside})
+            entries = {**self._whole(list(self._unwritten)), **beside}
+            if entries:
+                self.backing.put_all(entries)
         else:
             self._close({**self._whole(self._aged()), **beside})
 
