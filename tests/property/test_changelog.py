@@ -44,7 +44,7 @@ def pay_shared(profile: SharedProfile, time: int, party: int) -> None:
 
 def pay_user(profile: UserProfile, time: int, party: int) -> None:
     told_of = np.arange(facts.OF_USER, dtype=np.int64)[None] * party
-    told_of[0, [facts.TIME, facts.PARTY, facts.UNITS]] = time, party, 100 + party
+    told_of[0, [facts.TIME, facts.PARTY, facts.UNITS, facts.DECLINED]] = time, party, 100 + party, party % 2
     told, before = np.empty((1, 0, windows.TOLD)), np.empty((1, habits.TOLD))
     user_profile.observe([profile], [f"{time}-{party}"], told_of, NO_WINDOWS, told, before)
 
@@ -68,14 +68,20 @@ def goes_on(
 ) -> None:
     """Whatever is done to a profile in a store, and to another one beside, both are the same in the end."""
     there, now, backing = kind(), 1_700_000_000_000, MemoryState()
+    # Each payment at a time of its own: in which order things lie that are equally recent says nothing.
+    times: set[int] = set()
     profiles = store(kind, backing)
     for step in taken:
         profile = profiles.open("one")
         match step:
             case "payment", int(gap), int(late), int(party):
                 now += gap
+                time = now + late
+                while time in times:
+                    time += 1
+                times.add(time)
                 for each in (profile, there):
-                    pay(each, now + late, party)
+                    pay(each, time, party)
             case "beside", int(key), bool(flag):
                 for each in (profile, there):
                     beside(each, now, key, flag)
@@ -97,7 +103,7 @@ def goes_on(
 
 
 def read_again(profile: Any) -> bytes:
-    """A profile packed, read and packed again: reading puts what is known of equally recent things in one order."""
+    """A profile packed, read and packed again: reading puts what is known in order."""
     packed: bytes = type(profile).unpack(profile.pack()).pack()
     return packed
 
