@@ -103,6 +103,13 @@ class FlinkRest:
         """Slots that no job has taken."""
         return int(self._call("GET", "/overview")["slots-available"])
 
+    def await_free_slots(self, count: int, within_s: float) -> int:
+        """Wait for so many slots that no job has taken; how many there are then, fewer if they do not come in time."""
+        deadline = time.monotonic() + within_s
+        while (free := self.free_slots()) < count and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        return free
+
     def jobs(self) -> list[Job]:
         """Every job the cluster remembers, the latest start first; without vertices."""
         found = [_job(each) for each in self._call("GET", "/jobs/overview")["jobs"]]

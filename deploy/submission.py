@@ -86,11 +86,8 @@ def _require_room(rest: FlinkRest, settings: Settings) -> None:
         pass
     else:
         raise OperationError(f"{running.name} runs already as {running.id}: end it first with `sentinel stop`")
-    deadline = time.monotonic() + FREED_WITHIN_S
-    while (free := rest.free_slots()) < settings.job.parallelism:
-        if time.monotonic() < deadline:
-            time.sleep(POLL_S)
-            continue
+    free = rest.await_free_slots(settings.job.parallelism, FREED_WITHIN_S)
+    if free < settings.job.parallelism:
         raise OperationError(
             f"{settings.job.name} needs {settings.job.parallelism} slots and the cluster has {free} free: "
             "start TaskManagers (`sentinel up`) or lower job.parallelism"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,11 +194,9 @@ def _flink_job(
 
 def _await_slots(settings: Settings) -> None:
     """Wait for what new TaskManagers offer: the old ones, of the same names, are remembered for a while."""
-    deadline = time.monotonic() + SLOTS_WITHIN_S
-    while FlinkRest(settings.flink.rest_url).free_slots() < settings.job.parallelism:
-        if time.monotonic() > deadline:
-            raise OperationError(f"new TaskManagers offer too few slots after {SLOTS_WITHIN_S:.0f} s")
-        time.sleep(POLL_S)
+    wanted = settings.job.parallelism
+    if FlinkRest(settings.flink.rest_url).await_free_slots(wanted, SLOTS_WITHIN_S) < wanted:
+        raise OperationError(f"new TaskManagers offer too few slots after {SLOTS_WITHIN_S:.0f} s")
 
 
 @contextmanager

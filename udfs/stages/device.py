@@ -17,13 +17,13 @@ from state.shared_profile import DeviceProfile
 from state.store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, ready_patterns
 from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import is_control, open_envelope
 from udfs.stages.handoff import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
+from udfs.stages.stage import Stage
 from udfs.stages.watch import Watch
 
 
@@ -50,25 +50,21 @@ class DeviceStageOptions:
     patterns: PatternSet = field(default_factory=ready_patterns)
 
 
-class DeviceStage:
-    """One instance serves all the shards of a subtask.
-
-    Attributes:
-        watch: its patterns, which count what they had to let go.
-    """
+class DeviceStage(Stage[DeviceProfile]):
+    """One instance serves all the shards of a subtask."""
 
     def __init__(self, options: DeviceStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(
+        profiles = ProfileStore(
             partial(DeviceProfile, options.lateness_ms),
             partial(DeviceProfile.unpack, lateness=options.lateness_ms),
             DeviceProfile.pack_all,
             options.cached_profiles,
             DeviceProfile.changes if options.changelog else None,
         )
-        self._clocks = ShardClocks(0, options.idle_ms)
-        self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self.watch = Watch(Entity.DEVICE, options.lateness_ms)
+        clocks = ShardClocks(0, options.idle_ms)
+        controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
+        super().__init__(profiles, clocks, controls, Watch(Entity.DEVICE, options.lateness_ms))
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
@@ -102,30 +98,6 @@ class DeviceStage:
         profiles.taken(len(payments) + len(labels))
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
         return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
-
-    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
-        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
-
-        Args:
-            shard: its number.
-            backing: its state.
-            now_ms: the wall clock, epoch milliseconds.
-        """
-        beside = {
-            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
-            **dict(self._controls.of(shard, backing).entries(now_ms)),
-            **dict(self.watch.entries(shard)),
-        }
-        self._profiles.of(shard, backing).checkpoint(beside)
-
-    def write_profiles(self, shard: int, backing: Backing) -> None:
-        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
-
-        Args:
-            shard: its number.
-            backing: its state.
-        """
-        self._profiles.of(shard, backing).checkpoint({})
 
     def _features(
         self,

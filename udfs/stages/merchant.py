@@ -28,6 +28,7 @@ from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
 from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, with_matches
 from udfs.stages.minutes import OpenMinutes
+from udfs.stages.stage import Stage
 from udfs.stages.tally import Counted, Tally
 from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
 from udfs.stages.watch import Watch
@@ -87,16 +88,12 @@ class MerchantOutput:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
-class MerchantStage:
-    """One instance serves all the shards of a subtask; what a shard remembers is read when it first comes.
-
-    Attributes:
-        watch: its patterns, which count what they had to let go.
-    """
+class MerchantStage(Stage[MerchantProfile]):
+    """One instance serves all the shards of a subtask; what a shard remembers is read when it first comes."""
 
     def __init__(self, options: MerchantStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(
+        profiles = ProfileStore(
             partial(MerchantProfile, options.lateness_ms),
             partial(MerchantProfile.unpack, lateness=options.lateness_ms),
             MerchantProfile.pack_all,
@@ -104,11 +101,9 @@ class MerchantStage:
             MerchantProfile.changes if options.changelog else None,
         )
         self._sampling = Sampling(options.names, options.sample_every)
-        self._clocks = ShardClocks(0, options.idle_ms)
-        self._controls = ShardControls(
-            options.names, lambda: ShardControl(options.rules, options.bands, options.patterns)
-        )
-        self.watch = Watch(Entity.MERCHANT, options.lateness_ms)
+        clocks = ShardClocks(0, options.idle_ms)
+        controls = ShardControls(options.names, lambda: ShardControl(options.rules, options.bands, options.patterns))
+        super().__init__(profiles, clocks, controls, Watch(Entity.MERCHANT, options.lateness_ms))
         # Flink's watermark is one for the subtask: the slowest of its shards makes it.
         self._subtask_clock = EventTimeClock(0, options.idle_ms)
         self._watermark = BEGINNING
@@ -155,31 +150,6 @@ class MerchantStage:
         profiles.taken(len(payments) + len(labels))
         return MerchantOutput(payments, features, verdicts, tally, over, before, self._watermark, dead_letters)
 
-    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
-        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
-
-        Args:
-            shard: its number.
-            backing: its state.
-            now_ms: the wall clock, epoch milliseconds.
-        """
-        beside = {
-            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
-            ShardEntry.MINUTES.value: self._open_minutes(shard, backing).pack(),
-            **dict(self._controls.of(shard, backing).entries(now_ms)),
-            **dict(self.watch.entries(shard)),
-        }
-        self._profiles.of(shard, backing).checkpoint(beside)
-
-    def write_profiles(self, shard: int, backing: Backing) -> None:
-        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
-
-        Args:
-            shard: its number.
-            backing: its state.
-        """
-        self._profiles.of(shard, backing).checkpoint({})
-
     def silent_from(self, shard: int) -> int | None:
         """When a shard, if nothing comes for it, no longer keeps its minutes open, wall clock, epoch milliseconds.
 
@@ -218,6 +188,9 @@ class MerchantStage:
         pairs = [(profiles.open(payment.merchant_id), payment) for payment in payments]
         labelled = [(profiles.open(label.merchant_id), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
+
+    def _kept_beside(self, shard: int, backing: Backing) -> dict[str, bytes]:
+        return {ShardEntry.MINUTES.value: self._open_minutes(shard, backing).pack()}
 
     def _open_minutes(self, shard: int, backing: Backing) -> OpenMinutes:
         minutes = self._minutes.get(shard)

@@ -18,7 +18,7 @@ from state.store import ProfileStore, ShardProfiles
 from state.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
-from udfs.names import Kind, ShardEntry
+from udfs.names import Kind
 from udfs.patterns import Entity, Match, PatternSet, ready_patterns
 from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
@@ -29,6 +29,7 @@ from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
 from udfs.stages.handoff import Payment, hand_over, shard_of
+from udfs.stages.stage import Stage
 from udfs.stages.watch import Happened, Watch
 
 
@@ -96,25 +97,21 @@ class _Batch:
     partitions: set[int] = field(default_factory=set)
 
 
-class UserStage:
-    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes.
-
-    Attributes:
-        watch: its patterns, which count what they had to let go.
-    """
+class UserStage(Stage[UserProfile]):
+    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes."""
 
     def __init__(self, options: UserStageOptions) -> None:
         self._options = options
-        self._profiles = ProfileStore(
+        profiles = ProfileStore(
             partial(UserProfile, options.lateness_ms),
             partial(UserProfile.unpack, lateness=options.lateness_ms),
             UserProfile.pack_all,
             options.cached_profiles,
             UserProfile.changes if options.changelog else None,
         )
-        self._clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
-        self._controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        self.watch = Watch(Entity.USER, options.lateness_ms)
+        clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
+        controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
+        super().__init__(profiles, clocks, controls, Watch(Entity.USER, options.lateness_ms))
 
     def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -150,30 +147,6 @@ class UserStage:
         output.transactions = len(batch.opened)
         profiles.taken(len(batch.opened) + len(batch.account_events))
         return output
-
-    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
-        """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
-
-        Args:
-            shard: its number.
-            backing: its state.
-            now_ms: the wall clock, epoch milliseconds.
-        """
-        beside = {
-            ShardEntry.CLOCK.value: self._clocks.of(shard, backing).pack(),
-            **dict(self._controls.of(shard, backing).entries(now_ms)),
-            **dict(self.watch.entries(shard)),
-        }
-        self._profiles.of(shard, backing).checkpoint(beside)
-
-    def write_profiles(self, shard: int, backing: Backing) -> None:
-        """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
-
-        Args:
-            shard: its number.
-            backing: its state.
-        """
-        self._profiles.of(shard, backing).checkpoint({})
 
     def _take(
         self,
