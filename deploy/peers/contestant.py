@@ -29,7 +29,6 @@ from flink_jobs.settings import Settings
 FOLDER = RUN / "peers"
 CANCELLED_WITHIN_S = 60.0
 SLOTS_WITHIN_S = 60.0
-POLL_S = 0.5
 _REDIS_DATABASE = 15
 
 BROKER, STORE = "kafka", "redis"
