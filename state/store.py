@@ -20,8 +20,9 @@ WRITTEN_AT_ONCE = 16
 """Profiles at least: a call costs as much as three of them."""
 WRITTEN_AT_MOST = 512
 """Profiles in one call: it takes some milliseconds, and the shard stands still."""
-LONGEST_ENTRY = 8_192
-"""Events in an entry of the changelog: about a megabyte, where checkpoints are far between."""
+LONGEST_ENTRY = 512
+"""Events in an entry of the changelog. What is left for a checkpoint is then little: to write all that came in five
+seconds of 2,000 payments took each stage 50 to 110 ms, one stage after the other, while payments waited."""
 OLDEST_ENTRY = 128
 """Entries until a profile is written whole, however little happens: some minutes of checkpoints."""
 
