@@ -21,10 +21,12 @@ WRITTEN_AT_ONCE = 16
 WRITTEN_AT_MOST = 512
 """Profiles in one call: it takes some milliseconds, and the shard stands still."""
 LONGEST_ENTRY = 512
-"""Events in an entry of the changelog. What is left for a checkpoint is then little: to write all that came in five
-seconds of 2,000 payments took each stage 50 to 110 ms, one stage after the other, while payments waited."""
+"""Events in an entry of the changelog: what is left for a checkpoint is then little. With all of five seconds at 2,000
+payments a second in one, the stages took some 50 to 110 ms of a checkpoint beside flushing and alignment. No gain
+in p99 was shown: 498 ms after it, 461 to 726 before."""
 OLDEST_ENTRY = 128
-"""Entries until a profile is written whole, however little happens: some minutes of checkpoints."""
+"""Entries until a profile is written whole: ten minutes of checkpoints where little happens, and 65,536
+events of a shard under load."""
 
 P = TypeVar("P", bound=Logged)
 
