@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from apps.bench.calibration import fixed_work_ms
 from apps.bench.result import Machine
 
 Loads = tuple[float, float, float]
@@ -32,14 +33,16 @@ def loads() -> Loads:
     return os.getloadavg()
 
 
-def machine(before: Loads) -> Machine:
-    """This machine; ``before`` is ``loads()`` from before the run."""
+def machine(before: Loads, fixed_work_before_ms: float) -> Machine:
+    """This machine; both arguments are from before the run, by ``loads`` and by ``fixed_work_ms``."""
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         cpu=_cpu_model(),
         memory_mib=psutil.virtual_memory().total // 2**20,
         load_before=before,
         load_after=loads(),
+        fixed_work_before_ms=round(fixed_work_before_ms, 1),
+        fixed_work_after_ms=round(fixed_work_ms(), 1),
         kernel=platform.release(),
     )
 

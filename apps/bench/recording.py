@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.bench.calibration import fixed_work_ms
 from apps.bench.machine import Loads, loads, machine, versions
 from apps.bench.result import Cell, Plot, Result, Table, utc_now
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Made before the first thing is measured, since it notes the time and the load of the machine.
+    """Made before the first thing is measured: it notes the time, and the load and the speed of the machine.
 
     Args:
         bench: name of the benchmark.
@@ -28,6 +29,7 @@ class Recording:
     jars: Path
     begun: str = field(default_factory=utc_now)
     loads: Loads = field(default_factory=loads)
+    fixed_work_ms: float = field(default_factory=fixed_work_ms)
 
     def result(
         self,
@@ -43,7 +45,7 @@ class Recording:
             ended=utc_now(),
             options=dict(self.options),
             settings=dict(self.settings),
-            machine=machine(self.loads),
+            machine=machine(self.loads, self.fixed_work_ms),
             versions=versions(self.jars),
             figures=dict(figures),
             tables=list(tables),

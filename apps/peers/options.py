@@ -60,7 +60,7 @@ def given() -> PeerOptions:
 
 
 class Loop(msgspec.Struct, frozen=True, kw_only=True):
-    """What a peer that runs in memory has measured.
+    """What a process of a peer that runs in memory has measured.
 
     Attributes:
         decisions: that it made.

@@ -10,7 +10,7 @@ class Runs(Enum):
     """Where a peer runs."""
 
     IN_MEMORY = "in memory"
-    """One process that reads Kafka beforehand and measures itself: it prints a ``Loop`` as JSON."""
+    """Processes that read Kafka beforehand and measure themselves: each prints a ``Loop`` as JSON."""
     PROCESSES = "processes"
     """Processes of its own, from Kafka to Kafka."""
     ON_FLINK = "on Flink"

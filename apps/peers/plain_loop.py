@@ -1,4 +1,8 @@
-"""The same functions in a plain loop: no engine, no Kafka, no durable state. What one core can do at most."""
+"""The same functions in a plain loop: no engine, no Kafka, no durable state. What these cores can do at most.
+
+Once alone, and once with two processes at a time: where two cores of a machine are two threads of one, a core that is
+busy beside another does much less than one that is busy alone, and an engine that uses both has to live with that.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,30 @@ WARM_UP = 5
 """Batches before anything is measured."""
 READ_WITHIN_S = 120.0
 
-PEERS = (
-    Peer(
-        name="plain-loop",
-        title="plain loop in memory (the ceiling)",
+_PROMISES = Promises(
+    state="lost with the process",
+    alerts="written nowhere",
+    late="corrected",
+    live="no",
+    rescale="no",
+)
+
+
+def _peer(name: str, title: str, processes: int) -> Peer:
+    return Peer(
+        name=name,
+        title=title,
         module=__name__,
         runs=Runs.IN_MEMORY,
+        promises=_PROMISES,
+        processes=processes,
         batch=BATCH,
-        promises=Promises(
-            state="lost with the process",
-            alerts="written nowhere",
-            late="corrected",
-            live="no",
-            rescale="no",
-        ),
-    ),
+    )
+
+
+PEERS = (
+    _peer("plain-loop", "plain loop in memory (the ceiling)", 1),
+    _peer("plain-loop-2", "plain loop in memory, two processes (the ceiling of two cores)", 2),
 )
 
 
@@ -44,7 +57,9 @@ def in_memory() -> Decide:
 
 
 def read_all(options: PeerOptions) -> list[bytes]:
-    """All records of the input topics, in the order in which the broker got them.
+    """This process's share of the partitions of the input topics, in the order in which the broker got their records.
+
+    A user's records of all topics are in partitions of one number, so each process has users of its own.
 
     Raises:
         RuntimeError: the broker does not give all of them in time.
@@ -57,6 +72,7 @@ def read_all(options: PeerOptions) -> list[bytes]:
             TopicPartition(topic, number, OFFSET_BEGINNING)
             for topic in options.inputs
             for number in found[topic].partitions
+            if number % options.processes == options.process
         ]
         source.assign(partitions)
         left = len(partitions)

@@ -34,6 +34,11 @@ def show(result: Result, out: Path | None = None) -> tuple[Path, Path]:
         _show_table(table)
     for note in result.notes:
         say(f"· {note}")
+    machine = result.machine
+    say(
+        f"· The machine took {machine.fixed_work_before_ms} ms for a fixed piece of work before, and "
+        f"{machine.fixed_work_after_ms} ms afterwards: compare runs with that in mind."
+    )
     from apps.bench.page import page  # noqa: PLC0415 - half a second that no other command should pay
 
     folder = out or FOLDER

@@ -1,9 +1,10 @@
-"""The peer that runs in memory and measures itself."""
+"""The peers that run in memory and measure themselves."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -19,34 +20,55 @@ ENDED_WITHIN_S = 300.0
 
 
 def run_loop(which: Peer, settings: Settings, say: Callable[[str], None]) -> Drained:
-    """Run it over the input topics and give what it has measured.
+    """Run its processes over the input topics, side by side, and give what they have measured.
 
     Raises:
-        OperationError: it fails, or does not end in time.
+        OperationError: one fails, or does not end in time.
     """
-    group = f"{settings.job.name}-{which.name}"
-    arguments, environment = command(which, options_of(which, settings, group, settings.redis_url), say)
+    options = options_of(which, settings, f"{settings.job.name}-{which.name}", settings.redis_url)
+    running: list[subprocess.Popen[str]] = []
     try:
-        done = subprocess.run(
-            arguments,
-            env=dict(environment),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=ENDED_WITHIN_S,
-            check=False,
-        )
+        for number in range(which.processes):
+            arguments, environment = command(which, msgspec.structs.replace(options, process=number), say)
+            running.append(
+                subprocess.Popen(
+                    arguments,
+                    env=dict(environment),
+                    cwd=ROOT,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        deadline = time.monotonic() + ENDED_WITHIN_S
+        return together([_measured(which, process, deadline) for process in running])
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _measured(which: Peer, process: subprocess.Popen[str], deadline: float) -> Loop:
+    try:
+        told, complaint = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         raise OperationError(f"{which.title} did not end within {ENDED_WITHIN_S:.0f} s") from None
-    if done.returncode != 0:
-        raise OperationError(f"{which.title} failed: {done.stderr.strip()[-300:]}")
-    loop = msgspec.json.decode(done.stdout, type=Loop)
+    if process.returncode != 0:
+        raise OperationError(f"{which.title} failed: {complaint.strip()[-300:]}")
+    return msgspec.json.decode(told, type=Loop)
+
+
+def together(loops: Sequence[Loop]) -> Drained:
+    """What processes that ran side by side come to: the time is that of the slowest."""
+    decisions = sum(loop.decisions for loop in loops)
+    seconds = max(loop.seconds for loop in loops)
+    cpu_seconds = sum(loop.cpu_seconds for loop in loops)
     return Drained(
-        decisions=loop.decisions,
-        per_s=loop.decisions / loop.seconds,
-        steady_per_s=loop.decisions / loop.seconds,
-        busy_cores=loop.cpu_seconds / loop.seconds,
-        cpu_us=loop.cpu_seconds / loop.decisions * 1e6,
+        decisions=decisions,
+        per_s=decisions / seconds,
+        steady_per_s=decisions / seconds,
+        busy_cores=cpu_seconds / seconds,
+        cpu_us=cpu_seconds / decisions * 1e6,
         store_us=0.0,
         broker_us=0.0,
     )

@@ -11,8 +11,8 @@ from deploy.peers.live import LIMIT_MS, Rung, reach
 
 
 def drained_table(drained: Mapping[Peer, Drained]) -> Table:
-    """Rates and what they cost; shares are of the ceiling's rate per core."""
-    ceiling = next((found for peer, found in drained.items() if peer.runs is Runs.IN_MEMORY), None)
+    """Rates and what they cost; shares are of the rate per core of a ceiling, alone and with all its processes."""
+    shares = of_ceilings(drained)
     columns = [
         "contestant",
         "decisions",
@@ -20,7 +20,7 @@ def drained_table(drained: Mapping[Peer, Drained]) -> Table:
         "steady /s",
         "busy cores",
         "per core /s",
-        "of the ceiling, %",
+        *(f"of {ceiling.name}, %" for ceiling in shares),
         "CPU us",
         "store us",
         "broker us",
@@ -33,7 +33,7 @@ def drained_table(drained: Mapping[Peer, Drained]) -> Table:
             round(found.steady_per_s),
             round(found.busy_cores, 2),
             round(found.per_core_per_s),
-            None if ceiling is None else round(100 * found.per_core_per_s / ceiling.per_core_per_s),
+            *(of[peer] for of in shares.values()),
             round(found.cpu_us),
             round(found.store_us),
             round(found.broker_us),
@@ -41,6 +41,15 @@ def drained_table(drained: Mapping[Peer, Drained]) -> Table:
         for peer, found in drained.items()
     ]
     return Table("backlog", columns, rows)
+
+
+def of_ceilings(drained: Mapping[Peer, Drained]) -> dict[Peer, dict[Peer, int]]:
+    """For each ceiling that was measured, everybody's rate per core as a share of its own, percent."""
+    return {
+        ceiling: {peer: round(100 * found.per_core_per_s / most.per_core_per_s) for peer, found in drained.items()}
+        for ceiling, most in drained.items()
+        if ceiling.runs is Runs.IN_MEMORY
+    }
 
 
 def promises_table(drained: Mapping[Peer, Drained]) -> Table:

@@ -22,7 +22,7 @@ def result() -> Result:
         ended="2026-11-25T17:01:00+00:00",
         options={"transactions": 1_000},
         settings={"job": {"parallelism": 2}},
-        machine=machine(loads()),
+        machine=machine(loads(), 12.34),
         versions={"commit": "abc+dirty"},
         figures={"decided_per_s": 12_345.6, "p99_ms": 93, "slowest": "merchant <stage>"},
         tables=[Table("CPU by part", ["part", "us each"], [["kafka", 12.5], ["redis", None]])],
@@ -47,7 +47,16 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
 
 def test_the_page_shows_every_figure_table_note_and_plot(result: Result) -> None:
     text = page(result)
-    for wanted in ("12,346", "93", "CPU by part", "12.5", "Both are rates.", "abc+dirty", "Decisions a second"):
+    for wanted in (
+        "12,346",
+        "93",
+        "CPU by part",
+        "12.5",
+        "12.3 ms",
+        "Both are rates.",
+        "abc+dirty",
+        "Decisions a second",
+    ):
         assert wanted in text
     assert text.count("<svg") == 2
 
@@ -99,9 +108,11 @@ def test_the_versions_name_the_commit_and_the_jars(tmp_path: Path) -> None:
     assert {"commit", "python", "java", "flink", "lightgbm", "numpy", "numba"} <= set(found)
 
 
-def test_the_machine_tells_its_cores_and_both_loads() -> None:
+def test_the_machine_tells_its_cores_and_what_it_was_like_before_and_after() -> None:
     before = loads()
-    found = machine(before)
+    found = machine(before, 12.34)
     assert found.cores >= 1
+    assert found.fixed_work_before_ms == 12.3
+    assert found.fixed_work_after_ms > 0
     assert found.load_before == before
     assert len(found.load_after) == 3

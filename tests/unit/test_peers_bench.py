@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from apps.peers import all_peers
+from apps.peers.options import Loop
 from deploy.errors import OperationError
 from deploy.peers.drain import Drained, Sample, figures
 from deploy.peers.environment import python_for
 from deploy.peers.live import Rung, reach
+from deploy.peers.loop import together
 from deploy.peers.report import drained_table
 
 
@@ -50,12 +52,26 @@ def test_a_rate_that_brings_a_backlog_is_not_held() -> None:
     assert reach([Rung(500, 20, 251)]) == 0
 
 
-def test_shares_are_of_the_ceilings_rate_per_core() -> None:
-    ceiling, other = all_peers()[:2]
-    found = {ceiling: Drained(1, 20_000, 20_000, 1, 50, 0, 0), other: Drained(1, 10_000, 10_000, 2, 150, 50, 10)}
+def test_shares_are_of_each_ceilings_rate_per_core() -> None:
+    alone, both, other = all_peers()[:3]
+    found = {
+        alone: Drained(1, 20_000, 20_000, 1, 50, 0, 0),
+        both: Drained(1, 25_000, 25_000, 2, 80, 0, 0),
+        other: Drained(1, 10_000, 10_000, 2, 150, 50, 10),
+    }
     table = drained_table(found)
-    share = table.columns.index("of the ceiling, %")
-    assert [row[share] for row in table.rows] == [100, 25]
+    first = table.columns.index(f"of {alone.name}, %")
+    assert table.columns[first + 1] == f"of {both.name}, %"
+    assert [row[first : first + 2] for row in table.rows] == [[100, 160], [62, 100], [25, 40]]
+
+
+def test_processes_side_by_side_are_as_slow_as_the_slowest() -> None:
+    found = together(
+        [Loop(decisions=600, seconds=2.0, cpu_seconds=1.0), Loop(decisions=400, seconds=1.0, cpu_seconds=1)]
+    )
+    assert found.per_s == 500
+    assert found.busy_cores == 1.0
+    assert found.per_core_per_s == pytest.approx(500)
 
 
 def test_who_needs_nothing_more_runs_where_the_project_runs() -> None:

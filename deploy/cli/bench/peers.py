@@ -22,7 +22,7 @@ from deploy.peers import contestant
 from deploy.peers.drain import Drained, drain
 from deploy.peers.live import LIMIT_MS, Load, Rung, climb, reach, send_load_history
 from deploy.peers.loop import run_loop
-from deploy.peers.report import drained_table, live_plot, live_table, promises_table
+from deploy.peers.report import drained_table, live_plot, live_table, of_ceilings, promises_table
 from deploy.simulation import natural_speedup, open_feed, options_until_now
 from flink_jobs.settings import Settings, load_settings
 
@@ -45,7 +45,9 @@ NOTES = (
     "writes decisions and alerts to topics of its own. apps/peers/README.md says what is fair.",
     "Rates go by the broker's clock, from the first decision's append to the last one's. Steady rates, busy cores and "
     "CPU are of the second half of that time, when JVMs are warm. CPU is of the contestant and its store; the broker's "
-    "stands apart. The ceiling reads and writes no Kafka.",
+    "stands apart. The ceilings read and write no Kafka.",
+    "Where two cores are two threads of one, each does less while the other is busy: the ceiling of who uses both is "
+    "the plain loop in two processes.",
     "A contestant that is slow has decided less of the backlog when its time is over, and so has smaller profiles.",
 )
 
@@ -153,8 +155,7 @@ def _attempted(one: Peer, notes: list[str], measure: Callable[[], T]) -> T | Non
 
 def _figures(drained: dict[Peer, Drained]) -> dict[str, Cell]:
     figures: dict[str, Cell] = {f"{one.name}_per_s": round(found.per_s) for one, found in drained.items()}
-    us = drained.get(US)
-    ceiling = next((found for one, found in drained.items() if one.runs is Runs.IN_MEMORY), None)
-    if us is not None and ceiling is not None:
-        figures["sentinel_of_ceiling_per_core_percent"] = round(100 * us.per_core_per_s / ceiling.per_core_per_s)
+    for ceiling, shares in of_ceilings(drained).items():
+        if US in shares:
+            figures[f"sentinel_of_{ceiling.name}_per_core_percent"] = shares[US]
     return figures
