@@ -15,7 +15,7 @@ from deploy import kafka_clients, submission, topics
 from deploy.apart import apart
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
-from deploy.interruption import interrupted_by_sigterm
+from deploy.interruption import interrupted_when_ended
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
@@ -82,7 +82,7 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = apart(settings, f"bench-{int(time.time())}", **job)
-    with interrupted_by_sigterm():
+    with interrupted_when_ended():
         try:
             topics.ensure(own)
             topics.stamp_on_append(own)

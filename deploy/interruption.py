@@ -1,4 +1,4 @@
-"""SIGTERM as an interruption: what was started is stopped again, as after Ctrl-C."""
+"""SIGTERM, and a terminal that is closed, as an interruption: what was started is stopped again, as after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Within, SIGTERM raises KeyboardInterrupt; by itself it would end the process without any clean-up.
+def interrupted_when_ended() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt; by themselves they would end the process without clean-up.
 
-    Belongs in the main thread. Afterwards SIGTERM does what it did before.
+    Belongs in the main thread. One that is ignored stays so: ``nohup`` means it. Afterwards both do what they did before.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

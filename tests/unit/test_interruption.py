@@ -1,22 +1,33 @@
-"""A process that is asked to end cleans up first."""
+"""A process that is asked to end, or whose terminal is closed, cleans up first."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
-from deploy.interruption import interrupted_by_sigterm
+from deploy.interruption import ENDING, interrupted_when_ended
 
 
-def test_sigterm_interrupts_as_ctrl_c_does_and_what_must_be_done_at_the_end_is_done() -> None:
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_it_is_interrupted_as_by_ctrl_c_and_what_must_be_done_at_the_end_is_done(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)
     stopped = []
 
     def work() -> None:
-        with interrupted_by_sigterm():
+        with interrupted_when_ended():
             try:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
                 pytest.fail("nothing was interrupted")
             finally:
                 stopped.append("everything")
@@ -27,17 +38,21 @@ def test_sigterm_interrupts_as_ctrl_c_does_and_what_must_be_done_at_the_end_is_d
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_afterwards_sigterm_does_what_it_did_before(fails: bool) -> None:
+@pytest.mark.parametrize("number", ENDING)
+def test_afterwards_a_signal_does_what_it_did_before(number: signal.Signals, fails: bool) -> None:
     heard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    signal.signal(number, lambda number, _: heard.append(number))
     try:
-        try:
-            with interrupted_by_sigterm():
-                if fails:
-                    raise OSError
-        except OSError:
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert heard == [signal.SIGTERM]
+        with interrupted_when_ended():
+            if fails:
+                raise OSError
+    except OSError:
+        pass
+    os.kill(os.getpid(), number)
+    assert heard == [number]
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with interrupted_when_ended():
+        os.kill(os.getpid(), signal.SIGHUP)

@@ -17,7 +17,7 @@ from deploy.benchmark import Bench, bench
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
 from deploy.errors import OperationError
-from deploy.interruption import interrupted_by_sigterm
+from deploy.interruption import interrupted_when_ended
 from deploy.peers import contestant
 from deploy.peers.drain import Drained, drain
 from deploy.peers.live import LIMIT_MS, Load, Rung, climb, reach, send_load_history
@@ -72,7 +72,7 @@ def peers(
     plots: list[Plot] = []
     figures: dict[str, Cell] = {}
     # What is asked to end leaves no process and no topic behind.
-    with interrupted_by_sigterm():
+    with interrupted_when_ended():
         if backlog:
             drained = _drain_all(settings, chosen, transactions, seconds, users, notes)
             figures |= _figures(drained)
