@@ -14,7 +14,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 def interrupted_when_ended() -> Iterator[None]:
     """Within, SIGTERM and SIGHUP raise KeyboardInterrupt; by themselves they would end the process without clean-up.
 
-    Belongs in the main thread. One that is ignored stays so: ``nohup`` means it. Afterwards both do what they did before.
+    Belongs in the main thread. One that is ignored stays so: ``nohup`` means it. Afterwards they do as before.
     """
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
