@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from rich.console import Console
 
-console = Console(highlight=False)
+FILE_COLUMNS = 160
+
+
+def _width() -> int | None:
+    """A file or a pipe has no width, and rich's 80 columns cut tables' names: one that holds them. ``COLUMNS`` wins."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_COLUMNS
+
+
+console = Console(highlight=False, width=_width())
 errors = Console(stderr=True)
 
 

@@ -66,6 +66,7 @@ def _show_table(table: Table) -> None:
     for position, column in enumerate(shown.columns):
         cells = [row[position] for row in table.rows]
         column.justify = "left" if any(isinstance(cell, str) for cell in cells) else "right"
+        column.no_wrap = position == 0  # names of rows, in a narrow terminal as well
     for row in table.rows:
         shown.add_row(*map(number, row))
     console.print(shown)
