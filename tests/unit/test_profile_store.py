@@ -211,7 +211,7 @@ class Shards:
 
     def __init__(self, capacity: int, has_changelog: bool) -> None:
         self._options = capacity, Counter.changes if has_changelog else None
-        self._states = self._kept = [Backing(), Backing()]
+        self._states, self._kept = ([Backing(), Backing()] for _ in range(2))  # nothing is kept before a checkpoint
         self.start()
 
     def start(self) -> None:
