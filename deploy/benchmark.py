@@ -15,7 +15,7 @@ from deploy import kafka_clients, submission, topics
 from deploy.apart import apart
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
-from deploy.interruption import interrupted_when_ended
+from deploy.interruption import interrupted_by_ending_signals
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
@@ -71,7 +71,7 @@ class Bench:
 
 @contextmanager
 def bench(settings: Settings, **job: object) -> Iterator[Bench]:
-    """Make the topics; at the end, also after Ctrl-C or SIGTERM, cancel the job and delete them.
+    """Make the topics; at the end, also after Ctrl-C, SIGTERM or a closed terminal, cancel the job and delete them.
 
     Belongs in the main thread.
 
@@ -82,7 +82,7 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = apart(settings, f"bench-{int(time.time())}", **job)
-    with interrupted_when_ended():
+    with interrupted_by_ending_signals():
         try:
             topics.ensure(own)
             topics.stamp_on_append(own)

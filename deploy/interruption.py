@@ -11,10 +11,13 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interrupted_when_ended() -> Iterator[None]:
+def interrupted_by_ending_signals() -> Iterator[None]:
     """Within, SIGTERM and SIGHUP raise KeyboardInterrupt; by themselves they would end the process without clean-up.
 
-    Belongs in the main thread. One that is ignored stays so: ``nohup`` means it. Afterwards they do as before.
+    The first one alone: a shell and the kernel both tell of a closed terminal, and the second would end the clean-up.
+    One that is ignored stays so, which is what ``nohup`` asks for. Afterwards both do what they did before.
+
+    Belongs in the main thread.
     """
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
@@ -24,8 +27,10 @@ def interrupted_when_ended() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,6 +1,7 @@
 """How fast the machine is now, so that runs of different hours can be compared.
 
-A rented machine shares its cores with strangers: the same work takes 1.7 times as long when they are busy, for minutes.
+A rented machine shares its cores with strangers: the same work took 16 to 37 ms within half an hour on one, with
+nothing of ours beside it. Measured at both ends of a run, it says nothing of what was in between.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ KEYS = 65_537
 
 
 def fixed_work_ms() -> float:
-    """Milliseconds of CPU that a fixed piece of work takes, the median of some; all take a third of a second.
+    """Milliseconds of CPU that a fixed piece of work takes, the median of some; all take a part of a second.
 
     It is work like a stage's: an interpreter, and a table larger than the innermost caches.
     """

@@ -58,7 +58,7 @@ def _machine(result: Result) -> list[tuple[str, Cell]]:
         ("memory", f"{found.memory_mib:,} MiB"),
         ("load average before", ", ".join(f"{load:.2f}" for load in found.load_before)),
         ("load average after", ", ".join(f"{load:.2f}" for load in found.load_after)),
-        ("fixed work before", f"{found.fixed_work_before_ms:.1f} ms"),
-        ("fixed work after", f"{found.fixed_work_after_ms:.1f} ms"),
+        ("fixed work before, ms", found.fixed_work_before_ms),
+        ("fixed work after, ms", found.fixed_work_after_ms),
         ("kernel", found.kernel),
     ]

@@ -25,6 +25,7 @@ class Machine(msgspec.Struct, kw_only=True):
         load_before: load averages over 1, 5 and 15 minutes when the run began.
         load_after: likewise when it ended.
         fixed_work_before_ms: how long a fixed piece of work took when the run began; see ``apps.bench.calibration``.
+            None in results of before it was measured.
         fixed_work_after_ms: likewise when it ended.
         kernel: release.
     """
@@ -34,9 +35,9 @@ class Machine(msgspec.Struct, kw_only=True):
     memory_mib: int
     load_before: tuple[float, float, float]
     load_after: tuple[float, float, float]
-    fixed_work_before_ms: float
-    fixed_work_after_ms: float
     kernel: str
+    fixed_work_before_ms: float | None = None
+    fixed_work_after_ms: float | None = None
 
 
 class Table(msgspec.Struct):

@@ -64,10 +64,12 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         decisions: that it made.
-        seconds: that it took.
+        begun: when, seconds of a clock that all processes of the machine share.
+        ended: likewise.
         cpu_seconds: that it used.
     """
 
     decisions: int
-    seconds: float
+    begun: float
+    ended: float
     cpu_seconds: float

@@ -1,7 +1,7 @@
 """The same functions in a plain loop: no engine, no Kafka, no durable state. What these cores can do at most.
 
-Once alone, and once with two processes at a time: where two cores of a machine are two threads of one, a core that is
-busy beside another does much less than one that is busy alone, and an engine that uses both has to live with that.
+Once alone, and once with two processes at a time: where two cores of a machine are two threads of one, a core may do
+less while the other is busy, and an engine that uses both has to live with that.
 """
 
 from __future__ import annotations
@@ -93,14 +93,15 @@ def read_all(options: PeerOptions) -> list[bytes]:
 def measure(records: Sequence[bytes], decide: Decide) -> Loop:
     """Decide all of them; the first few batches are not measured."""
     decisions = 0
-    seconds, cpu_seconds = time.perf_counter(), time.process_time()
+    begun, cpu_seconds = time.monotonic(), time.process_time()
     for start in range(0, len(records), BATCH):
         if start == WARM_UP * BATCH:
-            decisions, seconds, cpu_seconds = 0, time.perf_counter(), time.process_time()
+            decisions, begun, cpu_seconds = 0, time.monotonic(), time.process_time()
         decisions += len(decide(records[start : start + BATCH], time.time_ns() // 1_000_000))
     return Loop(
         decisions=decisions,
-        seconds=time.perf_counter() - seconds,
+        begun=begun,
+        ended=time.monotonic(),
         cpu_seconds=time.process_time() - cpu_seconds,
     )
 

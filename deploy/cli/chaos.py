@@ -17,7 +17,7 @@ from deploy.chaos.trial import Options, attempt
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
 from deploy.errors import OperationError
-from deploy.interruption import interrupted_when_ended
+from deploy.interruption import interrupted_by_ending_signals
 from deploy.stack.own import own_stack
 from deploy.stack.stack import Stack
 
@@ -41,7 +41,7 @@ def chaos(
     outcomes: list[Outcome] = []
     told: list[str] = []
     stack = own_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True, task_managers=task_managers)
-    with interrupted_when_ended(), stack as settings:
+    with interrupted_by_ending_signals(), stack as settings:
         recorded = recording(
             "chaos",
             settings,

@@ -19,7 +19,7 @@ from deploy.cli.output import console, say
 from deploy.demonstration import Demonstration
 from deploy.errors import OperationError
 from deploy.flink_rest import FlinkRest, Job
-from deploy.interruption import interrupted_when_ended
+from deploy.interruption import interrupted_by_ending_signals
 from deploy.observer import Observer, latency_ms
 from deploy.simulation import natural_speedup, options_until_now
 from deploy.stack.stack import Stack
@@ -41,7 +41,7 @@ def demo(
     stack = Stack(settings)
     if any(component.is_running() for component in stack.components()):
         raise OperationError("the local stack runs already: stop it first with `sentinel down`")
-    with interrupted_when_ended(), _stopped_at_the_end(stack, unless_it_went_well=keep):
+    with interrupted_by_ending_signals(), _stopped_at_the_end(stack, unless_it_went_well=keep):
         stack.up(say)
         topics.ensure(settings)
         if skipped := offsets.skip_backlog(settings):
@@ -64,8 +64,10 @@ def _stopped_at_the_end(stack: Stack, *, unless_it_went_well: bool) -> Iterator[
         went_well = True
     finally:
         if not (unless_it_went_well and went_well):
-            say("stopping everything")
-            stack.down()
+            try:
+                say("stopping everything")
+            finally:  # a terminal that is closed takes no words
+                stack.down()
 
 
 def _run(settings: Settings, show: Demonstration) -> None:

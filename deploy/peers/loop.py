@@ -45,10 +45,12 @@ def run_loop(which: Peer, settings: Settings, say: Callable[[str], None]) -> Dra
     finally:
         for process in running:
             process.kill()
-            process.wait()
+        for process in running:
+            process.communicate()
 
 
 def _measured(which: Peer, process: subprocess.Popen[str], deadline: float) -> Loop:
+    """What a process tells when it ends."""
     try:
         told, complaint = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -59,9 +61,15 @@ def _measured(which: Peer, process: subprocess.Popen[str], deadline: float) -> L
 
 
 def together(loops: Sequence[Loop]) -> Drained:
-    """What processes that ran side by side come to: the time is that of the slowest."""
+    """What processes that ran side by side come to, from when the first began until the last ended.
+
+    Raises:
+        OperationError: they decided nothing.
+    """
     decisions = sum(loop.decisions for loop in loops)
-    seconds = max(loop.seconds for loop in loops)
+    if not decisions:
+        raise OperationError("the plain loop decided nothing: measure more transactions")
+    seconds = max(loop.ended for loop in loops) - min(loop.begun for loop in loops)
     cpu_seconds = sum(loop.cpu_seconds for loop in loops)
     return Drained(
         decisions=decisions,

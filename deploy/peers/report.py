@@ -11,7 +11,7 @@ from deploy.peers.live import LIMIT_MS, Rung, reach
 
 
 def drained_table(drained: Mapping[Peer, Drained]) -> Table:
-    """Rates and what they cost; shares are of the rate per core of a ceiling, alone and with all its processes."""
+    """Rates and what they cost; and one column for each plain loop that was measured: shares of its rate per core."""
     shares = of_ceilings(drained)
     columns = [
         "contestant",

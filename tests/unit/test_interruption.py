@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.interruption import ENDING, interrupted_when_ended
+from deploy.interruption import ENDING, interrupted_by_ending_signals
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +25,13 @@ def test_it_is_interrupted_as_by_ctrl_c_and_what_must_be_done_at_the_end_is_done
     stopped = []
 
     def work() -> None:
-        with interrupted_when_ended():
+        with interrupted_by_ending_signals():
             try:
                 os.kill(os.getpid(), number)
                 pytest.fail("nothing was interrupted")
             finally:
+                for again in ENDING:
+                    os.kill(os.getpid(), again)  # as a shell and the kernel do when a terminal is closed
                 stopped.append("everything")
 
     with pytest.raises(KeyboardInterrupt):
@@ -43,7 +45,7 @@ def test_afterwards_a_signal_does_what_it_did_before(number: signal.Signals, fai
     heard: list[int] = []
     signal.signal(number, lambda number, _: heard.append(number))
     try:
-        with interrupted_when_ended():
+        with interrupted_by_ending_signals():
             if fails:
                 raise OSError
     except OSError:
@@ -54,5 +56,5 @@ def test_afterwards_a_signal_does_what_it_did_before(number: signal.Signals, fai
 
 def test_what_nohup_ignores_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with interrupted_when_ended():
+    with interrupted_by_ending_signals():
         os.kill(os.getpid(), signal.SIGHUP)

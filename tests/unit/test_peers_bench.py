@@ -65,13 +65,17 @@ def test_shares_are_of_each_ceilings_rate_per_core() -> None:
     assert [row[first : first + 2] for row in table.rows] == [[100, 160], [62, 100], [25, 40]]
 
 
-def test_processes_side_by_side_are_as_slow_as_the_slowest() -> None:
-    found = together(
-        [Loop(decisions=600, seconds=2.0, cpu_seconds=1.0), Loop(decisions=400, seconds=1.0, cpu_seconds=1)]
-    )
+def test_processes_side_by_side_took_from_the_first_begin_to_the_last_end() -> None:
+    first = Loop(decisions=600, begun=10.0, ended=11.0, cpu_seconds=1.0)
+    found = together([first, Loop(decisions=400, begun=10.5, ended=12.0, cpu_seconds=1.0)])
     assert found.per_s == 500
     assert found.busy_cores == 1.0
     assert found.per_core_per_s == pytest.approx(500)
+
+
+def test_loops_that_decide_nothing_have_no_figures() -> None:
+    with pytest.raises(OperationError, match="decided nothing"):
+        together([Loop(decisions=0, begun=1.0, ended=2.0, cpu_seconds=1.0)])
 
 
 def test_who_needs_nothing_more_runs_where_the_project_runs() -> None:

@@ -17,7 +17,7 @@ from deploy.benchmark import Bench, bench
 from deploy.cli.output import say
 from deploy.cli.results import Out, recording, show
 from deploy.errors import OperationError
-from deploy.interruption import interrupted_when_ended
+from deploy.interruption import interrupted_by_ending_signals
 from deploy.peers import contestant
 from deploy.peers.drain import Drained, drain
 from deploy.peers.live import LIMIT_MS, Load, Rung, climb, reach, send_load_history
@@ -46,7 +46,7 @@ NOTES = (
     "Rates go by the broker's clock, from the first decision's append to the last one's. Steady rates, busy cores and "
     "CPU are of the second half of that time, when JVMs are warm. CPU is of the contestant and its store; the broker's "
     "stands apart. The ceilings read and write no Kafka.",
-    "Where two cores are two threads of one, each does less while the other is busy: the ceiling of who uses both is "
+    "Where two cores are two threads of one, each may do less while the other is busy: the ceiling of who uses both is "
     "the plain loop in two processes.",
     "A contestant that is slow has decided less of the backlog when its time is over, and so has smaller profiles.",
 )
@@ -72,7 +72,7 @@ def peers(
     plots: list[Plot] = []
     figures: dict[str, Cell] = {}
     # What is asked to end leaves no process and no topic behind.
-    with interrupted_when_ended():
+    with interrupted_by_ending_signals():
         if backlog:
             drained = _drain_all(settings, chosen, transactions, seconds, users, notes)
             figures |= _figures(drained)
@@ -154,8 +154,10 @@ def _attempted(one: Peer, notes: list[str], measure: Callable[[], T]) -> T | Non
 
 
 def _figures(drained: dict[Peer, Drained]) -> dict[str, Cell]:
-    figures: dict[str, Cell] = {f"{one.name}_per_s": round(found.per_s) for one, found in drained.items()}
+    figures: dict[str, Cell] = {
+        f"{one.name.replace('-', '_')}_per_s": round(found.per_s) for one, found in drained.items()
+    }
     for ceiling, shares in of_ceilings(drained).items():
         if US in shares:
-            figures[f"sentinel_of_{ceiling.name}_per_core_percent"] = shares[US]
+            figures[f"sentinel_of_{ceiling.name.replace('-', '_')}_per_core_percent"] = shares[US]
     return figures
