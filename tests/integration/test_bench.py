@@ -50,3 +50,16 @@ def test_afterwards_neither_job_nor_topics_are_left(stack: LocalStack, drained: 
     assert [job.name for job in stack.rest.jobs() if job.name.startswith("bench-") and not job.ended] == []
     found = kafka_clients.admin(stack.settings).list_topics(timeout=30).topics
     assert [name for name in found if name.startswith("bench-")] == []
+
+
+def test_two_plain_loops_share_the_records_and_decide_each_once(stack: LocalStack, tmp_path: Path) -> None:
+    only = ("--only", "plain-loop", "--only", "plain-loop-2")
+    stack.sentinel("bench", "peers", *only, "--transactions", "5000", "--users", "200", "--out", str(tmp_path))
+    (file,) = tmp_path.glob("peers-*.json")
+    found = read_json(file)
+    (table,) = [table for table in found.tables if table.title == "backlog"]
+    decisions = {str(row[0]): row[table.columns.index("decisions")] for row in table.rows}
+    both = decisions["plain-loop-2"]  # neither has batches enough to leave some out as warm-up
+    assert isinstance(both, int)
+    assert 5_000 <= both < 6_000
+    assert found.figures["plain_loop_2_per_s"]
