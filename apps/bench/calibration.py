@@ -1,7 +1,7 @@
 """How fast the machine is now, so that runs of different hours can be compared.
 
 A rented machine shares its cores with strangers: the same work took 16 to 37 ms within half an hour on one, with
-nothing of ours beside it. Measured at both ends of a run, it says nothing of what was in between.
+nothing of ours beside it but an idle stack. Measured at both ends of a run, it says nothing of what was in between.
 """
 
 from __future__ import annotations
