@@ -61,3 +61,8 @@ class Peer:
     batch: int = 1
     uses_redis: bool = False
     needs: tuple[str, ...] = ()
+
+    @property
+    def figure(self) -> str:
+        """What its figures' names have for its own (``apps.bench.result``)."""
+        return self.name.replace("-", "_")

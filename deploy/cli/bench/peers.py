@@ -81,7 +81,7 @@ def peers(
             load = Load(sorted(live), live_seconds, live_seconds, min(transactions, 20_000), users)
             climbed = _climb_all(settings, [one for one in chosen if one.runs is not Runs.IN_MEMORY], load, notes)
             figures |= {
-                f"{one.name}_within_{LIMIT_MS:.0f}_ms_up_to_per_s": reach(rungs) for one, rungs in climbed.items()
+                f"{one.figure}_within_{LIMIT_MS:.0f}_ms_up_to_per_s": reach(rungs) for one, rungs in climbed.items()
             }
             tables.append(live_table(climbed))
             plots.append(live_plot(climbed))
@@ -154,10 +154,8 @@ def _attempted(one: Peer, notes: list[str], measure: Callable[[], T]) -> T | Non
 
 
 def _figures(drained: dict[Peer, Drained]) -> dict[str, Cell]:
-    figures: dict[str, Cell] = {
-        f"{one.name.replace('-', '_')}_per_s": round(found.per_s) for one, found in drained.items()
-    }
+    figures: dict[str, Cell] = {f"{one.figure}_per_s": round(found.per_s) for one, found in drained.items()}
     for ceiling, shares in of_ceilings(drained).items():
         if US in shares:
-            figures[f"sentinel_of_{ceiling.name.replace('-', '_')}_per_core_percent"] = shares[US]
+            figures[f"sentinel_of_{ceiling.figure}_per_core_percent"] = shares[US]
     return figures
