@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from models.trees import ABSENCE, ABSENT_GOES_LEFT, FEATURE, LEFT, RIGHT, Floats, Integers, Trees, goes_left
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 LEAVES_AT_MOST = 64
 """Of a tree that is asked at all nodes at once."""

@@ -1,6 +1,6 @@
 """Makes every compiled function of models ready; ``udfs.ready`` calls it, at set-up and as a stage starts.
 
-As ``state.ready`` does, and for the same reason: without it a job would stop for ten seconds at its first payment, and
+As ``state.warmup`` does, and for the same reason: without it a job would stop for ten seconds at its first payment, and
 again at its first alert.
 """
 

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from models.forest import as_rows
 from models.paths import ANSWER, NODE, SLOT, Path, pack, paths
 from models.trees import ABSENCE, FEATURE, Floats, Integers, Trees, goes_left
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 NODES_OF_TABLE = 10
 """Nodes that a table is for, at most: it has 2^10 rows."""

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

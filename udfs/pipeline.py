@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from state.times import HOUR_MS
+from state.kernel.times import HOUR_MS
 from udfs.decision import Bands
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet, ready_patterns

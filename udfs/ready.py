@@ -1,8 +1,8 @@
 """Makes every compiled function ready: ``python -m udfs.ready``, and the first stage of a process that starts.
 
 It has a few payments decided, since they call all of features and conditions; what hot profiles need is made ready by
-``state.ready``, and what models need by ``models.ready``. The first time it takes a minute, and leaves the machine code
-behind (``state.compiled``); then a part of a second.
+``state.warmup``, and what models need by ``models.ready``. The first time it takes a minute, and leaves the machine code
+behind (``state.kernel.jit``); then a part of a second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from models import ready as models_ready
 from models.metadata import Metadata
-from state import ready as state_ready
+from state import warmup as state_ready
 from udfs.control import Thresholds
 from udfs.names import Kind
 from udfs.patterns.pattern import Pattern

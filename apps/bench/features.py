@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from state.shared_profile import DeviceProfile, MerchantProfile
-from state.user_profile import UserProfile
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile
+from state.profiles.user_profile import UserProfile
 from udfs.features import user
 from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import DAY_MS

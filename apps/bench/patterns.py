@@ -22,10 +22,10 @@ from rich.table import Column, Table
 
 from apps.bench.features import yardstick
 from apps.simulator.simulator import Options, Simulator
-from state.profile import LATENESS_MS
-from state.shared_profile import DeviceProfile, MerchantProfile
-from state.store import ProfileStore
-from state.user_profile import UserProfile
+from state.profiles.profile import LATENESS_MS
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile
+from state.store.profile_store import ProfileStore
+from state.profiles.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.names import Kind, Topic
 from udfs.patterns import Entity, PatternSet, load_patterns, ready_patterns

@@ -8,7 +8,7 @@ from pathlib import Path
 import models
 from models.artefact import load
 from models.scorer import Scorer
-from state.ready import make_ready
+from state.warmup import make_ready
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.pipeline import Pipeline
 

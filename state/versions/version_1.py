@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.packing import join_sections, split_sections
+from state.kernel.sections import join_sections, split_sections
 
 _OF_HISTORY = 6  # sections; the last of them is the older past
 

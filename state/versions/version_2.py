@@ -13,12 +13,13 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from state import distinct, events, habits, known, surroundings, tiles
-from state.events import Words
-from state.history import History
-from state.keys import short_key_of, signed
-from state.packing import ProfileDamagedError, split_sections
-from state.times import NEVER
+from state.windowing import distinct, raw_events, tiles
+from state.profiles import behavior, frequency_table, geo_and_channel
+from state.windowing.raw_events import Words
+from state.windowing.history import History
+from state.kernel.keys import short_key_of, signed
+from state.kernel.sections import ProfileDamagedError, split_sections
+from state.kernel.times import NEVER
 
 _OF_HISTORY = 6  # sections
 _HEAD = struct.Struct("<Iqqq16s16s")  # events, base: count, high, last, units, squares
@@ -46,21 +47,21 @@ def shared_from_version_2(sections: list[bytes]) -> list[bytes]:
 def user_from_version_2(sections: list[bytes]) -> list[bytes]:
     """A user; no filter let anything pass, since there was none."""
     ids, hours, merchants, visits, devices, first_uses, account_events, progress, places = sections[_OF_HISTORY:]
-    habit = np.zeros(habits.HABITS, np.int64)
-    habit[: habits.HOURS] = _array("I", hours)
+    habit = np.zeros(behavior.HABITS, np.int64)
+    habit[: behavior.HOURS] = _array("I", hours)
     rows = [
-        *((known.MERCHANT, signed(key), seen, 0, 0) for key, seen in _pairs(merchants, _array("I", visits))),
-        *((known.DEVICE, signed(key), 1, first, 0) for key, first in _pairs(devices, _array("q", first_uses))),
+        *((frequency_table.MERCHANT, signed(key), seen, 0, 0) for key, seen in _pairs(merchants, _array("I", visits))),
+        *((frequency_table.DEVICE, signed(key), 1, first, 0) for key, first in _pairs(devices, _array("q", first_uses))),
     ]
     recent: list[tuple[int, int, int, int, int]] = []
     if places:
         cells, countries, channels, passed = _decode_places(places)
-        rows += [(known.CELL, cell, *counted) for cell, counted in cells.items()]  # type: ignore[misc]  # three each
-        rows += [(known.COUNTRY, short_key_of(name), seen, 0, 0) for name, seen in countries.items()]
-        rows += [(known.CHANNEL, short_key_of(name), seen, 0, 0) for name, seen in channels.items()]
+        rows += [(frequency_table.CELL, cell, *counted) for cell, counted in cells.items()]  # type: ignore[misc]  # three each
+        rows += [(frequency_table.COUNTRY, short_key_of(name), seen, 0, 0) for name, seen in countries.items()]
+        rows += [(frequency_table.CHANNEL, short_key_of(name), seen, 0, 0) for name, seen in channels.items()]
         recent = [_recent(one) for one in passed]
-    habit[habits.KNOWN], habit[habits.RECENT] = len(rows), len(recent)
-    packed = habits.pack(habit, _table(rows, known.COLUMNS), _table(recent, surroundings.COLUMNS))
+    habit[behavior.KNOWN], habit[behavior.RECENT] = len(rows), len(recent)
+    packed = behavior.pack(habit, _table(rows, frequency_table.COLUMNS), _table(recent, geo_and_channel.COLUMNS))
     return [_history(sections[:_OF_HISTORY]).pack(), b"", progress, ids, packed, account_events]
 
 
@@ -70,7 +71,7 @@ def _pairs(keys: bytes, values: Sequence[int]) -> list[tuple[int, int]]:
 
 def _recent(passed: _Recent) -> tuple[int, int, int, int, int]:
     time, latitude, longitude, country, channel = passed
-    absent = surroundings.ABSENT
+    absent = geo_and_channel.ABSENT
     return (
         time,
         absent if latitude is None else latitude,
@@ -94,18 +95,18 @@ def _history(sections: Sequence[bytes]) -> History:
         raise ProfileDamagedError("the columns of a packed history differ in length")
     # As large as it must be: what is too much is folded when it is read as version 3.
     history = History(2**62, _ROOM)
-    history.kept = np.empty((events.COLUMNS, max(count, 1)), np.int64)
+    history.kept = np.empty((raw_events.COLUMNS, max(count, 1)), np.int64)
     base = (base_count, 0, int.from_bytes(units, "little"), int.from_bytes(squares, "little"))
-    _set_totals(history.head, events.BASE_EVENTS, base)
-    history.head[events.BASE_HIGHEST], history.head[events.BASE_LAST] = base_high, base_last
+    _set_totals(history.head, raw_events.BASE_EVENTS, base)
+    history.head[raw_events.BASE_HIGHEST], history.head[raw_events.BASE_LAST] = base_high, base_last
     if older:
         _take_older(history, older, base)
     amounts = [after - before for before, after in pairwise(_array("q", sums))]
     for row, (time, key, amount, refused) in enumerate(
         zip(_array("q", times), _array("Q", keys), amounts, declined, strict=True)
     ):
-        seen = events.seen_before(history.kept, row, signed(key))
-        events.insert(history.head, history.kept, row, time, signed(key), seen, refused, amount)
+        seen = raw_events.seen_before(history.kept, row, signed(key))
+        raw_events.insert(history.head, history.kept, row, time, signed(key), seen, refused, amount)
     return history
 
 
@@ -129,7 +130,7 @@ def _take_older(history: History, older: bytes, base: tuple[int, int, int, int])
     totals = [sum(column) for column in zip(*(tile[2:6] for tile in (*settled, *waiting)), strict=True)] or [0] * 4
     count, _, units, squares = (whole - part for whole, part in zip(base, totals, strict=True))
     _set_totals(head, tiles.ORIGIN_EVENTS, (count, 0, units, squares))
-    head[events.BASE_DECLINED] = totals[1]
+    head[raw_events.BASE_DECLINED] = totals[1]
     history.older = np.empty((tiles.COLUMNS, len(settled) + len(waiting)), np.int64)
     running = [count, 0, units, squares]
     for row, (first, last, *added, low, high) in enumerate(settled):

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "flink_jobs": {"udfs", "state", "models"},
     "udfs": {"state", "models"},
     "state": set(),
-    "models": {"state.compiled"},
+    "models": {"state.kernel.jit"},
     "apps": {"udfs", "state", "models"},
     "deploy": {"flink_jobs", "udfs", "state", "models", "apps"},
 }

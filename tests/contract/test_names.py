@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 import pytest
 
-from state import changelog
+from state.store import changelog
 from state.versions import journal
 from udfs import names
 from udfs.pipeline import MemoryState

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from state.shared_profile import MerchantProfile
-from state.user_profile import UserProfile
+from state.profiles.shared_profile import MerchantProfile
+from state.profiles.user_profile import UserProfile
 from tests.parity import handbook
 from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.feature import DAY_MS

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from state import changelog
+from state.store import changelog
 from tests.payments import NOON_MS
 from udfs.decision import Alert, Decision
 from udfs.features.catalogue import FEATURE_NAMES

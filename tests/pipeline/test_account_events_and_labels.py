@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.shared_profile import MerchantProfile
+from state.profiles.shared_profile import MerchantProfile
 from tests.pipeline.sent import NOW_MS, at, feature, happened, labelled, paid, pipeline, restarted
 from udfs.pipeline import Pipeline
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from state.clock import BEGINNING
-from state.shared_profile import DeviceProfile
+from state.event_time_clock import BEGINNING
+from state.profiles.shared_profile import DeviceProfile
 from tests.pipeline.sent import NOW_MS, at, feature, labelled, memory, paid, pipeline, restarted
 from tests.pipeline.stages import device_stage, merchant_stage, user_stage
 from udfs.features.catalogue import DEVICE_FEATURES

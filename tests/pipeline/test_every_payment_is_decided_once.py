@@ -6,7 +6,7 @@ from collections import Counter
 
 from hypothesis import given, settings
 
-from state.user_profile import PAYMENTS_KEPT
+from state.profiles.user_profile import PAYMENTS_KEPT
 from tests.pipeline.sent import NOW_MS, decide, decisions, memory, paid, pipeline, restarted
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.clock import BEGINNING
+from state.event_time_clock import BEGINNING
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
 from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic

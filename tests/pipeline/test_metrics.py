@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.clock import BEGINNING
+from state.event_time_clock import BEGINNING
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, at, decisions, paid, pipeline, restarted, summed
 from tests.pipeline.traffic import USERS, cut, cuts, traffic

@@ -9,11 +9,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import facts, habits, shared_profile, user_profile, windows
-from state.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
-from state.store import ProfileStore, ShardProfiles
-from state.times import DAY_MS, HOUR_MS
-from state.user_profile import UserProfile
+from state.windowing import event_schema, aggregates
+from state.profiles import behavior, shared_profile, user_profile
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
+from state.store.profile_store import ProfileStore, ShardProfiles
+from state.kernel.times import DAY_MS, HOUR_MS
+from state.profiles.user_profile import UserProfile
 from state.versions.journal import JOURNAL, MARK
 from udfs.pipeline import MemoryState
 
@@ -38,14 +39,14 @@ def store(kind: type[Any], backing: MemoryState) -> ShardProfiles[Any]:
 
 def pay_shared(profile: SharedProfile, time: int, party: int) -> None:
     told_of = np.array([[time, party, 100 + party, party % 2]], np.int64)
-    told, risk = np.empty((1, 0, windows.TOLD)), np.empty((1, 0, 2))
+    told, risk = np.empty((1, 0, aggregates.TOLD)), np.empty((1, 0, 2))
     shared_profile.observe([profile], told_of, NO_WINDOWS, told, 0, NO_WINDOWS, risk)
 
 
 def pay_user(profile: UserProfile, time: int, party: int) -> None:
-    told_of = np.arange(facts.OF_USER, dtype=np.int64)[None] * party
-    told_of[0, [facts.TIME, facts.PARTY, facts.UNITS, facts.DECLINED]] = time, party, 100 + party, party % 2
-    told, before = np.empty((1, 0, windows.TOLD)), np.empty((1, habits.TOLD))
+    told_of = np.arange(event_schema.OF_USER, dtype=np.int64)[None] * party
+    told_of[0, [event_schema.TIME, event_schema.PARTY, event_schema.UNITS, event_schema.DECLINED]] = time, party, 100 + party, party % 2
+    told, before = np.empty((1, 0, aggregates.TOLD)), np.empty((1, behavior.TOLD))
     user_profile.observe([profile], [f"{time}-{party}"], told_of, NO_WINDOWS, told, before)
 
 
@@ -60,7 +61,7 @@ def tell_user(profile: UserProfile, time: int, key: int, flag: bool) -> None:
 def let_pass(profile: UserProfile | SharedProfile, time: int, party: int) -> None:
     lengths = np.array([HOUR_MS], np.int64)
     history = profile.filter(WEB, HOUR_MS, parties=True)
-    history.observe(time, party, 100, lengths, np.empty((1, windows.TOLD)))
+    history.observe(time, party, 100, lengths, np.empty((1, aggregates.TOLD)))
 
 
 def goes_on(
@@ -141,7 +142,7 @@ def test_a_merchant_with_the_journal_of_an_earlier_version_is_read_with_it() -> 
     whole, number = there.pack(), bytes((0, 0, 0, 9))
     backing = MemoryState({"shop": MARK + number + whole, f"{JOURNAL}shop": number + since.tobytes()})
     for time, party, units, declined in since.tolist():
-        there.history.observe(time, party, units, NO_WINDOWS, np.empty((0, windows.TOLD)), declined=bool(declined))
+        there.history.observe(time, party, units, NO_WINDOWS, np.empty((0, aggregates.TOLD)), declined=bool(declined))
     profiles = store(MerchantProfile, backing)
     assert profiles.open("shop").pack() == there.pack()
     pay_shared(profiles.open("shop"), 8_000, 3)

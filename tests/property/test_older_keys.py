@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import distinct
-from state.distinct import CAPACITY
+from state.windowing import distinct
+from state.windowing.distinct import CAPACITY
 
 _seen = st.lists(
     st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(0, 1_000)), max_size=CAPACITY, unique_by=lambda e: e[0]

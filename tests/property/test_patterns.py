@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from state.changelog import Change
-from state.store import ProfileStore
+from state.store.changelog import Change
+from state.store.profile_store import ProfileStore
 from tests.oracles.patterns import Oracle, Seen
 from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH

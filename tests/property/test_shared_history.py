@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
-from state.windows import TOLD
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
+from state.windowing.aggregates import TOLD
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import habits, known, surroundings
-from state.events import Words
-from state.keys import short_key_of
-from state.surroundings import ABSENT, RECENT_KEPT
+from state.profiles import behavior, frequency_table, geo_and_channel
+from state.windowing.raw_events import Words
+from state.kernel.keys import short_key_of
+from state.profiles.geo_and_channel import ABSENT, RECENT_KEPT
 from tests.oracles import surroundings as oracle
 from tests.oracles.surroundings import Before, Seen
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
@@ -47,7 +47,7 @@ def streams(draw: st.DrawFn) -> list[Seen]:
         where = place
         if place is not None:
             cells.add(oracle.cell(place))
-            where = place if len(cells) <= known.CAPACITY[known.CELL] else VIENNA
+            where = place if len(cells) <= frequency_table.CAPACITY[frequency_table.CELL] else VIENNA
         arrived.append(Seen(newest - lateness, where, country, channel))
     return arrived
 
@@ -56,40 +56,40 @@ class Surroundings:
     """What a user's profile holds of places, countries and channels, by itself."""
 
     def __init__(self) -> None:
-        self.habits = np.zeros(habits.HABITS, np.int64)
-        self.table = np.empty((known.COLUMNS, 128), np.int64)
-        self.recent = np.empty((surroundings.COLUMNS, 2 * RECENT_KEPT), np.int64)
+        self.habits = np.zeros(behavior.HABITS, np.int64)
+        self.table = np.empty((frequency_table.COLUMNS, 128), np.int64)
+        self.recent = np.empty((geo_and_channel.COLUMNS, 2 * RECENT_KEPT), np.int64)
 
     def restored(self) -> Surroundings:
         """The same, packed and unpacked."""
         made = Surroundings()
-        made.habits, table, recent = habits.unpack(self.pack())
+        made.habits, table, recent = behavior.unpack(self.pack())
         made.table[:, : table.shape[1]], made.recent[:, : recent.shape[1]] = table, recent
         return made
 
     def pack(self) -> bytes:
-        return habits.pack(self.habits, self.table, self.recent)
+        return behavior.pack(self.habits, self.table, self.recent)
 
     def known(self, kind: int) -> int:
         """How many of a kind are known."""
-        return int((self.table[known.KIND, : self.habits[habits.KNOWN]] == kind).sum())
+        return int((self.table[frequency_table.KIND, : self.habits[behavior.KNOWN]] == kind).sum())
 
     def before(self, payment: Seen) -> list[float]:
-        row = np.empty(surroundings.TOLD)
+        row = np.empty(geo_and_channel.TOLD)
         table, count, recent, recents = self._tables()
-        surroundings.tell(table, count, recent, recents, payment.time, *_codes(payment), row)
+        geo_and_channel.tell(table, count, recent, recents, payment.time, *_codes(payment), row)
         return list(row)
 
     def learn(self, payment: Seen) -> None:
         latitude, longitude = payment.place or (ABSENT, ABSENT)
         country, channel = _codes(payment)
         table, count, recent, recents = self._tables()
-        self.habits[habits.KNOWN], self.habits[habits.RECENT] = surroundings.learn(
+        self.habits[behavior.KNOWN], self.habits[behavior.RECENT] = geo_and_channel.learn(
             table, count, recent, recents, payment.time, latitude, longitude, country, channel, LATENESS_MS
         )
 
     def _tables(self) -> tuple[Words, int, Words, int]:
-        return self.table, int(self.habits[habits.KNOWN]), self.recent, int(self.habits[habits.RECENT])
+        return self.table, int(self.habits[behavior.KNOWN]), self.recent, int(self.habits[behavior.RECENT])
 
 
 def _codes(payment: Seen) -> tuple[int, int]:
@@ -194,9 +194,9 @@ def test_a_flood_takes_bounded_room_and_what_is_told_in_it_makes_sense() -> None
         if number % 500 == 0:
             surrounded = surrounded.restored()
         assert makes_sense(told(surrounded, payment), payment)
-        for kind in (known.CELL, known.COUNTRY, known.CHANNEL):
-            assert surrounded.known(kind) <= known.CAPACITY[kind]
-        assert surrounded.habits[habits.RECENT] <= RECENT_KEPT + 1
+        for kind in (frequency_table.CELL, frequency_table.COUNTRY, frequency_table.CHANNEL):
+            assert surrounded.known(kind) <= frequency_table.CAPACITY[kind]
+        assert surrounded.habits[behavior.RECENT] <= RECENT_KEPT + 1
     assert len(surrounded.pack()) <= 8 * 1024
 
 
@@ -207,8 +207,8 @@ def test_what_is_usual_outlives_a_flood() -> None:
     for payment in flood(random.Random(2), 5_000):
         told(surrounded, payment)
     probe = told(surrounded, Seen(START_MS + DAY_MS, None, "AT", "web"))
-    assert tuple(probe[surroundings.USUAL_LATITUDE : surroundings.FOREIGN + 1]) == (*VIENNA, 0.0)
-    assert (probe[surroundings.COUNTRY_COUNT], probe[surroundings.CHANNEL_COUNT]) == (20, 20)
+    assert tuple(probe[geo_and_channel.USUAL_LATITUDE : geo_and_channel.FOREIGN + 1]) == (*VIENNA, 0.0)
+    assert (probe[geo_and_channel.COUNTRY_COUNT], probe[geo_and_channel.CHANNEL_COUNT]) == (20, 20)
 
 
 def test_a_flood_restored_in_the_middle_goes_on_alike() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import tiles, windows
-from state.history import History
-from state.tiles import FLOOR_MS, RELATIVE_WIDTH
-from state.windows import TOLD
+from state.windowing import tiles, aggregates
+from state.windowing.history import History
+from state.windowing.tiles import FLOOR_MS, RELATIVE_WIDTH
+from state.windowing.aggregates import TOLD
 
 Event = tuple[int, int, bool]
 
@@ -127,4 +127,4 @@ def test_what_is_too_late_to_be_placed_is_told_of_alone() -> None:
     history.observe(9_000, 1, 7, np.array([500]), told, declined=True)
     assert told[0].tolist() == [1, 1, 7, 1, 0, 7, 7, 7, 7]
     history.observe(10_000, 2, 9, np.array([500]), told)
-    assert told[0, windows.EVENTS] == 2
+    assert told[0, aggregates.EVENTS] == 2

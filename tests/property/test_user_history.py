@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.times import HOUR_MS
-from state.user_profile import UserProfile
+from state.kernel.times import HOUR_MS
+from state.profiles.user_profile import UserProfile
 from tests.oracles.features import Payment, user_features
 from tests.property.streams import payments
 from udfs.features import user

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.times import DAY_MS
+from state.kernel.times import DAY_MS
 from tests.pipeline.sent import NOW_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands

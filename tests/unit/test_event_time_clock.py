@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.clock import BEGINNING, EventTimeClock
+from state.event_time_clock import BEGINNING, EventTimeClock
 
 SECOND = 1_000
 

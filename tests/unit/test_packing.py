@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.packing import (
+from state.kernel.sections import (
     ProfileDamagedError,
     ProfileVersionError,
     join_sections,
@@ -14,8 +14,8 @@ from state.packing import (
     seal,
     split_sections,
 )
-from state.shared_profile import DeviceProfile, MerchantProfile
-from state.user_profile import UserProfile
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile
+from state.profiles.user_profile import UserProfile
 from tests.payments import payment
 from udfs.features import user
 

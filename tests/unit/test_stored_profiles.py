@@ -24,9 +24,9 @@ from typing import Any
 
 import pytest
 
-from state.packing import ProfileVersionError
-from state.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
-from state.user_profile import UserProfile
+from state.kernel.sections import ProfileVersionError
+from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
+from state.profiles.user_profile import UserProfile
 from tests.pipeline.sent import NOW_MS, at, happened, paid, record
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.device import DEVICE_BLOCK

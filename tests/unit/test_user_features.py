@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from state.user_profile import UserProfile
+from state.profiles.user_profile import UserProfile
 from tests.payments import NOON_MS, payment
 from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from state import known
-from state.times import DAY_MS
-from state.user_profile import ACCOUNT_EVENTS_KEPT, PAYMENTS_KEPT, UserProfile
+from state.profiles import frequency_table
+from state.kernel.times import DAY_MS
+from state.profiles.user_profile import ACCOUNT_EVENTS_KEPT, PAYMENTS_KEPT, UserProfile
 from tests.payments import payment
 from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
@@ -89,7 +89,7 @@ def test_the_merchant_paid_most_is_remembered_when_there_are_too_many() -> None:
     profile = UserProfile()
     for visit in range(3):
         user.observe_transactions([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
-    for number in range(2 * int(known.CAPACITY[known.MERCHANT])):
+    for number in range(2 * int(frequency_table.CAPACITY[frequency_table.MERCHANT])):
         user.observe_transactions([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
     (row,) = user.observe_transactions([(profile, payment("again", 5.0, 10_000, merchant_id="usual"))])
     told = dict(zip([feature.name for feature in USER_FEATURES], row.tolist(), strict=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from state.packing import ProfileDamagedError, ProfileVersionError
+from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from udfs.patterns.pattern import Match
 from udfs.patterns.waiting import ENTITIES, FORMAT, MATCHES, Waiting
 

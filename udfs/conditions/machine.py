@@ -15,7 +15,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 Code = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]

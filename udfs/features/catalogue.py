@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from state.shared_profile import LABEL_DELAY_MS
+from state.profiles.shared_profile import LABEL_DELAY_MS
 from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS, Risk, Velocity
 from udfs.features.filters import DECLINED, WEB
 from udfs.features.singles import USER_SINGLES

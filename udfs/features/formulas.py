@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from state import facts, habits, surroundings
-from state.compiled import compiled
-from state.events import Words
-from state.moments import UNITS
-from state.surroundings import ABSENT
+from state.windowing import event_schema
+from state.profiles import behavior, geo_and_channel
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.kernel.money import UNITS
+from state.profiles.geo_and_channel import ABSENT
 from udfs.features.feature import DAY_MS, HOUR_MS
 from udfs.features.singles import (
     BUSINESS_HOURS,
@@ -49,7 +50,7 @@ AT: Any = namedtuple("AT", _NAMES)(*range(len(_NAMES)))
 """The column of each single feature, by its name."""
 
 AMOUNT, CREATED, LIMIT, CATEGORY_RISK, HIGH_RISK, CARD_PRESENT, LATITUDE, LONGITUDE = range(8)
-"""What a payment itself tells beside ``state.facts``: the amount (currency units), when the account was opened (epoch
+"""What a payment itself tells beside ``state.windowing.event_schema``: the amount (currency units), when the account was opened (epoch
 ms), its credit limit (currency units), the risk of the merchant's category, 1 if the country is one of high risk, 1 if
 the card was present, else 0; where it was made (degrees). NaN where it is not said."""
 GIVEN = 8
@@ -61,7 +62,7 @@ class Beside(NamedTuple):
     Attributes:
         time: of the payment, epoch ms.
         amount: of the payment, currency units.
-        units: the same in units of ``state.moments``.
+        units: the same in units of ``state.kernel.money``.
         created: when the account was opened, epoch ms.
         limit: credit limit of the account, currency units.
         category_risk: of the merchant's category.
@@ -95,7 +96,7 @@ class Beside(NamedTuple):
     longitude: float
     high_risk: float
     card_present: float
-    # From here on as ``state.habits`` and ``state.surroundings`` tell.
+    # From here on as ``state.profiles.behavior`` and ``state.profiles.geo_and_channel`` tell.
     earlier: float
     total: float
     spread: float
@@ -120,13 +121,13 @@ class Beside(NamedTuple):
 
 @compiled
 def _beside(fact: Words, given: Floats, before: Floats) -> Beside:
-    """The fields, in order: of ``state.facts``, as listed above, and as ``habits`` and ``surroundings`` tell."""
-    latitude, longitude = fact[facts.LATITUDE], fact[facts.LONGITUDE]
-    around = before[habits.SURROUNDINGS :]
+    """The fields, in order: of ``state.windowing.event_schema``, as listed above, and as ``habits`` and ``surroundings`` tell."""
+    latitude, longitude = fact[event_schema.LATITUDE], fact[event_schema.LONGITUDE]
+    around = before[behavior.SURROUNDINGS :]
     return Beside(
-        float(fact[facts.TIME]),
+        float(fact[event_schema.TIME]),
         given[AMOUNT],
-        float(fact[facts.UNITS]),
+        float(fact[event_schema.UNITS]),
         given[CREATED],
         given[LIMIT],
         given[CATEGORY_RISK],
@@ -134,26 +135,26 @@ def _beside(fact: Words, given: Floats, before: Floats) -> Beside:
         math.nan if longitude == ABSENT else float(longitude),
         given[HIGH_RISK],
         given[CARD_PRESENT],
-        before[habits.EARLIER],
-        before[habits.EARLIER_UNITS],
-        before[habits.EARLIER_SPREAD],
-        before[habits.EARLIER_HIGHEST],
-        before[habits.LAST],
-        before[habits.SAME_HOUR],
-        before[habits.VISITS],
-        before[habits.REPEATED],
-        before[habits.ACCOUNT_EVENTS],
-        before[habits.DEVICE_NEW],
-        around[surroundings.LAST_TIME],
-        around[surroundings.LAST_LATITUDE],
-        around[surroundings.LAST_LONGITUDE],
-        around[surroundings.USUAL_LATITUDE],
-        around[surroundings.USUAL_LONGITUDE],
-        around[surroundings.FOREIGN],
-        around[surroundings.COUNTRY_COUNT],
-        around[surroundings.LOCATED],
-        around[surroundings.CHANNEL_COUNT],
-        around[surroundings.CHANNELLED],
+        before[behavior.EARLIER],
+        before[behavior.EARLIER_UNITS],
+        before[behavior.EARLIER_SPREAD],
+        before[behavior.EARLIER_HIGHEST],
+        before[behavior.LAST],
+        before[behavior.SAME_HOUR],
+        before[behavior.VISITS],
+        before[behavior.REPEATED],
+        before[behavior.ACCOUNT_EVENTS],
+        before[behavior.DEVICE_NEW],
+        around[geo_and_channel.LAST_TIME],
+        around[geo_and_channel.LAST_LATITUDE],
+        around[geo_and_channel.LAST_LONGITUDE],
+        around[geo_and_channel.USUAL_LATITUDE],
+        around[geo_and_channel.USUAL_LONGITUDE],
+        around[geo_and_channel.FOREIGN],
+        around[geo_and_channel.COUNTRY_COUNT],
+        around[geo_and_channel.LOCATED],
+        around[geo_and_channel.CHANNEL_COUNT],
+        around[geo_and_channel.CHANNELLED],
     )
 
 

@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from state import facts
-from state.compiled import compiled
-from state.events import Words
-from state.keys import key_of
-from state.moments import to_units
-from state.shared_profile import SharedProfile, observe
+from state.windowing import event_schema
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.kernel.keys import key_of
+from state.kernel.money import to_units
+from state.profiles.shared_profile import SharedProfile, observe
 from udfs.features.feature import Risk, Velocity
 from udfs.features.velocity import VelocityBlock
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from udfs.records.label import Label
 
 
-_fact = struct.Struct(f"{facts.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
+_fact = struct.Struct(f"{event_schema.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
 
 
 class Seen(Protocol):
@@ -117,9 +117,9 @@ class SharedBlock:
 
 
 def _noted(payments: Sequence[Seen]) -> Words:
-    """The columns of ``state.facts``, (n, facts.OF_SHARED)."""
+    """The columns of ``state.windowing.event_schema``, (n, facts.OF_SHARED)."""
     noted = b"".join([_fact(payment.event_time, key_of(payment.user_id), 0, payment.declined) for payment in payments])
-    told_of = np.frombuffer(bytearray(noted), np.int64).reshape(len(payments), facts.OF_SHARED)
+    told_of = np.frombuffer(bytearray(noted), np.int64).reshape(len(payments), event_schema.OF_SHARED)
     _fill_units(told_of, np.array([payment.amount for payment in payments], np.float64))
     return told_of
 
@@ -128,7 +128,7 @@ def _noted(payments: Sequence[Seen]) -> Words:
 def _fill_units(told_of: Words, amounts: npt.NDArray[np.float64]) -> None:
     """Write the column of the amounts, of all payments at once."""
     for row in range(told_of.shape[0]):
-        told_of[row, facts.UNITS] = to_units(amounts[row])
+        told_of[row, event_schema.UNITS] = to_units(amounts[row])
 
 
 @compiled

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from state import facts, habits, user_profile
-from state.compiled import compiled
-from state.events import Words
-from state.keys import key_of, short_key_of
-from state.moments import to_units
-from state.surroundings import ABSENT
-from state.user_profile import UserProfile
+from state.windowing import event_schema
+from state.profiles import behavior, user_profile
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.kernel.keys import key_of, short_key_of
+from state.kernel.money import to_units
+from state.profiles.geo_and_channel import ABSENT
+from state.profiles.user_profile import UserProfile
 from udfs.features.catalogue import USER_VELOCITY, USER_WIDTH
 from udfs.features.formulas import AMOUNT, GIVEN, LATITUDE, LONGITUDE, Floats, fill_singles
 from udfs.features.risk import CATEGORY_RISK, HIGH_RISK_COUNTRIES
@@ -35,7 +36,7 @@ _NAN = math.nan
 _CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 # Packed, a payment is noted twice as quickly as by an array that is made of a list of numbers.
-_fact = struct.Struct(f"{facts.OF_USER}q").pack
+_fact = struct.Struct(f"{event_schema.OF_USER}q").pack
 _given = struct.Struct(f"{GIVEN}d").pack
 
 
@@ -63,7 +64,7 @@ def observe_transactions(
     payments = [transaction for _, transaction in pairs]
     ids = [transaction.transaction_id for transaction in payments]
     told_of, given = _noted(payments)
-    told, before = _VELOCITY.told(len(pairs)), np.empty((len(pairs), habits.TOLD))
+    told, before = _VELOCITY.told(len(pairs)), np.empty((len(pairs), behavior.TOLD))
     _VELOCITY.observe_filtered(profiles, payments, told_of, told)
     start = 0
     for row, profile, event in happened:
@@ -94,7 +95,7 @@ def _observe(
 
 
 def _noted(payments: Sequence[Transaction]) -> tuple[Words, Floats]:
-    """The columns of ``state.facts``, (n, facts.OF_USER), and those that ``formulas`` lists beside them, (n, GIVEN)."""
+    """The columns of ``state.windowing.event_schema``, (n, facts.OF_USER), and those that ``formulas`` lists beside them, (n, GIVEN)."""
     noted, said = bytearray(), bytearray()
     for payment in payments:
         device_id, location, account = payment.device_id, payment.location, payment.account
@@ -126,7 +127,7 @@ def _noted(payments: Sequence[Transaction]) -> tuple[Words, Floats]:
             _NAN if latitude is None else latitude,
             _NAN if longitude is None else longitude,
         )
-    told_of = np.frombuffer(noted, np.int64).reshape(len(payments), facts.OF_USER)
+    told_of = np.frombuffer(noted, np.int64).reshape(len(payments), event_schema.OF_USER)
     given = np.frombuffer(said).reshape(len(payments), GIVEN)
     _fill_whole(told_of, given)
     return told_of, given
@@ -136,13 +137,13 @@ def _noted(payments: Sequence[Transaction]) -> tuple[Words, Floats]:
 def _fill_whole(told_of: Words, given: Floats) -> None:
     """Write the columns that are whole numbers of what is given in floats; Python takes 0.5 us for those of one row."""
     for row in range(told_of.shape[0]):
-        told_of[row, facts.UNITS] = to_units(given[row, AMOUNT])
+        told_of[row, event_schema.UNITS] = to_units(given[row, AMOUNT])
         latitude, longitude = given[row, LATITUDE], given[row, LONGITUDE]
         if math.isnan(latitude) or math.isnan(longitude):
-            told_of[row, facts.LATITUDE] = told_of[row, facts.LONGITUDE] = ABSENT
+            told_of[row, event_schema.LATITUDE] = told_of[row, event_schema.LONGITUDE] = ABSENT
         else:
-            told_of[row, facts.LATITUDE] = int(np.rint(latitude * MILLION))
-            told_of[row, facts.LONGITUDE] = int(np.rint(longitude * MILLION))
+            told_of[row, event_schema.LATITUDE] = int(np.rint(latitude * MILLION))
+            told_of[row, event_schema.LONGITUDE] = int(np.rint(longitude * MILLION))
 
 
 def _code(text: str | None) -> int:

@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from state import windows
-from state.compiled import compiled
-from state.events import Words
-from state.history import History, observe
-from state.moments import UNITS
+from state.windowing import aggregates
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.windowing.history import History, observe
+from state.kernel.money import UNITS
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
 from udfs.features.filters import Filter
 
@@ -40,7 +40,7 @@ _AGGREGATES: Mapping[Aggregate, int] = {
 @compiled
 def _made(aggregate: int, told: Sequence[float], hours: float) -> float:
     """An aggregate of what is told of one window, (TOLD,), so many hours long."""
-    events, units = told[windows.EVENTS], told[windows.UNITS]
+    events, units = told[aggregates.EVENTS], told[aggregates.UNITS]
     if aggregate == _COUNT:
         return events
     if aggregate == _SUM:
@@ -48,21 +48,21 @@ def _made(aggregate: int, told: Sequence[float], hours: float) -> float:
     if aggregate == _MEAN:
         return units / (events * UNITS)
     if aggregate == _MAX:
-        return told[windows.HIGHEST] / UNITS
+        return told[aggregates.HIGHEST] / UNITS
     if aggregate == _MIN:
-        return told[windows.LOWEST] / UNITS
+        return told[aggregates.LOWEST] / UNITS
     if aggregate == _STD:
         # Of a single event 0 / 0: no deviation can be told, and NaN says so.
-        return math.sqrt(told[windows.SPREAD] / (events * (events - 1.0))) / UNITS
+        return math.sqrt(told[aggregates.SPREAD] / (events * (events - 1.0))) / UNITS
     if aggregate == _FIRST:
-        return told[windows.FIRST] / UNITS
+        return told[aggregates.FIRST] / UNITS
     if aggregate == _LAST:
-        return told[windows.LAST] / UNITS
+        return told[aggregates.LAST] / UNITS
     if aggregate == _DISTINCT:
-        return told[windows.DISTINCT]
+        return told[aggregates.DISTINCT]
     if aggregate == _RATE:
         return units / (hours * UNITS)
-    return told[windows.DECLINED] / events
+    return told[aggregates.DECLINED] / events
 
 
 _AGGREGATE, _PART_AT, _PART_WIDTH, _WINDOW, _COLUMN = range(5)
@@ -160,12 +160,12 @@ class VelocityBlock:
 
     def told(self, payments: int) -> Told:
         """Room for what is told of so many payments' windows: of all, then of each filter's, where nothing passed."""
-        whole = np.zeros((payments * self._windows, windows.TOLD))
-        whole[payments * len(self.lengths) :, windows.LOWEST :] = np.nan
+        whole = np.zeros((payments * self._windows, aggregates.TOLD))
+        whole[payments * len(self.lengths) :, aggregates.LOWEST :] = np.nan
         parts, at = list[Floats](), 0
         for part in self._parts:
             end = at + payments * len(part.lengths)
-            parts.append(whole[at:end].reshape(payments, len(part.lengths), windows.TOLD))
+            parts.append(whole[at:end].reshape(payments, len(part.lengths), aggregates.TOLD))
             at = end
         return Told(whole, parts)
 

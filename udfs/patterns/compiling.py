@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from state.keys import key_of
+from state.kernel.keys import key_of
 from udfs.conditions import compile_scalar
 from udfs.conditions.tree import Name, Reference, Truth, conjoined, conjuncts, leaves
 from udfs.patterns.compiled import VALUES, Absence, CompiledPattern, Event, Observed, Residual, Taken

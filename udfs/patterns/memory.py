@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from state.packing import ProfileVersionError
+from state.kernel.sections import ProfileVersionError
 from udfs.patterns.compiled import ENDS, FLAGS, ID, MASK, PAYMENT, REPORTED, SETTLED, TIME, CompiledPattern, Event
 from udfs.patterns.pattern import Match
 from udfs.patterns.search import Budget, find_match, nothing_followed

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from state.packing import ProfileDamagedError, ProfileVersionError
+from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from udfs.patterns.pattern import Match
 
 FORMAT = 1

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 from udfs.conditions import Conditions, Found
 from udfs.conditions.tree import Truth
 from udfs.rules.rule import Rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from state.backing import Backing
-from state.clock import EventTimeClock
+from state.store.keyed_state import Backing
+from state.event_time_clock import EventTimeClock
 from udfs.names import ShardEntry
 from udfs.stages.handoff import Handoff
 

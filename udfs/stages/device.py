@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.backing import Backing
-from state.shared_profile import DeviceProfile
-from state.store import ProfileStore, ShardProfiles
+from state.store.keyed_state import Backing
+from state.profiles.shared_profile import DeviceProfile
+from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
 from udfs.patterns import Entity, PatternSet, ready_patterns

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.clock import BEGINNING
+from state.event_time_clock import BEGINNING
 from udfs.patterns import Match
 from udfs.records.label import Label
 

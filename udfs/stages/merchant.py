@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.backing import Backing
-from state.clock import BEGINNING, EventTimeClock
-from state.shared_profile import MerchantProfile
-from state.store import ProfileStore, ShardProfiles
+from state.store.keyed_state import Backing
+from state.event_time_clock import BEGINNING, EventTimeClock
+from state.profiles.shared_profile import MerchantProfile
+from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.merchant import MERCHANT_BLOCK

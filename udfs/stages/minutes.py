@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import msgspec
 
-from state.backing import Backing
-from state.clock import BEGINNING
+from state.store.keyed_state import Backing
+from state.event_time_clock import BEGINNING
 from udfs.names import ShardEntry
 from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_up
 

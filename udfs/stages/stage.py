@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from state.backing import Backing
-from state.changelog import Logged
-from state.store import ProfileStore
+from state.store.keyed_state import Backing
+from state.store.changelog import Logged
+from state.store.profile_store import ProfileStore
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControls

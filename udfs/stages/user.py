@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.backing import Backing
-from state.clock import EventTimeClock
-from state.store import ProfileStore, ShardProfiles
-from state.user_profile import UserProfile
+from state.store.keyed_state import Backing
+from state.event_time_clock import EventTimeClock
+from state.store.profile_store import ProfileStore, ShardProfiles
+from state.profiles.user_profile import UserProfile
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
 from udfs.names import Kind

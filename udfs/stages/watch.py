@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.backing import Backing
+from state.store.keyed_state import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event

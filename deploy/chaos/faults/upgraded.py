@@ -59,7 +59,7 @@ def _lay_out(project: Path) -> None:
         files.extractall(project)
     # Else its stages would, as they start: half a minute each.
     environment = os.environ | {"PYTHONPATH": str(project)}
-    compiling = [python_executable(), "-m", "state.ready"]
+    compiling = [python_executable(), "-m", "state.warmup"]
     subprocess.run(compiling, cwd=project, env=environment, check=True, timeout=COMPILED_WITHIN_S)
 
 

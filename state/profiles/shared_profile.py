@@ -8,24 +8,24 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from state import facts, history, windows
-from state.compiled import compiled
-from state.events import Words
-from state.filtered import pack_histories
-from state.packing import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
-from state.profile import LATENESS_MS, Profile
-from state.search import first_after
-from state.times import DAY_MS
+from state.windowing import event_schema, history, aggregates
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.windowing.filtered import pack_histories
+from state.kernel.sections import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
+from state.profiles.profile import LATENESS_MS, Profile
+from state.kernel.search import first_after
+from state.kernel.times import DAY_MS
 from state.versions.version_1 import shared_from_version_1
 from state.versions.version_2 import shared_from_version_2
-from state.where import Noted, words_at
+from state.kernel.addressing import Noted, words_at
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Labels come so late: what is newer says nothing of fraud yet."""
 LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
 """How far back the longest window begins, which ends a label's delay ago."""
 FRAUDS_KEPT = 256
-_PAYMENT_BYTES = 8 * facts.OF_SHARED
+_PAYMENT_BYTES = 8 * event_schema.OF_SHARED
 
 VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: shared_from_version_1, 2: shared_from_version_2}
@@ -44,15 +44,15 @@ def _tell_risk(
 ) -> None:
     end = time - delay
     known = fraud_times.shape[0]
-    settled, frauds = windows.events_until(head, kept, older, end), first_after(fraud_times, known, end)
+    settled, frauds = aggregates.events_until(head, kept, older, end), first_after(fraud_times, known, end)
     for window in range(lengths.shape[0]):
         start = end - lengths[window]
-        told[window, 0] = settled - windows.events_until(head, kept, older, start)
+        told[window, 0] = settled - aggregates.events_until(head, kept, older, start)
         told[window, 1] = frauds - first_after(fraud_times, known, start)
 
 
 HISTORY_AT, FRAUDS_AT = 0, 1
-"""Where the arrays of a profile lie (``state.where``)."""
+"""Where the arrays of a profile lie (``state.kernel.addressing``)."""
 PLACES = 3
 
 
@@ -73,7 +73,7 @@ def _observe(
     if full != history.DONE:
         return full
     fraud_times = words_at(where[FRAUDS_AT], where[FRAUDS_AT + 1])
-    _tell_risk(head, kept, older, fraud_times, fact[facts.TIME], delay, risk_lengths, risk)
+    _tell_risk(head, kept, older, fraud_times, fact[event_schema.TIME], delay, risk_lengths, risk)
     return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
 
 
@@ -158,8 +158,8 @@ class SharedProfile(Profile):
         self.fraud_times = _NO_TIMES
 
     def _pay_again(self, payments: bytes) -> None:
-        told_of = words_of(payments).reshape(-1, facts.OF_SHARED)
-        told, risk = np.empty((len(told_of), 0, windows.TOLD)), np.empty((len(told_of), 0, 2))
+        told_of = words_of(payments).reshape(-1, event_schema.OF_SHARED)
+        told, risk = np.empty((len(told_of), 0, aggregates.TOLD)), np.empty((len(told_of), 0, 2))
         observe([self] * len(told_of), told_of, _NO_TIMES, told, 0, _NO_TIMES, risk)
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:

@@ -7,12 +7,12 @@ amount of 4 billion): then the columns are stored as they are.
 
 from __future__ import annotations
 
-from state import distinct, tiles
-from state.compiled import compiled
-from state.distinct import KEY, PARTIES
-from state.distinct import LAST as LAST_SEEN
-from state.events import Words
-from state.tiles import (
+from state.windowing import distinct, tiles
+from state.kernel.jit import compiled
+from state.windowing.distinct import KEY, PARTIES
+from state.windowing.distinct import LAST as LAST_SEEN
+from state.windowing.raw_events import Words
+from state.windowing.tiles import (
     DECLINED,
     EVENTS,
     FIRST,

@@ -1,6 +1,6 @@
 """Where and how somebody usually pays: places, countries, channels, as far as they were before a payment.
 
-Each is counted (``state.known``), so that what is usual follows from whole numbers and not from the order in which
+Each is counted (``state.profiles.frequency_table``), so that what is usual follows from whole numbers and not from the order in which
 payments came. The payments of the last hour or so are kept beside the counts: for one that comes late, the newer ones
 are taken off again.
 
@@ -16,11 +16,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state import known
-from state.compiled import compiled
-from state.events import Words
-from state.known import CELL, CHANNEL, COUNTRY
-from state.search import first_after
+from state.profiles import frequency_table
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.profiles.frequency_table import CELL, CHANNEL, COUNTRY
+from state.kernel.search import first_after
 
 RECENT_KEPT = 64
 ABSENT = -(2**63)
@@ -113,15 +113,15 @@ def _tell_usual_place(
     told[USUAL_LATITUDE] = told[USUAL_LONGITUDE] = math.nan
     most, fullest = 0, -1
     for row in range(count):
-        if table[known.KIND, row] != CELL:
+        if table[frequency_table.KIND, row] != CELL:
             continue
-        payments, latitudes, longitudes = table[known.SEEN, row], table[known.EXTRA, row], table[known.MORE, row]
+        payments, latitudes, longitudes = table[frequency_table.SEEN, row], table[frequency_table.EXTRA, row], table[frequency_table.MORE, row]
         for other in range(newer, recents):
             latitude, longitude = recent[LATITUDE, other], recent[LONGITUDE, other]
-            if latitude != ABSENT and cell_of(latitude, longitude) == table[known.KEY, row]:
+            if latitude != ABSENT and cell_of(latitude, longitude) == table[frequency_table.KEY, row]:
                 payments, latitudes, longitudes = payments - 1, latitudes - latitude, longitudes - longitude
         if payments > 0 and (
-            payments > most or (payments == most and table[known.KEY, row] > table[known.KEY, fullest])
+            payments > most or (payments == most and table[frequency_table.KEY, row] > table[frequency_table.KEY, fullest])
         ):
             most, fullest = payments, row
             told[USUAL_LATITUDE], told[USUAL_LONGITUDE] = latitudes / payments, longitudes / payments
@@ -134,9 +134,9 @@ def _most(
     """The key of a kind with the most payments, how many all have, and how many a key that is asked for has."""
     most, best, located, of_asked = 0, ABSENT, 0, 0
     for row in range(count):
-        if table[known.KIND, row] != kind:
+        if table[frequency_table.KIND, row] != kind:
             continue
-        key, payments = table[known.KEY, row], table[known.SEEN, row]
+        key, payments = table[frequency_table.KEY, row], table[frequency_table.SEEN, row]
         for other in range(newer, recents):
             payments -= keys[other] == key
         payments = max(payments, 0)
@@ -178,13 +178,13 @@ def learn(
     if latitude == ABSENT and country == ABSENT and channel == ABSENT:
         return count, recents
     if latitude != ABSENT:
-        row, count = known.learn(table, count, CELL, cell_of(latitude, longitude))
-        table[known.EXTRA, row] += latitude
-        table[known.MORE, row] += longitude
+        row, count = frequency_table.learn(table, count, CELL, cell_of(latitude, longitude))
+        table[frequency_table.EXTRA, row] += latitude
+        table[frequency_table.MORE, row] += longitude
     if country != ABSENT:
-        _, count = known.learn(table, count, COUNTRY, country)
+        _, count = frequency_table.learn(table, count, COUNTRY, country)
     if channel != ABSENT:
-        _, count = known.learn(table, count, CHANNEL, channel)
+        _, count = frequency_table.learn(table, count, CHANNEL, channel)
     row = first_after(recent[TIME], recents, time)
     for column in range(COLUMNS):
         for i in range(recents, row, -1):

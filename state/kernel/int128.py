@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)

@@ -8,42 +8,43 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from state import facts, habits, history, known, surroundings, windows
-from state.compiled import compiled
-from state.events import Words
-from state.filtered import pack_histories
-from state.history import with_room
-from state.packing import Upgrade, open_sealed, seal, words_of
-from state.profile import LATENESS_MS, Profile
-from state.times import DAY_MS
+from state.windowing import event_schema, history, aggregates
+from state.profiles import behavior, frequency_table, geo_and_channel
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
+from state.windowing.filtered import pack_histories
+from state.windowing.history import with_room
+from state.kernel.sections import Upgrade, open_sealed, seal, words_of
+from state.profiles.profile import LATENESS_MS, Profile
+from state.kernel.times import DAY_MS
 from state.versions.version_1 import user_from_version_1
 from state.versions.version_2 import user_from_version_2
-from state.where import Noted, table_at, words_at
+from state.kernel.addressing import Noted, table_at, words_at
 
 LONGEST_MS = 30 * DAY_MS
 """The longest window; what is kept goes back as far, and the lateness further."""
 PAYMENTS_KEPT = 512
-"""Payments kept one by one: windows over more are bounded forms (``state.tiles``, ``state.distinct``)."""
+"""Payments kept one by one: windows over more are bounded forms (``state.windowing.tiles``, ``state.windowing.distinct``)."""
 ACCOUNT_EVENTS_KEPT = 128
 
 VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
 
 _KEY_BYTES = 8
-_FACT_BYTES = 8 * facts.OF_USER
+_FACT_BYTES = 8 * event_schema.OF_USER
 
 
 HISTORY_AT, LATENESS, HABITS_AT, KNOWN_AT, RECENT_AT, EVENTS_AT = 0, 1, 2, 4, 6, 8
-"""Where the arrays of a profile lie (``state.where``), and how late a payment may come, ms."""
+"""Where the arrays of a profile lie (``state.kernel.addressing``), and how late a payment may come, ms."""
 PLACES = 10
 
 
 @compiled
 def _habits_at(where: Words) -> tuple[Words, Words, Words]:
     return (
-        words_at(where[HABITS_AT], habits.HABITS),
-        table_at(where[KNOWN_AT], known.COLUMNS, where[KNOWN_AT + 1]),
-        table_at(where[RECENT_AT], surroundings.COLUMNS, where[RECENT_AT + 1]),
+        words_at(where[HABITS_AT], behavior.HABITS),
+        table_at(where[KNOWN_AT], frequency_table.COLUMNS, where[KNOWN_AT + 1]),
+        table_at(where[RECENT_AT], geo_and_channel.COLUMNS, where[RECENT_AT + 1]),
     )
 
 
@@ -58,12 +59,12 @@ def _observe(
     if full != history.DONE:
         return full
     habit, table, recent = _habits_at(where)
-    if not habits.has_room(habit, table, recent):
+    if not behavior.has_room(habit, table, recent):
         return history.HABITS_FULL
-    time, merchant, device = fact[facts.TIME], fact[facts.PARTY], fact[facts.DEVICE]
-    country, channel = fact[facts.COUNTRY], fact[facts.CHANNEL]
+    time, merchant, device = fact[event_schema.TIME], fact[event_schema.PARTY], fact[event_schema.DEVICE]
+    country, channel = fact[event_schema.COUNTRY], fact[event_schema.CHANNEL]
     account_events = words_at(where[EVENTS_AT], where[EVENTS_AT + 1])
-    habits.tell(
+    behavior.tell(
         head,
         kept,
         older,
@@ -72,7 +73,7 @@ def _observe(
         recent,
         account_events,
         time,
-        fact[facts.UNITS],
+        fact[event_schema.UNITS],
         merchant,
         device,
         country,
@@ -80,8 +81,8 @@ def _observe(
         before,
     )
     if not history.has_forgotten(head, kept, time, of_history[history.RETENTION]):
-        latitude, longitude, lateness = fact[facts.LATITUDE], fact[facts.LONGITUDE], where[LATENESS]
-        habits.learn(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
+        latitude, longitude, lateness = fact[event_schema.LATITUDE], fact[event_schema.LONGITUDE], where[LATENESS]
+        behavior.learn(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
     return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
 
 
@@ -157,7 +158,7 @@ def _room_for(addresses: Words) -> int:
     for address in addresses:
         where = words_at(address, PLACES)
         words += history.words_to_pack(words_at(where[HISTORY_AT], history.PLACES))
-        words += habits.words_at_most(where[KNOWN_AT + 1], where[RECENT_AT + 1])
+        words += behavior.words_at_most(where[KNOWN_AT + 1], where[RECENT_AT + 1])
     return words
 
 
@@ -169,12 +170,12 @@ def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
         at += history.pack_at(words_at(where[HISTORY_AT], history.PLACES), words[at:])
         ends[number, 0] = at
         habit, table, recent = _habits_at(where)
-        at += habits.write(habit, table, recent, words[at:])
+        at += behavior.write(habit, table, recent, words[at:])
         ends[number, 1] = at
 
 
 class UserProfile(Profile):
-    """One user's payments and habits. Times are epoch ms, amounts units of ``state.moments``.
+    """One user's payments and habits. Times are epoch ms, amounts units of ``state.kernel.money``.
 
     Args:
         lateness: how late a payment may come and be told, and correct, exactly, ms.
@@ -186,15 +187,15 @@ class UserProfile(Profile):
 
     __slots__ = ("_account_events", "_habits", "_ids", "_known", "_recent")
 
-    habits = Noted(HABITS_AT)
-    known = Noted(KNOWN_AT)
+    behavior = Noted(HABITS_AT)
+    frequency_table = Noted(KNOWN_AT)
     recent = Noted(RECENT_AT)
     account_events = Noted(EVENTS_AT)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
         super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, PLACES)
         self.where[HISTORY_AT], self.where[LATENESS] = self.history.address, lateness
-        self.habits, self.known, self.recent = habits.unpack(habits.EMPTY)
+        self.habits, self.known, self.recent = behavior.unpack(behavior.EMPTY)
         self.account_events = _NO_WORDS
         self._ids = bytearray()
 
@@ -229,10 +230,10 @@ class UserProfile(Profile):
         self.touched = True
 
     def _pay_again(self, payments: bytes) -> None:
-        noted = words_of(payments).reshape(-1, facts.OF_USER + 1)
-        keys = [key.tobytes() for key in noted[:, facts.OF_USER]]
-        told, before = np.empty((len(noted), 0, windows.TOLD)), np.empty((len(noted), habits.TOLD))
-        told_of = np.ascontiguousarray(noted[:, : facts.OF_USER])
+        noted = words_of(payments).reshape(-1, event_schema.OF_USER + 1)
+        keys = [key.tobytes() for key in noted[:, event_schema.OF_USER]]
+        told, before = np.empty((len(noted), 0, aggregates.TOLD)), np.empty((len(noted), behavior.TOLD))
+        told_of = np.ascontiguousarray(noted[:, : event_schema.OF_USER])
         _take([self] * len(noted), keys, told_of, _NO_WORDS, told, before)
 
     def _beside(self) -> tuple[bytes, ...]:
@@ -278,7 +279,7 @@ class UserProfile(Profile):
         profile.history.unpack(of_history)
         profile._unpack_beside((filtered, progress, account_events))
         profile._ids = bytearray(ids)
-        profile.habits, profile.known, profile.recent = habits.unpack(habit)
+        profile.habits, profile.known, profile.recent = behavior.unpack(habit)
         return profile
 
 

@@ -14,17 +14,25 @@ Source: exponential histograms, Datar et al., "Maintaining stream statistics ove
 
 from __future__ import annotations
 
-from state import wide
-from state.compiled import compiled
-from state.events import BASE_DECLINED, BASE_EVENTS, BASE_SQUARES_HIGH, BASE_SQUARES_LOW, BASE_UNITS, Totals, Words
-from state.events import DECLINED as EVENT_DECLINED
-from state.events import HEAD as HEAD_OF_EVENTS
-from state.events import SQUARES_HIGH as EVENT_SQUARES_HIGH
-from state.events import SQUARES_LOW as EVENT_SQUARES_LOW
-from state.events import TIME as EVENT_TIME
-from state.events import UNITS as EVENT_UNITS
-from state.events import amount as amount_of_event
-from state.search import first_after as place_after
+from state.kernel import int128
+from state.kernel.jit import compiled
+from state.windowing.raw_events import (
+    BASE_DECLINED,
+    BASE_EVENTS,
+    BASE_SQUARES_HIGH,
+    BASE_SQUARES_LOW,
+    BASE_UNITS,
+    Totals,
+    Words,
+)
+from state.windowing.raw_events import DECLINED as EVENT_DECLINED
+from state.windowing.raw_events import HEAD as HEAD_OF_EVENTS
+from state.windowing.raw_events import SQUARES_HIGH as EVENT_SQUARES_HIGH
+from state.windowing.raw_events import SQUARES_LOW as EVENT_SQUARES_LOW
+from state.windowing.raw_events import TIME as EVENT_TIME
+from state.windowing.raw_events import UNITS as EVENT_UNITS
+from state.windowing.raw_events import amount as amount_of_event
+from state.kernel.search import first_after as place_after
 
 RELATIVE_WIDTH = 12
 """A tile is at most its age over this wide..."""
@@ -80,9 +88,9 @@ def totals_until(head: Words, tiles: Words, moment: int) -> Totals:
     # Its ends are events, on either side of the moment.
     gone = min(max((events * begun + length // 2) // length, 1), events - 1)
     part = gone / events
-    square_high, square_low = wide.subtract(tiles[SQUARES_HIGH, row], tiles[SQUARES_LOW, row], high, low)
-    part_high, part_low = wide.from_float(wide.to_float(square_high, square_low) * part)
-    high, low = wide.add(high, low, part_high, part_low)
+    square_high, square_low = int128.subtract(tiles[SQUARES_HIGH, row], tiles[SQUARES_LOW, row], high, low)
+    part_high, part_low = int128.from_float(int128.to_float(square_high, square_low) * part)
+    high, low = int128.add(high, low, part_high, part_low)
     return (
         count + gone,
         declined + round((tiles[DECLINED, row] - declined) * part),
@@ -116,12 +124,12 @@ def insert(head: Words, tiles: Words, time: int, declined: int, units: int) -> N
         _open(head, tiles, row, time, units)
     tiles[LOW, row] = min(tiles[LOW, row], units)
     tiles[HIGH, row] = max(tiles[HIGH, row], units)
-    square_high, square_low = wide.multiply(units, units)
+    square_high, square_low = int128.multiply(units, units)
     for later in range(row, head[TILES]):
         tiles[EVENTS, later] += 1
         tiles[DECLINED, later] += declined
         tiles[UNITS, later] += units
-        tiles[SQUARES_HIGH, later], tiles[SQUARES_LOW, later] = wide.add(
+        tiles[SQUARES_HIGH, later], tiles[SQUARES_LOW, later] = int128.add(
             tiles[SQUARES_HIGH, later], tiles[SQUARES_LOW, later], square_high, square_low
         )
 

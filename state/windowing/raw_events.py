@@ -11,10 +11,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from state import wide
-from state.compiled import compiled
-from state.search import first_after
-from state.times import NEVER
+from state.kernel import int128
+from state.kernel.jit import compiled
+from state.kernel.search import first_after
+from state.kernel.times import NEVER
 
 Words: TypeAlias = npt.NDArray[np.int64]
 Totals: TypeAlias = tuple[int, int, int, int, int]
@@ -94,7 +94,7 @@ def next_row_of(head: Words, events: Words, row: int, key: int) -> int:
 def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int, declined: int, units: int) -> None:
     """Put an event into a row, and those from there on one further. There must be room."""
     last = head[COUNT]
-    square_high, square_low = wide.multiply(units, units)
+    square_high, square_low = int128.multiply(units, units)
     _, declined_before, units_before, high_before, low_before = totals_before(head, events, row)
     for column in (TIME, KEY, SEEN):
         for i in range(last, row, -1):
@@ -103,7 +103,7 @@ def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int,
         events[DECLINED, i] = events[DECLINED, i - 1] + declined
         events[UNITS, i] = events[UNITS, i - 1] + units
     for i in range(last, row, -1):
-        events[SQUARES_HIGH, i], events[SQUARES_LOW, i] = wide.add(
+        events[SQUARES_HIGH, i], events[SQUARES_LOW, i] = int128.add(
             events[SQUARES_HIGH, i - 1], events[SQUARES_LOW, i - 1], square_high, square_low
         )
     events[TIME, row] = time
@@ -111,18 +111,18 @@ def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int,
     events[SEEN, row] = seen
     events[DECLINED, row] = declined_before + declined
     events[UNITS, row] = units_before + units
-    events[SQUARES_HIGH, row], events[SQUARES_LOW, row] = wide.add(high_before, low_before, square_high, square_low)
+    events[SQUARES_HIGH, row], events[SQUARES_LOW, row] = int128.add(high_before, low_before, square_high, square_low)
     head[COUNT] = last + 1
 
 
 @compiled
 def add_to_base(head: Words, events: Words, time: int, declined: int, units: int) -> None:
     """Count a late event that is older than all that are kept."""
-    square_high, square_low = wide.multiply(units, units)
+    square_high, square_low = int128.multiply(units, units)
     head[BASE_EVENTS] += 1
     head[BASE_DECLINED] += declined
     head[BASE_UNITS] += units
-    head[BASE_SQUARES_HIGH], head[BASE_SQUARES_LOW] = wide.add(
+    head[BASE_SQUARES_HIGH], head[BASE_SQUARES_LOW] = int128.add(
         head[BASE_SQUARES_HIGH], head[BASE_SQUARES_LOW], square_high, square_low
     )
     head[BASE_HIGHEST] = max(head[BASE_HIGHEST], units)
@@ -130,7 +130,7 @@ def add_to_base(head: Words, events: Words, time: int, declined: int, units: int
     for i in range(head[COUNT]):
         events[DECLINED, i] += declined
         events[UNITS, i] += units
-        events[SQUARES_HIGH, i], events[SQUARES_LOW, i] = wide.add(
+        events[SQUARES_HIGH, i], events[SQUARES_LOW, i] = int128.add(
             events[SQUARES_HIGH, i], events[SQUARES_LOW, i], square_high, square_low
         )
 

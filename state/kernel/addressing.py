@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from numba import carray, types
 from numba.extending import intrinsic
 
-from state.compiled import compiled
-from state.events import Words
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
 
 
 class HasPlaces(Protocol):

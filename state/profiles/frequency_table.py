@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from state.compiled import compiled
-from state.events import Words
+from state.kernel.jit import compiled
+from state.windowing.raw_events import Words
 
 MERCHANT, DEVICE, COUNTRY, CHANNEL, CELL = range(5)
 """Kinds."""

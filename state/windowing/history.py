@@ -4,10 +4,10 @@ Every window shares the one history. An event that comes late is put in its plac
 ones see it as if it had come in time. Equal times count in order of arrival.
 
 Everything is exact while no more than ``capacity`` events lie within ``retention``. Beyond (a hot key) the older half
-goes to tiles and strata, whose errors are stated in ``state.tiles`` and ``state.distinct``. A late event of a hot key
+goes to tiles and strata, whose errors are stated in ``state.windowing.tiles`` and ``state.windowing.distinct``. A late event of a hot key
 has errors more. A party that was seen again since counts as seen before the event only if that was among the events
 still kept one by one; so the different parties of its windows are too few by at most the number of newer events. And
-of one that is older than all that are kept one by one, what ``state.habits`` tells goes by what is kept: the largest
+of one that is older than all that are kept one by one, what ``state.profiles.behavior`` tells goes by what is kept: the largest
 amount may be a newer one's, visits and hours count newer ones in tiles, and the last time is blurred as a tile is.
 """
 
@@ -19,11 +19,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from state import distinct, events, facts, packed_history, tiles, windows
-from state.compiled import compiled
-from state.events import COUNT, KEY, TIME, Words
-from state.times import NEVER
-from state.where import Noted, address_of, table_at, words_at
+from state.windowing import distinct, raw_events, event_schema, history_codec, tiles, aggregates
+from state.kernel.jit import compiled
+from state.windowing.raw_events import COUNT, KEY, TIME, Words
+from state.kernel.times import NEVER
+from state.kernel.addressing import Noted, address_of, table_at, words_at
 
 HEAD = distinct.HEAD
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
@@ -67,30 +67,30 @@ def take(
     lengths: Words,
     told: npt.NDArray[np.float64],
 ) -> int:
-    """Tell of every window that ends with an event (``state.facts``), and take it if it counts. There must be room."""
-    time, key, declined, units = fact[facts.TIME], fact[facts.PARTY], fact[facts.DECLINED], fact[facts.UNITS]
+    """Tell of every window that ends with an event (``state.windowing.event_schema``), and take it if it counts. There must be room."""
+    time, key, declined, units = fact[event_schema.TIME], fact[event_schema.PARTY], fact[event_schema.DECLINED], fact[event_schema.UNITS]
     retention, capacity = where[RETENTION], where[CAPACITY]
     count = head[COUNT]
     if has_forgotten(head, kept, time, retention):
-        windows.tell_alone(declined, units, counts, lengths, told)
+        aggregates.tell_alone(declined, units, counts, lengths, told)
         return TOLD_ONLY
-    row = events.place(kept, count, time)
+    row = raw_events.place(kept, count, time)
     is_older = row == 0 and head[tiles.TILES] > 0 and time <= older[tiles.LAST, head[tiles.TILES] - 1]
     newer = -1
     if counts:
-        newer = events.next_row_of(head, kept, row, key) if row < count else -1
+        newer = raw_events.next_row_of(head, kept, row, key) if row < count else -1
         _note_party(head, kept, parties, row, is_older, newer, time, key)
-    windows.tell(head, kept, older, parties, row, is_older, time, key, declined, units, counts, lengths, told)
+    aggregates.tell(head, kept, older, parties, row, is_older, time, key, declined, units, counts, lengths, told)
     if not counts:
         return TOLD_ONLY
     if is_older:
         tiles.insert(head, older, time, declined, units)
-        events.add_to_base(head, kept, time, declined, units)
+        raw_events.add_to_base(head, kept, time, declined, units)
         return TOLD_ONLY
-    seen = events.seen_before(kept, row, key)
+    seen = raw_events.seen_before(kept, row, key)
     if newer >= 0:
-        kept[events.SEEN, newer] = time
-    events.insert(head, kept, row, time, key, seen, declined, units)
+        kept[raw_events.SEEN, newer] = time
+    raw_events.insert(head, kept, row, time, key, seen, declined, units)
     _forget(head, kept, older, parties, kept[TIME, count], retention)
     return FOLD if head[COUNT] > capacity else DONE
 
@@ -112,7 +112,7 @@ def _note_party(
     if is_older:
         distinct.see(head, parties, key, time)
         distinct.bound(head, parties)
-    elif events.seen_before(kept, row, key) == NEVER:
+    elif raw_events.seen_before(kept, row, key) == NEVER:
         distinct.discard(head, parties, key)
 
 
@@ -125,7 +125,7 @@ def _forget(head: Words, kept: Words, older: Words, parties: Words, now: int, re
     horizon = now - retention
     head[tiles.TILES] = 0  # older than the oldest kept one by one, which is too old
     distinct.begin(head)
-    events.drop(head, kept, events.place(kept, head[COUNT], horizon))
+    raw_events.drop(head, kept, raw_events.place(kept, head[COUNT], horizon))
 
 
 @compiled
@@ -136,10 +136,10 @@ def fold(head: Words, kept: Words, older: Words, parties: Words, retention: int)
     now = kept[TIME, count - 1]
     tiles.take(head, kept, older, rows, now)
     for row in range(rows):
-        if events.next_row_of(head, kept, row + 1, kept[KEY, row]) < 0:
+        if raw_events.next_row_of(head, kept, row + 1, kept[KEY, row]) < 0:
             distinct.see(head, parties, kept[KEY, row], kept[TIME, row])
-    events.drop(head, kept, rows)
-    events.find_seen(kept, head[COUNT])
+    raw_events.drop(head, kept, rows)
+    raw_events.find_seen(kept, head[COUNT])
     distinct.bound(head, parties)
     tiles.forget_until(head, older, now - retention)
     distinct.forget_until(head, parties, now - retention)
@@ -156,7 +156,7 @@ def arrays_at(where: Words) -> tuple[Words, Words, Words, Words]:
     """The head, the events kept one by one, the tiles and the parties."""
     return (
         words_at(where[HEAD_AT], HEAD),
-        table_at(where[KEPT_AT], events.COLUMNS, where[KEPT_ROOM]),
+        table_at(where[KEPT_AT], raw_events.COLUMNS, where[KEPT_ROOM]),
         table_at(where[OLDER_AT], tiles.COLUMNS, where[OLDER_ROOM]),
         table_at(where[PARTIES_AT], distinct.COLUMNS, where[PARTIES_ROOM]),
     )
@@ -249,7 +249,7 @@ class History:
 
     Attributes:
         where: where its arrays lie; ``address`` says where that is.
-        head: counts and totals (``state.events``, ``state.tiles``, ``state.distinct``).
+        head: counts and totals (``state.windowing.raw_events``, ``state.windowing.tiles``, ``state.windowing.distinct``).
         kept: the newest events, one by one, (``events.COLUMNS``, room).
         older: tiles of what is older of a hot key, (``tiles.COLUMNS``, room).
         parties: the parties seen there last, (``distinct.COLUMNS``, room).
@@ -269,9 +269,9 @@ class History:
         self.where[HEAD_AT] = address_of(self.head)
         self.where[CAPACITY] = self.capacity = capacity
         self.retention = retention
-        self.head[events.BASE_LAST] = NEVER
+        self.head[raw_events.BASE_LAST] = NEVER
         (distinct.keep_all if parties else distinct.keep_none)(self.head)
-        self.kept = np.empty((events.COLUMNS, _ROOM_AT_FIRST), np.int64)  # noqa: PLE0237 - a descriptor
+        self.kept = np.empty((raw_events.COLUMNS, _ROOM_AT_FIRST), np.int64)  # noqa: PLE0237 - a descriptor
         self.older = NO_TILES  # noqa: PLE0237 - a descriptor
         self.parties = NO_PARTIES  # noqa: PLE0237 - a descriptor
         self.packed = b""
@@ -348,7 +348,7 @@ class History:
         Raises:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        self.kept, self.older, self.parties = packed_history.unpack(data, self.head)
+        self.kept, self.older, self.parties = history_codec.unpack(data, self.head)
         while len(self) > self.capacity:
             self.fold()
 
@@ -356,14 +356,14 @@ class History:
 @compiled
 def words_to_pack(where: Words) -> int:
     """How many words a packed history takes at most."""
-    return packed_history.words_at_most(where[KEPT_ROOM], where[OLDER_ROOM], where[PARTIES_ROOM])
+    return history_codec.words_at_most(where[KEPT_ROOM], where[OLDER_ROOM], where[PARTIES_ROOM])
 
 
 @compiled
 def pack_at(where: Words, words: Words) -> int:
     """Write a history as packed; how many words that took."""
     head, kept, older, parties = arrays_at(where)
-    return packed_history.pack(head, kept, older, parties, words)
+    return history_codec.pack(head, kept, older, parties, words)
 
 
 @compiled

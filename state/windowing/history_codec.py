@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from state import distinct, events, packed_older, tiles
-from state.compiled import compiled
-from state.events import COUNT, DECLINED, KEY, TIME, Words
-from state.packing import ProfileDamagedError, words_of
+from state.windowing import distinct, raw_events, tiles_codec, tiles
+from state.kernel.jit import compiled
+from state.windowing.raw_events import COUNT, DECLINED, KEY, TIME, Words
+from state.kernel.sections import ProfileDamagedError, words_of
 
 _WIDE = 2**32
 _WORD_BITS = 64
@@ -35,7 +35,7 @@ def pack(head: Words, kept: Words, older: Words, parties: Words, words: Words) -
     for word in range(at):
         words[word] = head[word]
     at = _pack_events(head, kept, words, at)
-    return packed_older.pack(head, older, parties, words, at)
+    return tiles_codec.pack(head, older, parties, words, at)
 
 
 @compiled
@@ -48,27 +48,27 @@ def _pack_events(head: Words, kept: Words, words: Words, at: int) -> int:
     count = head[COUNT]
     if not count:
         return at
-    oldest, largest, before, unit = kept[TIME, 0], 0, head[events.BASE_UNITS], packed_older.COARSEST
+    oldest, largest, before, unit = kept[TIME, 0], 0, head[raw_events.BASE_UNITS], tiles_codec.COARSEST
     for row in range(count):
-        amount = kept[events.UNITS, row] - before
-        largest, unit = max(largest, amount), packed_older.finer(unit, amount)
-        before = kept[events.UNITS, row]
+        amount = kept[raw_events.UNITS, row] - before
+        largest, unit = max(largest, amount), tiles_codec.finer(unit, amount)
+        before = kept[raw_events.UNITS, row]
     is_wide = largest // unit >= _WIDE or kept[TIME, count - 1] - oldest >= _WIDE
     words[at], words[at + 1] = oldest, 0 if is_wide else unit
     at += _HEAD
     for row in range(count):
         words[at + row] = kept[KEY, row]
     at += count
-    before = head[events.BASE_UNITS]
+    before = head[raw_events.BASE_UNITS]
     for row in range(count):
-        time, units = kept[TIME, row] - oldest, kept[events.UNITS, row] - before
-        before = kept[events.UNITS, row]
+        time, units = kept[TIME, row] - oldest, kept[raw_events.UNITS, row] - before
+        before = kept[raw_events.UNITS, row]
         if is_wide:
             words[at + 2 * row], words[at + 2 * row + 1] = time, units
         else:
             words[at + row] = time << 32 | units // unit
     at += 2 * count if is_wide else count
-    before = head[events.BASE_DECLINED]
+    before = head[raw_events.BASE_DECLINED]
     for word in range(_words_of_bits(count)):
         words[at + word] = 0
     for row in range(count):
@@ -97,15 +97,15 @@ def unpack(data: bytes, head: Words) -> tuple[Words, Words, Words]:
         raise ProfileDamagedError(f"{len(data)} bytes end before the {count} events that they say they hold")
     older_at = at + _words_of_events(words, at, count)
     narrow = bool(words[older_at]) if tiled and older_at < len(words) else False
-    if len(words) != older_at + packed_older.words_needed(head, narrow):
+    if len(words) != older_at + tiles_codec.words_needed(head, narrow):
         raise ProfileDamagedError(f"{len(data)} bytes do not hold the {count} events that they say they do")
-    kept = np.empty((events.COLUMNS, count + count // 4 + _SPARE), np.int64)
+    kept = np.empty((raw_events.COLUMNS, count + count // 4 + _SPARE), np.int64)
     _unpack_events(head, words, at, kept)
     room = _SPARE_OLDER if tiled else 0
     older = np.empty((tiles.COLUMNS, tiled + room), np.int64)
     parties = np.empty((distinct.COLUMNS, parted + room), np.int64)
     if tiled:
-        packed_older.unpack(head, words, older_at, older, parties)
+        tiles_codec.unpack(head, words, older_at, older, parties)
     return kept, older, parties
 
 
@@ -149,4 +149,4 @@ def _unpack_events(head: Words, words: Words, at: int, kept: Words) -> None:
             time, units = words[pairs + 2 * row], words[pairs + 2 * row + 1]
         declined = words[bits + row // _WORD_BITS] >> (row % _WORD_BITS) & 1
         key = words[keys + row]
-        events.insert(head, kept, row, oldest + time, key, events.seen_before(kept, row, key), declined, units)
+        raw_events.insert(head, kept, row, oldest + time, key, raw_events.seen_before(kept, row, key), declined, units)

@@ -12,10 +12,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state import distinct, tiles, wide
-from state.compiled import compiled
-from state.events import COUNT, SEEN, Totals, Words, amount, place, seen_before
-from state.events import totals_before as kept_before
+from state.windowing import distinct, tiles
+from state.kernel import int128
+from state.kernel.jit import compiled
+from state.windowing.raw_events import COUNT, SEEN, Totals, Words, amount, place, seen_before
+from state.windowing.raw_events import totals_before as kept_before
 
 (EVENTS, DECLINED, UNITS, DISTINCT, SPREAD, LOWEST, HIGHEST, FIRST, LAST) = range(9)
 """What is told of a window; ``SPREAD`` is n (n - 1) times the sample variance, squared units; amounts are in units.
@@ -128,14 +129,14 @@ def _write(
     events, refused, total, high, low = until
     events_since, refused_since, total_since, high_since, low_since = since
     events, refused, total = events - events_since, refused - refused_since, total - total_since
-    high, low = wide.subtract(high, low, high_since, low_since)
+    high, low = int128.subtract(high, low, high_since, low_since)
     if counts:
-        square_high, square_low = wide.multiply(units, units)
-        high, low = wide.add(high, low, square_high, square_low)
+        square_high, square_low = int128.multiply(units, units)
+        high, low = int128.add(high, low, square_high, square_low)
         events, refused, total = events + 1, refused + declined, total + units
     told[EVENTS], told[DECLINED], told[UNITS] = events, refused, total
     told[DISTINCT] = min(max(different, 1), events)
-    told[SPREAD] = wide.spread(events, total, high, low)
+    told[SPREAD] = int128.spread(events, total, high, low)
 
 
 @compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from state.compiled import compiled
+from state.kernel.jit import compiled
 
 
 @compiled

@@ -8,27 +8,27 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-from state.changelog import Change
-from state.filtered import filtered_history, pack_filtered, pack_histories, unpack_filtered
-from state.history import History
-from state.times import HOUR_MS
-from state.where import address_of
+from state.store.changelog import Change
+from state.windowing.filtered import filtered_history, pack_filtered, pack_histories, unpack_filtered
+from state.windowing.history import History
+from state.kernel.times import HOUR_MS
+from state.kernel.addressing import address_of
 
 LATENESS_MS = HOUR_MS
 """What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
 
 
 class Profile:
-    """The part of a profile that all kinds share. Times are epoch ms, amounts units of ``state.moments``.
+    """The part of a profile that all kinds share. Times are epoch ms, amounts units of ``state.kernel.money``.
 
     Args:
         longest: the longest window, ms.
         lateness: so far beyond the longest window the history goes back, ms.
-        capacity: events kept one by one; windows over more are bounded forms (``state.tiles``, ``state.distinct``).
+        capacity: events kept one by one; windows over more are bounded forms (``state.windowing.tiles``, ``state.windowing.distinct``).
         places: how many words it takes to note where the arrays of its kind lie.
 
     Attributes:
-        where: where its arrays lie (``state.where``); ``address`` says where that is.
+        where: where its arrays lie (``state.kernel.addressing``); ``address`` says where that is.
         lateness: how late an event may come and be told, and correct, exactly, ms.
         history: the payments.
         filtered: histories of those that a filter lets pass, by its name.

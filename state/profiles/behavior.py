@@ -7,14 +7,16 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state import events, known, surroundings, tiles, wide
-from state.compiled import compiled
-from state.events import COUNT, KEY, TIME, Words
-from state.known import DEVICE, MERCHANT
-from state.packing import ProfileDamagedError, words_of
-from state.search import first_after
-from state.surroundings import ABSENT
-from state.times import DAY_MS, HOUR_MS, NEVER
+from state.windowing import raw_events, tiles
+from state.profiles import frequency_table, geo_and_channel
+from state.kernel import int128
+from state.kernel.jit import compiled
+from state.windowing.raw_events import COUNT, KEY, TIME, Words
+from state.profiles.frequency_table import DEVICE, MERCHANT
+from state.kernel.sections import ProfileDamagedError, words_of
+from state.kernel.search import first_after
+from state.profiles.geo_and_channel import ABSENT
+from state.kernel.times import DAY_MS, HOUR_MS, NEVER
 
 HOURS = 24
 KNOWN, RECENT = HOURS, HOURS + 1
@@ -38,7 +40,7 @@ HABITS = HOURS + 2
 them, the largest), the time of the last (ms), those in this hour of the day, those at this merchant, 1 if one of the
 last day had just this amount; account events of the last day; 1 if the device is new, else 0; and then
 ``surroundings.TOLD``. NaN where there is nothing to tell."""
-TOLD = SURROUNDINGS + surroundings.TOLD
+TOLD = SURROUNDINGS + geo_and_channel.TOLD
 
 _MOST_ROWS_A_PAYMENT = 5
 
@@ -73,8 +75,8 @@ def tell(
         kept: likewise.
         older: likewise, its tiles.
         habits: hours and counts.
-        table: what is known (``state.known``).
-        recent: recent payments (``state.surroundings``).
+        table: what is known (``state.profiles.frequency_table``).
+        recent: recent payments (``state.profiles.geo_and_channel``).
         account_events: times (ms), ascending.
         time: of the payment, ms.
         units: its amount.
@@ -84,11 +86,11 @@ def tell(
         channel: likewise.
         told: (TOLD,), written.
     """
-    row = events.place(kept, head[COUNT], time)
+    row = raw_events.place(kept, head[COUNT], time)
     _tell_amounts(head, kept, older, row, time, units, told)
     hour = time // HOUR_MS % HOURS
     same_hour = habits[hour]
-    visits = known.times_seen(table, habits[KNOWN], MERCHANT, merchant)
+    visits = frequency_table.times_seen(table, habits[KNOWN], MERCHANT, merchant)
     for newer in range(row, head[COUNT]):
         same_hour -= kept[TIME, newer] // HOUR_MS % HOURS == hour
         visits -= kept[KEY, newer] == merchant
@@ -98,7 +100,7 @@ def tell(
         account_events, known_events, time - DAY_MS
     )
     told[DEVICE_NEW] = _is_device_new(table, habits[KNOWN], device, time)
-    surroundings.tell(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[SURROUNDINGS:])
+    geo_and_channel.tell(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[SURROUNDINGS:])
 
 
 @compiled
@@ -106,14 +108,14 @@ def _tell_amounts(
     head: Words, kept: Words, older: Words, row: int, time: int, units: int, told: npt.NDArray[np.float64]
 ) -> None:
     if row or not head[tiles.TILES]:
-        count, _, total, high, low = events.totals_before(head, kept, row)
+        count, _, total, high, low = raw_events.totals_before(head, kept, row)
     else:
         count, _, total, high, low = tiles.totals_until(head, older, time)
     told[EARLIER], told[EARLIER_UNITS] = count, total
-    told[EARLIER_SPREAD] = wide.spread(count, total, high, low)
-    highest, repeated = head[events.BASE_HIGHEST], False
+    told[EARLIER_SPREAD] = int128.spread(count, total, high, low)
+    highest, repeated = head[raw_events.BASE_HIGHEST], False
     for i in range(row):
-        of_event = events.amount(head, kept, i)
+        of_event = raw_events.amount(head, kept, i)
         highest = max(highest, of_event)
         repeated |= of_event == units and kept[TIME, i] > time - DAY_MS
     told[EARLIER_HIGHEST], told[REPEATED] = highest, repeated
@@ -126,8 +128,8 @@ def _tell_amounts(
 @compiled
 def _last_of_older(head: Words, older: Words, time: int) -> float:
     """The time of the last event that is no longer kept one by one and not after ``time``; of a tile, its begin."""
-    if head[events.BASE_LAST] <= time:
-        return float(head[events.BASE_LAST]) if head[events.BASE_LAST] > NEVER else math.nan
+    if head[raw_events.BASE_LAST] <= time:
+        return float(head[raw_events.BASE_LAST]) if head[raw_events.BASE_LAST] > NEVER else math.nan
     after = tiles.first_after(head, older, time)
     if after < head[tiles.TILES] and older[tiles.FIRST, after] <= time:
         return float(older[tiles.FIRST, after])
@@ -141,8 +143,8 @@ def _is_device_new(table: Words, count: int, device: int, time: int) -> float:
         return math.nan
     any_used = False
     for row in range(count):
-        if table[known.KIND, row] == DEVICE and table[known.EXTRA, row] <= time:
-            if table[known.KEY, row] == device:
+        if table[frequency_table.KIND, row] == DEVICE and table[frequency_table.EXTRA, row] <= time:
+            if table[frequency_table.KEY, row] == device:
                 return 0.0
             any_used = True
     return 1.0 if any_used else math.nan
@@ -164,12 +166,12 @@ def learn(
 ) -> None:
     """Take what a payment says. There must be room."""
     habits[time // HOUR_MS % HOURS] += 1
-    _, count = known.learn(table, habits[KNOWN], MERCHANT, merchant)
+    _, count = frequency_table.learn(table, habits[KNOWN], MERCHANT, merchant)
     if device != ABSENT:
-        row, count = known.learn(table, count, DEVICE, device)
-        is_first = table[known.SEEN, row] == 1
-        table[known.EXTRA, row] = time if is_first else min(table[known.EXTRA, row], time)
-    habits[KNOWN], habits[RECENT] = surroundings.learn(
+        row, count = frequency_table.learn(table, count, DEVICE, device)
+        is_first = table[frequency_table.SEEN, row] == 1
+        table[frequency_table.EXTRA, row] = time if is_first else min(table[frequency_table.EXTRA, row], time)
+    habits[KNOWN], habits[RECENT] = geo_and_channel.learn(
         table, count, recent, habits[RECENT], time, latitude, longitude, country, channel, lateness
     )
 
@@ -177,7 +179,7 @@ def learn(
 @compiled
 def words_at_most(known_rows: int, recents: int) -> int:
     """How many words habits take at most, packed, that have room for so much."""
-    return HABITS + 4 * known_rows + surroundings.COLUMNS * recents
+    return HABITS + 4 * known_rows + geo_and_channel.COLUMNS * recents
 
 
 def pack(habits: Words, table: Words, recent: Words) -> bytes:
@@ -194,7 +196,7 @@ _PACKED_HABITS = HOURS // 2 + 2
 
 @compiled
 def _extras(kind: int) -> int:
-    return (2 if kind == known.CELL else 1) if kind in (known.CELL, DEVICE) else 0
+    return (2 if kind == frequency_table.CELL else 1) if kind in (frequency_table.CELL, DEVICE) else 0
 
 
 @compiled
@@ -208,13 +210,13 @@ def write(habits: Words, table: Words, recent: Words, words: Words) -> int:
         words[at] = _kind_and_seen(table, row) << _HALF | (_kind_and_seen(table, row + 1) if row + 1 < count else 0)
         at += 1
     for row in range(count):
-        words[at] = table[known.KEY, row]
+        words[at] = table[frequency_table.KEY, row]
         at += 1
-        for extra in range(_extras(table[known.KIND, row])):
-            words[at] = table[known.EXTRA + extra, row]
+        for extra in range(_extras(table[frequency_table.KIND, row])):
+            words[at] = table[frequency_table.EXTRA + extra, row]
             at += 1
     for row in range(habits[RECENT]):
-        for column in range(surroundings.COLUMNS):
+        for column in range(geo_and_channel.COLUMNS):
             words[at] = recent[column, row]
             at += 1
     return at
@@ -222,7 +224,7 @@ def write(habits: Words, table: Words, recent: Words, words: Words) -> int:
 
 @compiled
 def _kind_and_seen(table: Words, row: int) -> int:
-    return table[known.KIND, row] << _KIND_AT | min(table[known.SEEN, row], _ALL_SEEN)
+    return table[frequency_table.KIND, row] << _KIND_AT | min(table[frequency_table.SEEN, row], _ALL_SEEN)
 
 
 def unpack(data: bytes) -> tuple[Words, Words, Words]:
@@ -233,11 +235,11 @@ def unpack(data: bytes) -> tuple[Words, Words, Words]:
     """
     words = words_of(data)
     rows, recents = words[_PACKED_HABITS - 2 : _PACKED_HABITS].tolist() if len(words) >= _PACKED_HABITS else (-1, -1)
-    if min(rows, recents) < 0 or rows + surroundings.COLUMNS * recents > len(words) - _PACKED_HABITS:
+    if min(rows, recents) < 0 or rows + geo_and_channel.COLUMNS * recents > len(words) - _PACKED_HABITS:
         raise ProfileDamagedError(f"{len(data)} bytes are no packed habits")
     habits = np.empty(HABITS, np.int64)
-    table = np.empty((known.COLUMNS, rows + 2 * _MOST_ROWS_A_PAYMENT), np.int64)
-    recent = np.empty((surroundings.COLUMNS, recents + 2), np.int64)
+    table = np.empty((frequency_table.COLUMNS, rows + 2 * _MOST_ROWS_A_PAYMENT), np.int64)
+    recent = np.empty((geo_and_channel.COLUMNS, recents + 2), np.int64)
     if _unpack(habits, table, recent, words) != len(words):
         raise ProfileDamagedError(f"{len(data)} bytes are not the packed habits that they say they are")
     return habits, table, recent
@@ -257,16 +259,16 @@ def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
         kind = half >> _KIND_AT
         if at + 1 + _extras(kind) > words.shape[0]:
             return -1
-        table[known.KEY, row], table[known.KIND, row], table[known.SEEN, row] = words[at], kind, half & _ALL_SEEN
-        table[known.EXTRA, row] = table[known.MORE, row] = 0
+        table[frequency_table.KEY, row], table[frequency_table.KIND, row], table[frequency_table.SEEN, row] = words[at], kind, half & _ALL_SEEN
+        table[frequency_table.EXTRA, row] = table[frequency_table.MORE, row] = 0
         at += 1
         for extra in range(_extras(kind)):
-            table[known.EXTRA + extra, row] = words[at]
+            table[frequency_table.EXTRA + extra, row] = words[at]
             at += 1
-    if at + surroundings.COLUMNS * habits[RECENT] > words.shape[0]:
+    if at + geo_and_channel.COLUMNS * habits[RECENT] > words.shape[0]:
         return -1
     for row in range(habits[RECENT]):
-        for column in range(surroundings.COLUMNS):
+        for column in range(geo_and_channel.COLUMNS):
             recent[column, row] = words[at]
             at += 1
     return at

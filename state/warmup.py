@@ -1,0 +1,43 @@
+"""Makes every compiled function of what is remembered ready; ``udfs.ready`` does this, and the rest.
+
+The first time it takes half a minute, and leaves the machine code behind (``state.kernel.jit``); then a part of a second.
+Without it a job would stop for so long at its first payment, and again at its first hot key.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from state.windowing import raw_events, event_schema, tiles, aggregates
+from state.profiles import behavior, shared_profile, user_profile
+from state.profiles.shared_profile import DeviceProfile
+from state.profiles.geo_and_channel import ABSENT
+from state.kernel.times import HOUR_MS, NEVER
+from state.profiles.user_profile import PAYMENTS_KEPT, UserProfile
+
+_LENGTHS = np.array([HOUR_MS], np.int64)
+
+
+def make_ready() -> None:
+    """Show a user and a device payments enough to make them hot, the last one late, and store and read both."""
+    payments = PAYMENTS_KEPT + 2
+    told_of = np.zeros((payments, event_schema.OF_USER), np.int64)
+    told_of[:-1, event_schema.TIME] = told_of[:-1, event_schema.PARTY] = np.arange(payments - 1) * 1_000
+    told_of[:, event_schema.DEVICE] = told_of[:, event_schema.COUNTRY] = told_of[:, event_schema.CHANNEL] = ABSENT
+    told, before = np.empty((payments, 1, aggregates.TOLD)), np.empty((payments, behavior.TOLD))
+    user, device = UserProfile(), DeviceProfile()
+    ids = [str(number) for number in range(payments)]
+    user_profile.observe([user] * payments, ids, told_of, _LENGTHS, told, before)
+    risk = np.empty((payments, 1, 2))
+    told_of = np.ascontiguousarray(told_of[:, : event_schema.OF_SHARED])
+    shared_profile.observe([device] * payments, told_of, _LENGTHS, told, HOUR_MS, _LENGTHS, risk)
+    device.history.observe(0, 1, 1, _LENGTHS, told[0], counts=False)
+    UserProfile.unpack(user.pack())
+    DeviceProfile.unpack(device.pack())
+    # What the step from version 2 calls by itself.
+    head, kept, older = device.history.head, device.history.kept, device.history.older
+    behavior.pack(user.habits, user.known, user.recent)
+    raw_events.seen_before(kept, 1, 0)
+    tiles.insert(head, older, 0, 0, 1)
+    raw_events.drop(head, kept, 1)
+    raw_events.insert(head, kept, 0, 0, 0, NEVER, 0, 1)
