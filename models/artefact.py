@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from models.metadata import Metadata
-from models.trees import ModelTextError, parse
+from models.lightgbm_text import ModelTextError, parse
 
 MODEL_FILE = "model.txt"
 METADATA_FILE = "metadata.json"

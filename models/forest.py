@@ -26,7 +26,7 @@ import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
-from models.trees import ABSENCE, ABSENT_GOES_LEFT, FEATURE, LEFT, RIGHT, Floats, Integers, Trees, goes_left
+from models.lightgbm_text import ABSENCE, ABSENT_GOES_LEFT, FEATURE, LEFT, RIGHT, Floats, Integers, Trees, goes_left
 from state.kernel.jit import compiled
 
 LEAVES_AT_MOST = 64

@@ -11,7 +11,7 @@ from models.artefact import Artefact
 from models.calibration import Curve
 from models.forest import Forest
 from models.shapley import Explainer
-from models.trees import parse
+from models.lightgbm_text import parse
 
 
 class Scorer:

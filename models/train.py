@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models import artefact, table, training
+from models import artefact, feature_table, trainer
 from models.metadata import Metadata
 
 
@@ -18,14 +18,14 @@ def main(
     features: Annotated[Path, typer.Argument(help="Parquet table of features, label and event_time.")],
     out: Annotated[Path, typer.Option(help="Folder to write; a model already there is replaced.")],
     seed: Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same model.")] = 0,
-    trees: Annotated[int, typer.Option(min=1, help="Number of trees; scoring time grows with it.")] = training.TREES,
+    trees: Annotated[int, typer.Option(min=1, help="Number of trees; scoring time grows with it.")] = trainer.TREES,
 ) -> None:
     """Train a fraud model on the oldest payments, calibrate it on later ones, and measure it on the latest."""
     console = Console()
     try:
-        trained = training.train(table.read(features), seed, datetime.now(UTC), trees)
+        trained = trainer.train(feature_table.read(features), seed, datetime.now(UTC), trees)
         artefact.write(trained, out)
-    except (table.TableError, artefact.ArtefactError) as error:
+    except (feature_table.TableError, artefact.ArtefactError) as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     console.print(_summary(trained.metadata, out))

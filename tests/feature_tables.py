@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.table import HASH_KEY, NAMES_KEY
+from models.feature_table import HASH_KEY, NAMES_KEY
 
 NAMES = ["amount", "user_transaction_count_5m", "user_amount_zscore", "hour"]
 FEATURE_HASH = "f00d"

@@ -1,7 +1,7 @@
 """Makes every compiled function ready: ``python -m udfs.ready``, and the first stage of a process that starts.
 
 It has a few payments decided, since they call all of features and conditions; what hot profiles need is made ready by
-``state.warmup``, and what models need by ``models.ready``. The first time it takes a minute, and leaves the machine code
+``state.warmup``, and what models need by ``models.warmup``. The first time it takes a minute, and leaves the machine code
 behind (``state.kernel.jit``); then a part of a second.
 """
 
@@ -13,7 +13,7 @@ from threading import Lock
 
 import msgspec
 
-from models import ready as models_ready
+from models import warmup as models_ready
 from models.metadata import Metadata
 from state import warmup as state_ready
 from udfs.control import Thresholds

@@ -12,9 +12,9 @@ import pytest
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
 from apps.training.table import build_table, sealed
-from models import artefact, table, training
+from models import artefact, feature_table, trainer
 from models.scorer import Scorer
-from models.table import FeatureTable
+from models.feature_table import FeatureTable
 from tests.pipeline.sent import RULES, decisions
 from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES, feature_hash
 from udfs.names import Topic
@@ -34,7 +34,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(file: Path) -> FeatureTable:
-    return table.read(file)
+    return feature_table.read(file)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_what_may_be_absent_in_the_job_is_absent_somewhere_in_the_table(built: F
 
 def test_the_same_options_give_the_same_table(built: FeatureTable, tmp_path: Path) -> None:
     build_table(OPTIONS, ROWS, SKIPPED, tmp_path / "again.parquet")
-    assert table.read(tmp_path / "again.parquet").content_hash() == built.content_hash()
+    assert feature_table.read(tmp_path / "again.parquet").content_hash() == built.content_hash()
 
 
 def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
 def test_a_model_trained_on_it_decides_in_the_pipeline_and_finds_fraud(
     built: FeatureTable, records: list[SimulatedRecord], tmp_path: Path
 ) -> None:
-    trained = training.train(built, 0, datetime(2026, 1, 2, tzinfo=UTC), trees=TREES)
+    trained = trainer.train(built, 0, datetime(2026, 1, 2, tzinfo=UTC), trees=TREES)
     artefact.write(trained, tmp_path / "model")
     scorer = Scorer(artefact.load(tmp_path / "model", FEATURE_NAMES, feature_hash()))
     pipeline = Pipeline(model=scorer, rules=RULES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.forest import Forest
 from models.shapley import Explainer
-from models.trees import ABSENCE, NEARLY_ZERO, ZERO_IS_ABSENT, parse
+from models.lightgbm_text import ABSENCE, NEARLY_ZERO, ZERO_IS_ABSENT, parse
 
 Floats = npt.NDArray[np.float64]
 WIDTH = 4

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from models import artefact, table, training
+from models import artefact, feature_table, trainer
 from models.artefact import Artefact, ArtefactError
 from models.scorer import Scorer
 from tests import feature_tables
@@ -19,7 +19,7 @@ from tests.feature_tables import FEATURE_HASH, NAMES
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     file = feature_tables.write(tmp_path_factory.mktemp("table"))
-    return training.train(table.read(file), 0, datetime(2026, 1, 2, tzinfo=UTC), trees=10)
+    return trainer.train(feature_table.read(file), 0, datetime(2026, 1, 2, tzinfo=UTC), trees=10)
 
 
 @pytest.fixture

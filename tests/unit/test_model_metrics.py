@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.metrics import DAY_MS, card_precision, operating_points
+from models.evaluation import DAY_MS, card_precision, operating_points
 
 
 def precision_at(k: int, payments: list[tuple[int, str, float, bool]]) -> float:

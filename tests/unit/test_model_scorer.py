@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import table, training
+from models import feature_table, trainer
 from models.artefact import Artefact
 from models.scorer import Scorer
 from tests import feature_tables
@@ -20,7 +20,7 @@ from tests.feature_tables import NAMES
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     file = feature_tables.write(tmp_path_factory.mktemp("table"))
-    return training.train(table.read(file), 0, datetime(2026, 1, 2, tzinfo=UTC), trees=10)
+    return trainer.train(feature_table.read(file), 0, datetime(2026, 1, 2, tzinfo=UTC), trees=10)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from models.trees import ModelTextError, parse
+from models.lightgbm_text import ModelTextError, parse
 
 
 def text(labels: str = "binary", categories: list[int] | None = None, **parameters: Any) -> str:

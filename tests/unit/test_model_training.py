@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import table, training
+from models import feature_table, trainer
 from models.artefact import Artefact
 from models.scorer import Scorer
-from models.table import TableError
+from models.feature_table import TableError
 from tests import feature_tables
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def trained_from(file: Path, seed: int = 0) -> Artefact:
-    return training.train(table.read(file), seed, NOW, trees=20)
+    return trainer.train(feature_table.read(file), seed, NOW, trees=20)
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path: Path) -> None:
 
 def test_one_other_verdict_is_another_data_hash(tmp_path: Path) -> None:
     data = feature_tables.columns()
-    before = table.read(feature_tables.write(tmp_path, data)).content_hash()
+    before = feature_table.read(feature_tables.write(tmp_path, data)).content_hash()
     data["label"][17] = ~data["label"][17]
-    assert table.read(feature_tables.write(tmp_path, data)).content_hash() != before
+    assert feature_table.read(feature_tables.write(tmp_path, data)).content_hash() != before
 
 
 def test_the_future_teaches_the_model_nothing(tmp_path: Path) -> None:
@@ -115,16 +115,16 @@ def test_a_table_that_is_not_what_it_should_be_is_named(tmp_path: Path, spoil, s
     data = feature_tables.columns()
     spoil(data)
     with pytest.raises(TableError, match=said):
-        table.read(feature_tables.write(tmp_path, data))
+        feature_table.read(feature_tables.write(tmp_path, data))
 
 
 def test_a_table_that_does_not_declare_its_features_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="feature table builder"):
-        table.read(feature_tables.write(tmp_path, metadata={}))
+        feature_table.read(feature_tables.write(tmp_path, metadata={}))
 
 
 def test_timestamps_are_read_as_milliseconds(tmp_path: Path) -> None:
     data = feature_tables.columns()
     milliseconds = data["event_time"]
     data["event_time"] = milliseconds.astype("datetime64[ms]").astype("datetime64[ns]")
-    assert (table.read(feature_tables.write(tmp_path, data)).event_time == milliseconds).all()
+    assert (feature_table.read(feature_tables.write(tmp_path, data)).event_time == milliseconds).all()

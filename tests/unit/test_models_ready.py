@@ -13,7 +13,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 import models
 from models.artefact import load
-from models.ready import make_ready
+from models.warmup import make_ready
 from models.scorer import Scorer
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 

@@ -15,7 +15,7 @@ from models.artefact import Artefact, load
 from models.forest import Forest
 from models.scorer import Scorer
 from models.shapley import TABLES_AT_MOST, Explainer
-from models.trees import parse
+from models.lightgbm_text import parse
 from tests.pipeline.sent import at, decide, decisions, paid, pipeline
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 

@@ -11,7 +11,7 @@ import numpy as np
 from models.calibration import Calibration, Curve
 from models.forest import Forest
 from models.shapley import Explainer
-from models.trees import COLUMNS, Trees
+from models.lightgbm_text import COLUMNS, Trees
 
 
 def make_ready() -> None:

@@ -9,12 +9,12 @@ from importlib.metadata import version
 import lightgbm
 import numpy as np
 
-from models import calibration, metrics
+from models import calibration, evaluation
 from models.artefact import Artefact, sha256_of
 from models.forest import Forest
 from models.metadata import Metadata, Rows
-from models.table import FeatureTable, TableError
-from models.trees import parse
+from models.feature_table import FeatureTable, TableError
+from models.lightgbm_text import parse
 
 TREES = 100
 # Small trees keep a batch at about 0.6 us a row (models/forest.py). Fine bins cost training time only: on the Fraud
@@ -74,8 +74,8 @@ def train(
         feature_names=list(table.feature_names),
         feature_hash=table.feature_hash,
         calibration=calibrated,
-        metrics=metrics.measure(raw_scores, probabilities, test.fraud, test.event_time, test.user_id),
-        thresholds=metrics.operating_points(probabilities, test.fraud, thresholds),
+        metrics=evaluation.measure(raw_scores, probabilities, test.fraud, test.event_time, test.user_id),
+        thresholds=evaluation.operating_points(probabilities, test.fraud, thresholds),
         rows=Rows(len(fit), len(calibrate), len(test)),
         trained_at=trained_at.astimezone(UTC).isoformat(timespec="seconds"),
         parameters=parameters,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.trees import Floats, Integers, Trees
+from models.lightgbm_text import Floats, Integers, Trees
 
 NODE, ANSWER, SLOT = range(3)
 """Columns of a step: the node, the answer that leads on (1 for left), and the place of its feature on the path."""
