@@ -127,7 +127,7 @@ fetch_jars() {
 compile_code() {
     local wanted=$1
     say "compiling state/, models/ and udfs/ (a minute when they have changed)"
-    logged compile "$VENV/bin/python" -m udfs.ready
+    logged compile "$VENV/bin/python" -m udfs.warmup
     mkdir -p "$RUN/compiled"
     printf '%s\n' "$wanted" >"$RUN/compiled/$STAMP"
 }

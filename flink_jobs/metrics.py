@@ -9,7 +9,7 @@ from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 from flink_jobs.sinks import write_unfolded
 from flink_jobs.unfold import unfold_table
-from udfs.stages.tally import TALLY_COLUMNS
+from udfs.stages.minute_totals import TALLY_COLUMNS
 
 _JSON = {
     "key.format": "raw",

@@ -1,4 +1,4 @@
-"""Makes every compiled function of models ready; ``udfs.ready`` calls it, at set-up and as a stage starts.
+"""Makes every compiled function of models ready; ``udfs.warmup`` calls it, at set-up and as a stage starts.
 
 As ``state.warmup`` does, and for the same reason: without it a job would stop for ten seconds at its first payment, and
 again at its first alert.

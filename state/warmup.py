@@ -1,4 +1,4 @@
-"""Makes every compiled function of what is remembered ready; ``udfs.ready`` does this, and the rest.
+"""Makes every compiled function of what is remembered ready; ``udfs.warmup`` does this, and the rest.
 
 The first time it takes half a minute, and leaves the machine code behind (``state.kernel.jit``); then a part of a second.
 Without it a job would stop for so long at its first payment, and again at its first hot key.

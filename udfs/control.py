@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from udfs.decision import Bands
-from udfs.document import LAST_VERSION
+from udfs.rule_documents import LAST_VERSION
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal

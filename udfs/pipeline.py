@@ -16,7 +16,7 @@ from udfs.rules import RuleSet, ready_rules
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
-from udfs.stages.verdict import Scores
+from udfs.stages.decision_engine import Scores
 
 _SHARD = 0
 

@@ -34,8 +34,8 @@ from udfs.records.account_event import KINDS, AccountEvent
 from udfs.records.limits import Limits
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.handoff import Payment
-from udfs.stages.watch import Happened, Watch
+from udfs.stages.stage_message import Payment
+from udfs.stages.pattern_matching import Happened, Watch
 
 BATCH = 100
 TRANSACTIONS = 20_000

@@ -17,7 +17,7 @@ from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import CACHED, Decide
 from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
-from udfs.stages.verdict import Verdicts
+from udfs.stages.decision_engine import Verdicts
 
 SNAPSHOT_S = 5.0
 SOURCE_BATCH = 100

@@ -12,7 +12,7 @@ from apps.peers.options import PeerOptions
 from apps.sender import Sender
 from udfs.names import Kind
 from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.verdict import Verdicts
+from udfs.stages.decision_engine import Verdicts
 
 COMMIT_EVERY_S = 1.0
 

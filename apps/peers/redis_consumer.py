@@ -20,7 +20,7 @@ from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
 from udfs.pipeline import MemoryState
 from udfs.stages.envelope import open_envelope
-from udfs.stages.verdict import Verdicts
+from udfs.stages.decision_engine import Verdicts
 
 BATCH = 500
 GATHER_S = 0.02

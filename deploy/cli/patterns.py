@@ -22,7 +22,7 @@ SIMULATION = "simulation"
 _SHOWN = 3
 
 app = typer.Typer(help="Check patterns, and try them on data before they are in force.", no_args_is_help=True)
-File = Annotated[Path, typer.Argument(help="YAML, like udfs/patterns/ready.yaml.")]
+File = Annotated[Path, typer.Argument(help="YAML, like udfs/patterns/defaults.yaml.")]
 
 
 @app.command()

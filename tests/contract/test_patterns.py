@@ -14,10 +14,10 @@ from tests.watched import one_by_one, told
 from udfs.features.catalogue import USER_WIDTH
 from udfs.patterns import Entity, Pattern, ready_patterns
 from udfs.patterns.compiled import CompiledPattern, Event
-from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress
+from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS
-from udfs.stages.watch import Watch
+from udfs.stages.pattern_matching import Watch
 
 READY = ready_patterns()
 COMPILED = [one for entity in Entity for one in READY.of(entity).patterns]

@@ -30,7 +30,7 @@ from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.rules import ready_rules
-from udfs.stages.tally import TALLY_COLUMNS
+from udfs.stages.minute_totals import TALLY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

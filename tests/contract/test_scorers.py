@@ -18,7 +18,7 @@ from models.artefact import load
 from models.scorer import Scorer
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
-from udfs.stages.verdict import Scores
+from udfs.stages.decision_engine import Scores
 
 Floats = npt.NDArray[np.float64]
 ASKED = {name for name in vars(Scores) if not name.startswith("_")}

@@ -17,7 +17,7 @@ from udfs.pipeline import MemoryState, Pipeline
 from udfs.rules import ready_rules
 from udfs.stages.envelope import Envelope, seal_envelope
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.tally import TALLY_COLUMNS, Counted
+from udfs.stages.minute_totals import TALLY_COLUMNS, Counted
 
 NOW_MS = NOON_MS + 12 * 3_600_000
 RULES = ready_rules(FEATURE_NAMES)

@@ -14,7 +14,7 @@ from tests.pipeline.sent import NOW_MS, but_for_minutes, copied, decide, feature
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.features.catalogue import USER_WIDTH
 from udfs.pipeline import Pipeline
-from udfs.stages.verdict import Verdicts
+from udfs.stages.decision_engine import Verdicts
 
 WEEKS_LATER_MS = NOW_MS + 250 * 24 * 3_600_000
 

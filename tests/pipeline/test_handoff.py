@@ -16,7 +16,7 @@ from udfs.patterns import Entity, Match, ready_patterns
 from udfs.pipeline import MemoryState
 from udfs.records.label import Label
 from udfs.stages.envelope import is_control
-from udfs.stages.handoff import (
+from udfs.stages.stage_message import (
     LONGEST_HANDOFF,
     Handoff,
     Payment,

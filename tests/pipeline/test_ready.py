@@ -12,7 +12,7 @@ from typing import get_args
 
 import msgspec
 
-from udfs.ready import READ_BY_ALL
+from udfs.warmup import READ_BY_ALL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def compiled():
     found = {id(one): one for module in rooms for one in vars(module).values() if isinstance(one, Dispatcher)}
     return {f"{one.py_func.__module__}.{one.__name__}": one.signatures for one in found.values()}
 
-from udfs.ready import make_ready
+from udfs.warmup import make_ready
 make_ready()
 before = compiled()
 from tests import busy_month

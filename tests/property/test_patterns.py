@@ -20,11 +20,11 @@ from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
 from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
 from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS
-from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress
+from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
-from udfs.stages.watch import Happened, Watch
+from udfs.stages.pattern_matching import Happened, Watch
 
 MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS

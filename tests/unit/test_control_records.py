@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.document import LAST_VERSION
+from udfs.rule_documents import LAST_VERSION
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet

@@ -14,7 +14,7 @@ from state.kernel.times import DAY_MS
 from tests.pipeline.sent import NOW_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.document import LAST_VERSION
+from udfs.rule_documents import LAST_VERSION
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.records.refusal import Refusal
 from udfs.rules import load_rules

@@ -15,12 +15,12 @@ from udfs.features.catalogue import USER_WIDTH
 from udfs.names import Kind
 from udfs.patterns import Entity, PatternSet, load_patterns
 from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
-from udfs.patterns.memory import REMEMBERED, PatternMemory, Progress, let_go
+from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress, let_go
 from udfs.patterns.search import SEARCHED, Budget, find_match
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
-from udfs.stages import watch as watch_module
-from udfs.stages.watch import Happened, ShardWatch, Watch
+from udfs.stages import pattern_matching as watch_module
+from udfs.stages.pattern_matching import Happened, ShardWatch, Watch
 
 MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from udfs.rules.collection import collection_paused
+from udfs.rules.gc_paused import collection_paused
 
 
 @pytest.fixture(autouse=True)

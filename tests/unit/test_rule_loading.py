@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.document import LAST_VERSION, MAXIMUM_CHARACTERS
+from udfs.rule_documents import LAST_VERSION, MAXIMUM_CHARACTERS
 from udfs.rules import Rule, RuleError, RuleSet, load_rules
 from udfs.rules.loading import MAXIMUM_RULES
 

@@ -37,7 +37,7 @@ from udfs.features.user import observe_transactions
 from udfs.names import Kind
 from udfs.patterns import Entity, ready_patterns
 from udfs.patterns.compiled import PAYMENT
-from udfs.patterns.memory import PatternMemory
+from udfs.patterns.match_buffer import PatternMemory
 from udfs.pipeline import Pipeline
 from udfs.records.transaction import Device, Location, Transaction
 

@@ -8,7 +8,7 @@ import pytest
 
 from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from udfs.patterns.pattern import Match
-from udfs.patterns.waiting import ENTITIES, FORMAT, MATCHES, Waiting
+from udfs.patterns.pending_matches import ENTITIES, FORMAT, MATCHES, Waiting
 
 MATCH = Match("p", 1, ("a",), 0.5, "P", "low")
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "waiting"

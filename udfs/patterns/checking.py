@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from udfs.document import IDENTIFIER, LAST_VERSION, REASON
+from udfs.rule_documents import IDENTIFIER, LAST_VERSION, REASON
 from udfs.patterns.compiling import PREVIOUS, bounds
 from udfs.patterns.durations import duration_ms
-from udfs.patterns.memory import REMEMBERED
+from udfs.patterns.match_buffer import REMEMBERED
 from udfs.patterns.pattern import ACCOUNT_EVENT, TRANSACTION, Entity, Pattern, Step
 from udfs.patterns.vocabulary import names_of
 from udfs.records.account_event import KINDS

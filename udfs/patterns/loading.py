@@ -11,7 +11,7 @@ import yaml
 
 from udfs.conditions import ConditionError, parse_condition
 from udfs.conditions.tree import Truth
-from udfs.document import Entry, FaultyDocumentError, name_of, place_in_text, place_of, read_set, value_node
+from udfs.rule_documents import Entry, FaultyDocumentError, name_of, place_in_text, place_of, read_set, value_node
 from udfs.patterns.checking import Fault, faults_of
 from udfs.patterns.compiled import CompiledPattern
 from udfs.patterns.compiling import compile_pattern

@@ -2,7 +2,7 @@
 
 The terms are those of Flink CEP and of SQL's MATCH_RECOGNIZE; ``udfs/patterns/README.md`` says where ours differ. A
 pattern knows the rule and remembers nothing: what was seen of a sequence so far belongs to the profile of the entity
-(``udfs.patterns.memory``).
+(``udfs.patterns.match_buffer``).
 """
 
 from __future__ import annotations

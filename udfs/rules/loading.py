@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from udfs.conditions import ConditionError, Vocabulary, parse_condition
-from udfs.document import (
+from udfs.rule_documents import (
     IDENTIFIER,
     LAST_VERSION,
     REASON,
@@ -20,7 +20,7 @@ from udfs.document import (
     text_line,
     value_node,
 )
-from udfs.rules.collection import collection_paused
+from udfs.rules.gc_paused import collection_paused
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import ReadRule, RuleSet
 

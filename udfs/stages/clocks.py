@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from state.store.keyed_state import Backing
 from state.event_time_clock import EventTimeClock
 from udfs.names import ShardEntry
-from udfs.stages.handoff import Handoff
+from udfs.stages.stage_message import Handoff
 
 
 class ShardClocks:

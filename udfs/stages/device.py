@@ -22,9 +22,9 @@ from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import is_control, open_envelope
-from udfs.stages.handoff import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
+from udfs.stages.stage_message import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
 from udfs.stages.stage import Stage
-from udfs.stages.watch import Watch
+from udfs.stages.pattern_matching import Watch
 
 
 @dataclass(frozen=True, kw_only=True)

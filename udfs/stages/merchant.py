@@ -26,12 +26,12 @@ from udfs.rules import RuleSet
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, is_control, open_envelope
-from udfs.stages.handoff import Handoff, Payment, in_event_time, open_handoff, with_matches
-from udfs.stages.minutes import OpenMinutes
+from udfs.stages.stage_message import Handoff, Payment, in_event_time, open_handoff, with_matches
+from udfs.stages.open_windows import OpenMinutes
 from udfs.stages.stage import Stage
-from udfs.stages.tally import Counted, Tally
-from udfs.stages.verdict import Policy, Sampling, Scores, Verdicts, decide
-from udfs.stages.watch import Watch
+from udfs.stages.minute_totals import Counted, Tally
+from udfs.stages.decision_engine import Policy, Sampling, Scores, Verdicts, decide
+from udfs.stages.pattern_matching import Watch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from state.store.profile_store import ProfileStore
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControls
-from udfs.stages.watch import Watch
+from udfs.stages.pattern_matching import Watch
 
 P = TypeVar("P", bound=Logged)
 

@@ -28,9 +28,9 @@ from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
-from udfs.stages.handoff import Payment, hand_over, shard_of
+from udfs.stages.stage_message import Payment, hand_over, shard_of
 from udfs.stages.stage import Stage
-from udfs.stages.watch import Happened, Watch
+from udfs.stages.pattern_matching import Happened, Watch
 
 
 @dataclass(frozen=True, kw_only=True)

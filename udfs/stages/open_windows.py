@@ -19,7 +19,7 @@ import msgspec
 from state.store.keyed_state import Backing
 from state.event_time_clock import BEGINNING
 from udfs.names import ShardEntry
-from udfs.stages.tally import MINUTE_MS, Counted, Totals, add_up
+from udfs.stages.minute_totals import MINUTE_MS, Counted, Totals, add_up
 
 _ROUND = 32
 _NO_ROUND = 0

@@ -14,12 +14,12 @@ from state.store.keyed_state import Backing
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
-from udfs.patterns.memory import PatternMemory, Progress, in_progress, let_go
-from udfs.patterns.waiting import Waiting
+from udfs.patterns.match_buffer import PatternMemory, Progress, in_progress, let_go
+from udfs.patterns.pending_matches import Waiting
 from udfs.records.account_event import AccountEvent
 from udfs.records.times import AsRead
 from udfs.records.transaction import Transaction
-from udfs.stages.handoff import Payment
+from udfs.stages.stage_message import Payment
 
 _transactions = msgspec.json.Decoder(Transaction[AsRead])
 

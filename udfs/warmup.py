@@ -1,4 +1,4 @@
-"""Makes every compiled function ready: ``python -m udfs.ready``, and the first stage of a process that starts.
+"""Makes every compiled function ready: ``python -m udfs.warmup``, and the first stage of a process that starts.
 
 It has a few payments decided, since they call all of features and conditions; what hot profiles need is made ready by
 ``state.warmup``, and what models need by ``models.warmup``. The first time it takes a minute, and leaves the machine code
@@ -22,7 +22,7 @@ from udfs.patterns.pattern import Pattern
 from udfs.pipeline import Pipeline
 from udfs.rules.rule import Rule
 from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.tally import Counted
+from udfs.stages.minute_totals import Counted
 
 READ_BY_ALL = (Pattern, Rule, Thresholds, Metadata, Counted)
 """Types that several stages read, and that no decoder of a module knows since it was imported. msgspec looks at a type
