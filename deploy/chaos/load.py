@@ -10,7 +10,7 @@ from threading import Thread
 from apps.sender import Sender, SendingError
 from apps.transaction_ids import transaction_id
 from apps.waves import Sent
-from deploy import kafka_clients
+from deploy.clients import kafka_clients
 from deploy.chaos.traffic import poison
 from flink_jobs.settings import Settings
 from udfs.names import Kind

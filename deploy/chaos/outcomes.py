@@ -11,12 +11,12 @@ import msgspec
 from apps.quiet import compared, computed
 from apps.transaction_ids import transaction_id
 from apps.waves import Sent
-from deploy import kafka_clients
-from deploy.chaos.account import Decided, account
-from deploy.chaos.act import Act, Outcome
+from deploy.clients import kafka_clients
+from deploy.chaos.reconciliation import Decided, account
+from deploy.chaos.experiment import Act, Outcome
 from deploy.chaos.load import poisonous_key
 from deploy.chaos.recovery import longest_wait_s, recovery_s
-from deploy.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
+from deploy.clients.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
 from flink_jobs.settings import Settings
 
 READ_WITHIN_S = 240.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.bench.result import Cell, Table
-from deploy.chaos.act import Outcome
+from deploy.chaos.experiment import Outcome
 
 COLUMNS = [
     *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts doubled"),

@@ -27,7 +27,7 @@ from deploy.cli import (
     up,
     watch,
 )
-from deploy.cli.output import errors
+from deploy.console import errors
 from deploy.errors import OperationError
 from flink_jobs.settings import SettingsError
 

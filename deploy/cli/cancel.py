@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.cli.output import say
+from deploy.console import say
 from deploy.cli.running import running_job
 
 ENDED_WITHIN_S = 120.0

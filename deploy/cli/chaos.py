@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from deploy.chaos import report
-from deploy.chaos.act import Act, Outcome
+from deploy.chaos.experiment import Act, Outcome
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import FAULTS
-from deploy.chaos.trial import Options, attempt
-from deploy.cli.output import say
-from deploy.cli.results import Out, recording, show
+from deploy.chaos.campaign import Options, attempt
+from deploy.console import say
+from deploy.bench.output import Out, recording, show
 from deploy.errors import OperationError
-from deploy.interruption import interrupted_by_ending_signals
-from deploy.stack.own import own_stack
+from deploy.signals import interrupted_by_ending_signals
+from deploy.stack.ephemeral import own_stack
 from deploy.stack.stack import Stack
 
 CHECKPOINTS_MIB = 512

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from deploy import dead_letters
-from deploy.cli.output import console, say
+from deploy.clients import dead_letters
+from deploy.console import console, say
 from flink_jobs.settings import load_settings
 
 app = typer.Typer(help="Records that were refused: count them, look at them, send them back.", no_args_is_help=False)

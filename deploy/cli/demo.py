@@ -14,14 +14,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from deploy import alerts, offsets, submission, topics
-from deploy.cli.output import console, say
-from deploy.demonstration import Demonstration
+from deploy.cli import alert_line
+from deploy.clients import consumer_lag, topics
+from deploy.job import submission
+from deploy.console import console, say
+from deploy.showcase.session import Demonstration
 from deploy.errors import OperationError
-from deploy.flink_rest import FlinkRest, Job
-from deploy.interruption import interrupted_by_ending_signals
-from deploy.observer import Observer, latency_ms
-from deploy.simulation import natural_speedup, options_until_now
+from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.signals import interrupted_by_ending_signals
+from deploy.showcase.observer import Observer, latency_ms
+from deploy.clients.simulated_feed import natural_speedup, options_until_now
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 
@@ -44,7 +46,7 @@ def demo(
     with interrupted_by_ending_signals(), _stopped_at_the_end(stack, unless_it_went_well=keep):
         stack.up(say)
         topics.ensure(settings)
-        if skipped := offsets.skip_backlog(settings):
+        if skipped := consumer_lag.skip_backlog(settings):
             say(f"{skipped:,} records of an earlier time are skipped")
         speedup = natural_speedup(rate, users)
         options = options_until_now(rate / speedup, history, seconds * speedup, users=users)
@@ -107,7 +109,7 @@ def _view(settings: Settings, show: Demonstration) -> RenderableType:
     table.add_row("decisions", _figures(show.observer))
     table.add_row("alerts", f"{len(show.observer.alerts):,} committed")
     table.add_row("web UI", settings.flink.rest_url)
-    return Group(table, Text(""), *(alerts.line(value) for value in show.observer.latest))
+    return Group(table, Text(""), *(alert_line.line(value) for value in show.observer.latest))
 
 
 def _figures(observer: Observer) -> str:

@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.table import Column, Table
 
-from deploy.cli.output import console, say
+from deploy.console import console, say
 from udfs.features.catalogue import CATALOGUE, feature_hash
 from udfs.features.feature import Feature
 

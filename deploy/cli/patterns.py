@@ -14,7 +14,7 @@ from apps.pattern_trial import Found, Trial, on_file, on_simulation
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
 from apps.replay.rows import FileError, open_rows
 from apps.simulator.simulator import Options
-from deploy.cli.output import console, say
+from deploy.console import console, say
 from deploy.errors import OperationError
 from udfs.patterns import PatternError, PatternSet, load_patterns
 

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping, ready_mappings
 from apps.replay.replaying import ReplayOptions, records, send
 from apps.replay.rows import FileError, RowFile, open_rows
-from deploy import kafka_clients
-from deploy.cli.output import console, duration, say
+from deploy.clients import kafka_clients
+from deploy.console import console, duration, say
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings, load_settings
 from udfs.names import Topic

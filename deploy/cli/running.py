@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.flink_rest import FlinkRest, Job
+from deploy.clients.flink_rest import FlinkRest, Job
 from flink_jobs.settings import Settings, load_settings
 
 

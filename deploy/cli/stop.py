@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deploy import savepoints
-from deploy.cli.output import duration, say
+from deploy.job import savepoints
+from deploy.console import duration, say
 from deploy.cli.running import running_job
 
 

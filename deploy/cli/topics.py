@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from deploy import topics as broker_topics
-from deploy.cli.output import console, size
+from deploy.clients import topics as broker_topics
+from deploy.console import console, size
 from flink_jobs.settings import load_settings
 
 

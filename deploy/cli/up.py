@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from deploy.cli.output import duration, say
+from deploy.console import duration, say
 from deploy.stack.stack import Stack
 from flink_jobs.settings import load_settings
 

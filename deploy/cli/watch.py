@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from deploy import alerts, kafka_clients
-from deploy.cli.output import console, say
+from deploy.cli import alert_line
+from deploy.clients import kafka_clients
+from deploy.console import console, say
 from flink_jobs.settings import load_settings
 
 
@@ -28,7 +29,7 @@ def watch(
         for message in follow:
             value = message.value() if message is not None else None
             if value is not None:
-                console.print(alerts.line(value), soft_wrap=True)
+                console.print(alert_line.line(value), soft_wrap=True)
                 shown += 1
     except KeyboardInterrupt:
         say(f"{shown} alerts shown")

@@ -14,10 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from deploy.errors import OperationError
-from deploy.flink_rest import FlinkRest, FlinkUnreachableError
+from deploy.clients.flink_rest import FlinkRest, FlinkUnreachableError
 from deploy.stack import flink_configuration, ports, zookeeper
-from deploy.stack.part import Part
-from deploy.stack.processes import Component
+from deploy.stack.service import Part
+from deploy.stack.process import Component
 from flink_jobs.settings import Settings
 
 READY_WITHIN_S = 90.0

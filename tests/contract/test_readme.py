@@ -16,7 +16,7 @@ import typer
 from pydantic import BaseModel
 
 from deploy.cli import app
-from deploy.dead_letters import DETAIL, REASON, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
+from deploy.clients.dead_letters import DETAIL, REASON, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
 from flink_jobs.settings import Settings
 from tests.contract.test_imports import MAY_IMPORT, ROOMS
 from udfs.control import Kind

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.interruption import interrupted_by_ending_signals
+from deploy.signals import interrupted_by_ending_signals
 from tests.integration.local_stack import LocalStack, running_stack
 
 

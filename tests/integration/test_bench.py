@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.bench.result import Result, read_json
-from deploy import kafka_clients
+from deploy.clients import kafka_clients
 from tests.integration.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import rescaled, task_manager_killed
-from deploy.chaos.trial import Options, attempt
+from deploy.chaos.campaign import Options, attempt
 from deploy.stack.stack import silent
 from tests.integration.local_stack import LocalStack
 

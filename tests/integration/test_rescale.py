@@ -18,7 +18,7 @@ import pytest
 
 from apps.quiet import compared, computed
 from apps.waves import HOUR_MS, Sent, Waves, payments_of
-from deploy import topics
+from deploy.clients import topics
 from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings
 from tests.integration.local_stack import LocalStack, await_true

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from deploy import topics
+from deploy.clients import topics
 from tests.integration.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration

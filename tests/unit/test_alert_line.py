@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.alerts import STYLES, line
+from deploy.cli.alert_line import STYLES, line
 from tests.pipeline.sent import NOW_MS, controlled, paid, pipeline
 from udfs.decision import Level
 

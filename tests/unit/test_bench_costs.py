@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from deploy.benchmark import OTHERS, CpuTimes
-from deploy.cli.bench.stages import stage_table
-from deploy.cpu_trace import THIS_PROCESS, CpuTrace
-from deploy.stage_costs import StageCost
+from deploy.bench.harness import OTHERS, CpuTimes
+from deploy.bench.stage_table import stage_table
+from deploy.bench.cpu import THIS_PROCESS, CpuTrace
+from deploy.clients.stage_metrics import StageCost
 from flink_jobs.settings import Settings, StackSettings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.chaos.account import Account, Decided, account
+from deploy.chaos.reconciliation import Account, Decided, account
 
 
 def outcome(amount: float = 1.0, merchants: float | None = 2.0, *, late: bool = False) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.interruption import ENDING, interrupted_by_ending_signals
+from deploy.signals import ENDING, interrupted_by_ending_signals
 
 
 @pytest.fixture(autouse=True)

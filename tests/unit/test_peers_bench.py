@@ -10,11 +10,11 @@ import pytest
 from apps.peers import all_peers
 from apps.peers.options import Loop
 from deploy.errors import OperationError
-from deploy.peers.drain import Drained, Sample, figures
-from deploy.peers.environment import python_for
-from deploy.peers.live import Rung, reach
-from deploy.peers.loop import together
-from deploy.peers.report import drained_table
+from deploy.bench.peers.backlog import Drained, Sample, figures
+from deploy.bench.peers.virtualenv import python_for
+from deploy.bench.peers.rate_ramp import Rung, reach
+from deploy.bench.peers.in_memory import together
+from deploy.bench.peers.report import drained_table
 
 
 def sample(at: float, decisions: int, own: float, store: float = 0.0, broker: float = 0.0) -> Sample:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from deploy.errors import OperationError
-from deploy.stack.processes import Component, Record
+from deploy.stack.process import Component, Record
 
 PATIENCE_S = 30.0
 SLEEP = (sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)")

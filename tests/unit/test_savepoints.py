@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import savepoints
+from deploy.job import savepoints
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 

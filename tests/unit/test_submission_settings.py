@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.submission import with_settings
+from deploy.job.submission import with_settings
 from flink_jobs.settings import Settings, load_settings
 
 CHANGED = Settings.model_validate(

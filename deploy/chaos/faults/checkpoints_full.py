@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.chaos.fault import Disturbance, Fault, Scene
 from deploy.stack import disk
-from deploy.stack.own import checkpoints
+from deploy.stack.ephemeral import checkpoints
 
 
 class CheckpointsFull(Disturbance):

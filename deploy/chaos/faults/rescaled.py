@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy import submission
+from deploy.job import submission
 from deploy.chaos.fault import Disturbance, Fault, Scene
 
 WITHIN_S = 120.0

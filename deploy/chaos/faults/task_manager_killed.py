@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.chaos.fault import Disturbance, Fault, Scene
 from deploy.errors import OperationError
-from deploy.stack.part import Part
+from deploy.stack.service import Part
 
 
 class TaskManagerKilled(Disturbance):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from deploy import submission, upgrade
+from deploy.job import submission
+from deploy import upgrade
 from deploy.chaos.fault import Disturbance, Fault, Scene
 from deploy.errors import OperationError
 from deploy.paths import ROOT, python_executable

@@ -1,0 +1,111 @@
+"""Latency at rising rates, up to the first at which p99 leaves what is asked of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from apps.bench.latency import Matched
+from apps.simulator.sending import Feed, Sent, send_history, send_live
+from apps.simulator.simulator import Simulator
+from deploy.clients import topics
+from deploy.bench.harness import Bench
+from deploy.bench.peers.runner import Contestant
+from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+
+LIMIT_MS = 250.0
+CAUGHT_UP_WITHIN_S = 180.0
+SETTLED_WITHIN_S = 5.0
+POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is offered.
+
+    Attributes:
+        rates: of payments a second, ascending.
+        warm_up_s: at each rate before anything is measured.
+        seconds: that are measured at each rate.
+        history: payments before all that.
+        users: of the simulation.
+    """
+
+    rates: Sequence[float]
+    warm_up_s: float
+    seconds: float
+    history: int
+    users: int
+
+    def simulator(self) -> tuple[Simulator, float]:
+        """A simulation that ends now, and the speed of its event time at a rate of one a second."""
+        pace = natural_speedup(self.rates[0], self.users) / self.rates[0]
+        live_s = sum(self.rates) * (self.warm_up_s + self.seconds) * pace
+        return Simulator(options_until_now(1 / pace, self.history, live_s, users=self.users)), pace
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rate: the share of it that was decided, and how long that took; no times when it could not keep up."""
+
+    rate: float
+    p50_ms: float | None
+    p99_ms: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether p99 is within the limit."""
+        return self.p99_ms is not None and self.p99_ms <= LIMIT_MS
+
+
+def climb(contestant: Contestant, load: Load, feed: Feed, simulator: Simulator, pace: float) -> list[Rung]:
+    """Offer one rate after another until p99 is over the limit.
+
+    The history must have been sent. What is sent comes on time whether or not decisions do.
+    """
+    settings = contestant.settings
+    decisions = settings.kafka.topics.decisions
+    sent = Sent(transactions=load.history)
+    _await(contestant, decisions, sent.transactions, CAUGHT_UP_WITHIN_S)
+    rungs: list[Rung] = []
+    for rate in load.rates:
+        begun = time.time()
+        sent += send_live(feed, simulator, load.warm_up_s + load.seconds, rate * pace, lambda _: None)
+        ended = time.time()
+        keeps_up = _await(contestant, decisions, sent.transactions, SETTLED_WITHIN_S)
+        measured = _matched(contestant).between((begun + load.warm_up_s) * 1000, ended * 1000)
+        times = measured.percentiles() if keeps_up or not measured.missing else {}
+        rungs.append(Rung(rate, times.get("p50"), times.get("p99")))
+        if not rungs[-1].holds:
+            break
+    return rungs
+
+
+def send_load_history(run: Bench, load: Load, tell: Callable[[Sent], None]) -> tuple[Feed, Simulator, float]:
+    """Send what comes before the first rate."""
+    feed = open_feed(run.settings)
+    simulator, pace = load.simulator()
+    send_history(feed, simulator, load.history, tell)
+    return feed, simulator, pace
+
+
+def _await(contestant: Contestant, topic: str, count: int, within_s: float) -> bool:
+    """Whether so many decisions are there in time."""
+    deadline = time.monotonic() + within_s
+    while topics.records(contestant.settings, topic) < count:
+        contestant.check()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _matched(contestant: Contestant) -> Matched:
+    run = Bench(contestant.settings)
+    return run.matched()
+
+
+def reach(rungs: Sequence[Rung]) -> float:
+    """The highest rate at which p99 is within the limit, 0 for none."""
+    return max((rung.rate for rung in rungs if rung.holds), default=0.0)
