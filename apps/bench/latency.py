@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from apps.bench.calibration import fixed_work_ms
+from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.result import Machine
 
 Loads = tuple[float, float, float]

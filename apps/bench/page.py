@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from apps.bench import plots
 from apps.bench.result import Cell, Plot, Result
-from apps.bench.spelling import label_and_unit, number
+from apps.bench.formatting import label_and_unit, number
 
 TEMPLATE = "page.html"
 

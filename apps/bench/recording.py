@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.bench.calibration import fixed_work_ms
+from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.machine import Loads, loads, machine, versions
 from apps.bench.result import Cell, Plot, Result, Table, utc_now
 

@@ -24,7 +24,7 @@ class Machine(msgspec.Struct, kw_only=True):
         memory_mib: all of it, MiB.
         load_before: load averages over 1, 5 and 15 minutes when the run began.
         load_after: likewise when it ended.
-        fixed_work_before_ms: how long a fixed piece of work took when the run began; see ``apps.bench.calibration``.
+        fixed_work_before_ms: how long a fixed piece of work took when the run began; see ``apps.bench.machine_speed``.
             None in results of before it was measured.
         fixed_work_after_ms: likewise when it ended.
         kernel: release.

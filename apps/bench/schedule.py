@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 from udfs.names import Topic
 
 Send = Callable[[SimulatedRecord], None]

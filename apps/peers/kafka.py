@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message
 
 from apps.peers.options import PeerOptions
-from apps.sender import Sender
+from apps.kafka_producer import Sender
 from udfs.names import Kind
 from udfs.stages.envelope import Envelope, seal_envelope
 from udfs.stages.decision_engine import Verdicts

@@ -12,7 +12,7 @@ import msgspec
 
 from apps.replay.mapping import ColumnMapping, MappingError, Row, columns_of
 from apps.replay.rows import RowFile
-from apps.sender import Sender
+from apps.kafka_producer import Sender
 from udfs.names import Topic
 
 _encoder = msgspec.json.Encoder()

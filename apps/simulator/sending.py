@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from apps.sender import Sender
+from apps.kafka_producer import Sender
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
 from udfs.names import Topic

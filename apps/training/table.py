@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 from models.feature_table import EVENT_TIME, HASH_KEY, LABEL, NAMES_KEY, USER
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.names import Kind, Topic

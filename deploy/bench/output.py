@@ -11,7 +11,7 @@ from rich.table import Table as Shown
 
 from apps.bench.recording import Recording
 from apps.bench.result import Result, Table, write_json
-from apps.bench.spelling import label_and_unit, number
+from apps.bench.formatting import label_and_unit, number
 from deploy.console import console, say
 from deploy.paths import RUN
 from flink_jobs.settings import Settings

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from apps.waves import HOUR_MS, STEP_MS, Sent, Waves
+from apps.reference.order_free_traffic import HOUR_MS, STEP_MS, Sent, Waves
 from deploy.job import submission
 from deploy.clients import topics
 from deploy.clients.namespace import apart

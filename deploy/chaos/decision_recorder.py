@@ -7,7 +7,7 @@ from collections.abc import Collection
 from threading import Event, Thread
 from typing import Self
 
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 from deploy.clients import kafka_clients
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings

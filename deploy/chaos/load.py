@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from threading import Thread
 
-from apps.sender import Sender, SendingError
-from apps.transaction_ids import transaction_id
-from apps.waves import Sent
+from apps.kafka_producer import Sender, SendingError
+from apps.records import transaction_id
+from apps.reference.order_free_traffic import Sent
 from deploy.clients import kafka_clients
 from deploy.chaos.traffic import poison
 from flink_jobs.settings import Settings

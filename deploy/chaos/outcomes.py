@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from apps.quiet import compared, computed
-from apps.transaction_ids import transaction_id
-from apps.waves import Sent
+from apps.reference.golden_run import compared, computed
+from apps.records import transaction_id
+from apps.reference.order_free_traffic import Sent
 from deploy.clients import kafka_clients
 from deploy.chaos.reconciliation import Decided, account
 from deploy.chaos.experiment import Act, Outcome

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 DIGITS = 1e-9
 NAMED = 5
 Outcome = Mapping[str, Any]
-"""What is compared of a decision: features by name, and whatever else (``apps.quiet``)."""
+"""What is compared of a decision: features by name, and whatever else (``apps.reference.golden_run``)."""
 
 
 class Decided(NamedTuple):

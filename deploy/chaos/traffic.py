@@ -1,4 +1,4 @@
-"""The payments of a run: waves (``apps.waves``), and what the faults make of them."""
+"""The payments of a run: waves (``apps.reference.order_free_traffic``), and what the faults make of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterable
 
-from apps.waves import HOUR_MS, MINUTE_MS, Sent, Waves
+from apps.reference.order_free_traffic import HOUR_MS, MINUTE_MS, Sent, Waves
 from deploy.chaos.fault import Traffic
 
 DAY_MS = 24 * HOUR_MS

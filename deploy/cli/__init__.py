@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from apps.sender import SendingError
+from apps.kafka_producer import SendingError
 from deploy.cli import (
     bench,
     cancel,

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from apps.pattern_trial import Found, Trial, on_file, on_simulation
+from apps.backtest.patterns import Found, Trial, on_file, on_simulation
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
 from apps.replay.rows import FileError, open_rows
 from apps.simulator.simulator import Options

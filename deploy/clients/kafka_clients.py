@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from apps.sender import HeldSender, Sender
+from apps.kafka_producer import HeldSender, Sender
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 

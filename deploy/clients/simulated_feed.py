@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from apps.sender import Sender
+from apps.kafka_producer import Sender
 from apps.simulator.sending import Feed
 from apps.simulator.simulator import PAYMENTS_A_DAY, Options
 from apps.simulator.writing import SimulatedRecord

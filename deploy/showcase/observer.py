@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer
 
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 

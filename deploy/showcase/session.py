@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from apps.simulator.sending import Sent, send_history, send_live
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.transaction_ids import transaction_id
+from apps.records import transaction_id
 from deploy.clients import topics
 from deploy.errors import OperationError
 from deploy.showcase.observer import Observer

@@ -10,7 +10,7 @@ import re
 import pytest
 
 import deploy.chaos.faults
-from apps.waves import Waves
+from apps.reference.order_free_traffic import Waves
 from deploy.chaos.fault import Fault, Traffic
 from deploy.chaos.faults import FAULTS
 from deploy.chaos.traffic import poison, together, wave

@@ -3,7 +3,7 @@
 Compared is each decision, transaction by transaction, with that of ``udfs.pipeline.Pipeline``, which takes the same
 records one at a time and is never stopped: all features to the last bit, lateness, rules and patterns. Scores are not
 compared, as the model is a function of the features and has tests of its own. That this may be exact at all, although
-a running job takes records of different users in any order, is a matter of how the traffic is made (``apps/waves.py``).
+a running job takes records of different users in any order, is a matter of how the traffic is made (``apps/reference/order_free_traffic.py``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from apps.quiet import compared, computed
-from apps.waves import HOUR_MS, Sent, Waves, payments_of
+from apps.reference.golden_run import compared, computed
+from apps.reference.order_free_traffic import HOUR_MS, Sent, Waves, payments_of
 from deploy.clients import topics
 from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings

@@ -11,7 +11,7 @@ import pytest
 from apps.bench.machine import loads, machine, versions
 from apps.bench.page import page
 from apps.bench.result import Plot, Result, Table, read_json, write_json
-from apps.bench.spelling import label_and_unit, number
+from apps.bench.formatting import label_and_unit, number
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from apps.bench.patterns import BATCH, copied, cost, ordinary_traffic
+from apps.bench.micro.patterns import BATCH, copied, cost, ordinary_traffic
 from udfs.patterns import Entity, ready_patterns
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from apps.pattern_trial import on_simulation
+from apps.backtest.patterns import on_simulation
 from apps.simulator.simulator import Options
 from deploy.cli import app
 from deploy.errors import OperationError

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from apps.bench.latency import Matched
-from apps.bench.law import crossing
+from apps.bench.curve_fit import crossing
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second, percentile_curve
 from apps.simulator.sending import send_history

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from apps.bench import features as features_bench
-from apps.bench import patterns as patterns_bench
+from apps.bench.micro import features as features_bench
+from apps.bench.micro import patterns as patterns_bench
 from deploy.console import console
 
 

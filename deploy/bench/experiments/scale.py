@@ -9,10 +9,10 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from apps.bench.even import EvenTraffic
-from apps.bench.law import fit_line
+from apps.bench.uniform_traffic import EvenTraffic
+from apps.bench.curve_fit import fit_line
 from apps.bench.result import Cell, Plot, Table
-from apps.bench.rules import cost_of_rules
+from apps.bench.micro.rules import cost_of_rules
 from apps.simulator.sending import Sent
 from apps.simulator.writing import SimulatedRecord
 from deploy.bench.harness import OTHERS, Bench, CpuTimes, bench

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from apps.bench.flatness import growth_per_ten_minutes
+from apps.bench.trend import growth_per_ten_minutes
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second
 from apps.simulator.sending import Sent, send_history, send_live

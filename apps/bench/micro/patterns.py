@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Column, Table
 
-from apps.bench.features import yardstick
+from apps.bench.micro.features import yardstick
 from apps.simulator.simulator import Options, Simulator
 from state.profiles.profile import LATENESS_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from apps.waves import Sent
+from apps.reference.order_free_traffic import Sent
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.pipeline import Pipeline
 from udfs.stages.envelope import Envelope, seal_envelope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apps.bench.law import growth_percent
+from apps.bench.curve_fit import growth_percent
 
 TEN_MINUTES_S = 600.0
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.bench.even import EvenTraffic
+from apps.bench.uniform_traffic import EvenTraffic
 from models.artefact import load
 from models.scorer import Scorer
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
