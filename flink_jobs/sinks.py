@@ -9,7 +9,7 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
-from flink_jobs.unfold import unfold_table
+from flink_jobs.explode import unfold_table
 
 _HEADERS = {
     "reason": "reasons",

@@ -1,6 +1,6 @@
 """The stages as Flink operators: call the stage with its state, and emit what it says (``udfs.stages``).
 
-A stage emits one row of arrays a batch, and Java unfolds it (``flink_jobs.unfold``): one crossing for many decisions,
+A stage emits one row of arrays a batch, and Java unfolds it (``flink_jobs.explode``): one crossing for many decisions,
 not one for each.
 """
 
@@ -16,8 +16,8 @@ from pyflink.datastream import DataStream, KeyedProcessFunction, KeyedStream, Ru
 from pyflink.datastream.state import MapState, MapStateDescriptor, StateTtlConfig
 
 from flink_jobs import wiring
-from flink_jobs.gather import BYTES
-from flink_jobs.metering import Meter
+from flink_jobs.mini_batch import BYTES
+from flink_jobs.operator_metrics import Meter
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid

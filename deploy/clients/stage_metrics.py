@@ -1,4 +1,4 @@
-"""What each stage of the job that runs has cost so far, from the counters of ``flink_jobs.metering``."""
+"""What each stage of the job that runs has cost so far, from the counters of ``flink_jobs.operator_metrics``."""
 
 from __future__ import annotations
 

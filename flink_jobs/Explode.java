@@ -1,5 +1,5 @@
 /**
- * Unfolds the arrays of a stage's rows: one row for each of their elements; flink_jobs/unfold.py says why.
+ * Unfolds the arrays of a stage's rows: one row for each of their elements; flink_jobs/explode.py says why.
  *
  * Flink compiles this text on the cluster, as it does with the operators that SQL makes; its compiler knows no generics.
  * It is given whether its rows are a table's, and the numbers of the columns that it unfolds side by side: arrays of

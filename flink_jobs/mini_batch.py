@@ -18,7 +18,7 @@ from pyflink.common import Types
 from pyflink.datastream import DataStream, KeyedStream
 from pyflink.java_gateway import get_gateway
 
-from flink_jobs.generated import operator_factory
+from flink_jobs.java_operator import operator_factory
 from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())

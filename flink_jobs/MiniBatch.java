@@ -1,5 +1,5 @@
 /**
- * Gathers records into short batches, one stream of batches for each shard; flink_jobs/gather.py says why.
+ * Gathers records into short batches, one stream of batches for each shard; flink_jobs/mini_batch.py says why.
  *
  * Flink compiles this text on the cluster, as it does with the operators that SQL makes; its compiler knows no generics.
  * It is given how long a batch gathers at least and at most, milliseconds, and the bytes of all

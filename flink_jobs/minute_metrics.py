@@ -8,7 +8,7 @@ from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 from flink_jobs.sinks import write_unfolded
-from flink_jobs.unfold import unfold_table
+from flink_jobs.explode import unfold_table
 from udfs.stages.minute_totals import TALLY_COLUMNS
 
 _JSON = {
