@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from deploy.job import savepoints, submission
 from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.job import savepoints, submission
 from deploy.stack.stack import silent
 from flink_jobs.settings import Settings
 

@@ -17,8 +17,8 @@ from pyflink.datastream import DataStream
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink_jobs.mini_batch import RECORD
 from flink_jobs.java_operator import operator_factory
+from flink_jobs.mini_batch import RECORD
 
 _NAME = "Unfold"
 

@@ -14,12 +14,12 @@ from pyflink.table import StreamTableEnvironment
 
 from flink_jobs import sinks, sources, stages, wiring
 from flink_jobs.environment import create_environment
+from flink_jobs.explode import unfold_records
 from flink_jobs.mini_batch import RECORD, gather
 from flink_jobs.minute_metrics import write_metrics
 from flink_jobs.operator_uids import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
 from flink_jobs.shards import Shards, find_shards
-from flink_jobs.explode import unfold_records
 from flink_jobs.windows import left_in_windows
 from flink_jobs.wiring import ModelRefusedError
 from udfs.names import Uid

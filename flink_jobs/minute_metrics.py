@@ -5,10 +5,10 @@ from __future__ import annotations
 from pyflink.datastream import DataStream
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 
+from flink_jobs.explode import unfold_table
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 from flink_jobs.sinks import write_unfolded
-from flink_jobs.explode import unfold_table
 from udfs.stages.minute_totals import TALLY_COLUMNS
 
 _JSON = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pyflink.datastream import DataStream
 from pyflink.table import StatementSet, StreamTableEnvironment
 
+from flink_jobs.explode import unfold_table
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
-from flink_jobs.explode import unfold_table
 
 _HEADERS = {
     "reason": "reasons",

@@ -21,11 +21,11 @@ from flink_jobs.operator_metrics import Meter
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
-from udfs.warmup import make_ready
 from udfs.stages.envelope import DeadLetter
-from udfs.stages.open_windows import metrics_record
 from udfs.stages.minute_totals import TALLY_COLUMNS, Counted, clocks
+from udfs.stages.open_windows import metrics_record
 from udfs.stages.pattern_matching import Watch
+from udfs.warmup import make_ready
 
 # Java gets such a list element by element: 0.8 us for the key and the value of a decision. All of them as one block,
 # with their lengths, cost as much.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from models.metadata import Metadata
 from models.lightgbm_text import ModelTextError, parse
+from models.metadata import Metadata
 
 MODEL_FILE = "model.txt"
 METADATA_FILE = "metadata.json"

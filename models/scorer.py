@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from models.artefact import Artefact
 from models.calibration import Curve
 from models.forest import Forest
-from models.shapley import Explainer
 from models.lightgbm_text import parse
+from models.shapley import Explainer
 
 
 class Scorer:

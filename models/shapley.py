@@ -36,8 +36,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forest import as_rows
-from models.tree_paths import ANSWER, NODE, SLOT, Path, pack, paths
 from models.lightgbm_text import ABSENCE, FEATURE, Floats, Integers, Trees, goes_left
+from models.tree_paths import ANSWER, NODE, SLOT, Path, pack, paths
 from state.kernel.jit import compiled
 
 NODES_OF_TABLE = 10

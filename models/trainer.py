@@ -11,10 +11,10 @@ import numpy as np
 
 from models import calibration, evaluation
 from models.artefact import Artefact, sha256_of
-from models.forest import Forest
-from models.metadata import Metadata, Rows
 from models.feature_table import FeatureTable, TableError
+from models.forest import Forest
 from models.lightgbm_text import parse
+from models.metadata import Metadata, Rows
 
 TREES = 100
 # Small trees keep a batch at about 0.6 us a row (models/forest.py). Fine bins cost training time only: on the Fraud

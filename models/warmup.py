@@ -10,8 +10,8 @@ import numpy as np
 
 from models.calibration import Calibration, Curve
 from models.forest import Forest
-from models.shapley import Explainer
 from models.lightgbm_text import COLUMNS, Trees
+from models.shapley import Explainer
 
 
 def make_ready() -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from state.windowing import raw_events, event_schema, tiles, aggregates
-from state.profiles import behavior, shared_profile, user_profile
-from state.profiles.shared_profile import DeviceProfile
-from state.profiles.geo_and_channel import ABSENT
 from state.kernel.times import HOUR_MS, NEVER
+from state.profiles import behavior, shared_profile, user_profile
+from state.profiles.geo_and_channel import ABSENT
+from state.profiles.shared_profile import DeviceProfile
 from state.profiles.user_profile import PAYMENTS_KEPT, UserProfile
+from state.windowing import aggregates, event_schema, raw_events, tiles
 
 _LENGTHS = np.array([HOUR_MS], np.int64)
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from udfs.decision import Bands
-from udfs.rule_documents import LAST_VERSION
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
+from udfs.rule_documents import LAST_VERSION
 from udfs.rules import RuleError, RuleSet, load_rules
 
 Kind = Literal["rules", "patterns", "thresholds"]

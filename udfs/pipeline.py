@@ -13,10 +13,10 @@ from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet, ready_patterns
 from udfs.records.limits import Limits
 from udfs.rules import RuleSet, ready_rules
+from udfs.stages.decision_engine import Scores
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
-from udfs.stages.decision_engine import Scores
 
 _SHARD = 0
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from apps.records import transaction_id
 from apps.replay.mapping import ColumnMapping
 from apps.replay.replaying import ReplayOptions, ReplayRecord, records
 from apps.replay.rows import RowFile
 from apps.simulator.simulator import Options, Simulator
-from apps.records import transaction_id
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind, Topic
 from udfs.patterns import PatternSet

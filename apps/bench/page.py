@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from apps.bench import plots
-from apps.bench.result import Cell, Plot, Result
 from apps.bench.formatting import label_and_unit, number
+from apps.bench.result import Cell, Plot, Result
 
 TEMPLATE = "page.html"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.machine import Loads, loads, machine, versions
+from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.result import Cell, Plot, Result, Table, utc_now
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.records import transaction_id
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.records import transaction_id
 from udfs.names import Topic
 
 Send = Callable[[SimulatedRecord], None]

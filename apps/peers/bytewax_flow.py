@@ -16,8 +16,8 @@ from apps.peers.keyed import KeyedStages, Packed, Passed
 from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import CACHED, Decide
-from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
 from udfs.stages.decision_engine import Verdicts
+from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
 
 SNAPSHOT_S = 5.0
 SOURCE_BATCH = 100

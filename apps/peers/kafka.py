@@ -8,11 +8,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message
 
-from apps.peers.options import PeerOptions
 from apps.kafka_producer import Sender
+from apps.peers.options import PeerOptions
 from udfs.names import Kind
-from udfs.stages.envelope import Envelope, seal_envelope
 from udfs.stages.decision_engine import Verdicts
+from udfs.stages.envelope import Envelope, seal_envelope
 
 COMMIT_EVERY_S = 1.0
 

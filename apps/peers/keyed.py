@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
-from udfs.stages.stage_message import open_handoff
 from udfs.stages.decision_engine import Verdicts
+from udfs.stages.stage_message import open_handoff
 
 Packed = bytes | None
 """The profile of a key, None for one that was never seen."""

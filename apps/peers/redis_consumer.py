@@ -19,8 +19,8 @@ from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
 from udfs.pipeline import MemoryState
-from udfs.stages.envelope import open_envelope
 from udfs.stages.decision_engine import Verdicts
+from udfs.stages.envelope import open_envelope
 
 BATCH = 500
 GATHER_S = 0.02

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from apps.kafka_producer import Sender
 from apps.replay.mapping import ColumnMapping, MappingError, Row, columns_of
 from apps.replay.rows import RowFile
-from apps.kafka_producer import Sender
 from udfs.names import Topic
 
 _encoder = msgspec.json.Encoder()

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from apps.records import transaction_id
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.records import transaction_id
 from models.feature_table import EVENT_TIME, HASH_KEY, LABEL, NAMES_KEY, USER
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.names import Kind, Topic

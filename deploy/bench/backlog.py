@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.bench.latency import Matched
-from deploy.clients import topics
-from deploy.bench.harness import OTHERS, Bench
 from deploy.bench.cpu import THIS_PROCESS, CpuTrace
+from deploy.bench.harness import OTHERS, Bench
+from deploy.clients import topics
 from deploy.clients.flink_rest import FlinkRest
-from deploy.stack.stack import silent
 from deploy.clients.stage_metrics import StageCost, settled_stage_costs
+from deploy.stack.stack import silent
 
 DRAINED_WITHIN_S = 1_800.0
 

@@ -12,10 +12,10 @@ import psutil
 
 from apps.bench.latency import Matched, first, identified, match
 from deploy.clients import kafka_clients, topics
-from deploy.job import submission
+from deploy.clients.flink_rest import FlinkRest, Job
 from deploy.clients.namespace import apart
 from deploy.errors import OperationError
-from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.job import submission
 from deploy.signals import interrupted_by_ending_signals
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings

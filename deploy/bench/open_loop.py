@@ -11,11 +11,11 @@ from apps.bench.latency import Matched, match
 from apps.bench.schedule import Offered, make_schedule, offer
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
-from deploy.clients import kafka_clients
 from deploy.bench.harness import OTHERS, Bench, CpuTimes
-from deploy.errors import OperationError
+from deploy.clients import kafka_clients
 from deploy.clients.flink_rest import FlinkRest
 from deploy.clients.stage_metrics import StageCost, settled_stage_costs
+from deploy.errors import OperationError
 from udfs.names import Topic
 
 GENERATOR = "load generator"

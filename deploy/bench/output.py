@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Shown
 
+from apps.bench.formatting import label_and_unit, number
 from apps.bench.recording import Recording
 from apps.bench.result import Result, Table, write_json
-from apps.bench.formatting import label_and_unit, number
 from deploy.console import console, say
 from deploy.paths import RUN
 from flink_jobs.settings import Settings

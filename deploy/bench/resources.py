@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from deploy.errors import OperationError
 from deploy.clients.flink_rest import FlinkRest
+from deploy.errors import OperationError
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 

@@ -13,17 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from apps.reference.order_free_traffic import HOUR_MS, STEP_MS, Sent, Waves
-from deploy.job import submission
-from deploy.clients import topics
-from deploy.clients.namespace import apart
 from deploy.chaos import outcomes
+from deploy.chaos.decision_recorder import Witness
 from deploy.chaos.experiment import Act, Outcome
 from deploy.chaos.fault import Fault, Scene
 from deploy.chaos.load import Load, send_aside
 from deploy.chaos.traffic import together, wave
-from deploy.chaos.decision_recorder import Witness
-from deploy.errors import OperationError
+from deploy.clients import topics
 from deploy.clients.flink_rest import JobNotFoundError
+from deploy.clients.namespace import apart
+from deploy.errors import OperationError
+from deploy.job import submission
 from flink_jobs.settings import DecisionSettings, Settings
 
 USERS = 400

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deploy.chaos.reconciliation import Account
 from deploy.chaos.fault import Fault, Traffic
+from deploy.chaos.reconciliation import Account
 
 QUIET = "quiet"
 

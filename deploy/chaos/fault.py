@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from deploy.job import submission
 from deploy.clients.flink_rest import FlinkRest
+from deploy.job import submission
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 

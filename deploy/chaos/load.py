@@ -10,8 +10,8 @@ from threading import Thread
 from apps.kafka_producer import Sender, SendingError
 from apps.records import transaction_id
 from apps.reference.order_free_traffic import Sent
-from deploy.clients import kafka_clients
 from deploy.chaos.traffic import poison
+from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 from udfs.names import Kind
 

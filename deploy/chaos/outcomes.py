@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from apps.reference.golden_run import compared, computed
 from apps.records import transaction_id
+from apps.reference.golden_run import compared, computed
 from apps.reference.order_free_traffic import Sent
-from deploy.clients import kafka_clients
-from deploy.chaos.reconciliation import Decided, account
 from deploy.chaos.experiment import Act, Outcome
 from deploy.chaos.load import poisonous_key
+from deploy.chaos.reconciliation import Decided, account
 from deploy.chaos.recovery import longest_wait_s, recovery_s
+from deploy.clients import kafka_clients
 from deploy.clients.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
 from flink_jobs.settings import Settings
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.console import say
 from deploy.cli.running import running_job
+from deploy.console import say
 
 ENDED_WITHIN_S = 120.0
 

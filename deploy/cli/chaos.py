@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from deploy.bench.output import Out, recording, show
 from deploy.chaos import report
+from deploy.chaos.campaign import Options, attempt
 from deploy.chaos.experiment import Act, Outcome
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import FAULTS
-from deploy.chaos.campaign import Options, attempt
 from deploy.console import say
-from deploy.bench.output import Out, recording, show
 from deploy.errors import OperationError
 from deploy.signals import interrupted_by_ending_signals
 from deploy.stack.ephemeral import own_stack

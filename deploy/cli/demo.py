@@ -16,14 +16,14 @@ from rich.text import Text
 
 from deploy.cli import alert_line
 from deploy.clients import consumer_lag, topics
-from deploy.job import submission
-from deploy.console import console, say
-from deploy.showcase.session import Demonstration
-from deploy.errors import OperationError
 from deploy.clients.flink_rest import FlinkRest, Job
-from deploy.signals import interrupted_by_ending_signals
-from deploy.showcase.observer import Observer, latency_ms
 from deploy.clients.simulated_feed import natural_speedup, options_until_now
+from deploy.console import console, say
+from deploy.errors import OperationError
+from deploy.job import submission
+from deploy.showcase.observer import Observer, latency_ms
+from deploy.showcase.session import Demonstration
+from deploy.signals import interrupted_by_ending_signals
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 

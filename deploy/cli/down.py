@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.clients.flink_rest import FlinkRest
 from deploy.console import say
 from deploy.errors import OperationError
-from deploy.clients.flink_rest import FlinkRest
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 

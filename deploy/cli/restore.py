@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from deploy.job import savepoints
 from deploy import upgrade
 from deploy.console import duration, say
+from deploy.job import savepoints
 from flink_jobs.settings import load_settings
 
 LATEST = "latest"

@@ -9,8 +9,8 @@ from rich.live import Live
 
 from apps.simulator.sending import Sent, send_history, send_live
 from apps.simulator.simulator import FRAUD_RATE, Simulator
-from deploy.console import console, say
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from deploy.console import console, say
 from flink_jobs.settings import load_settings
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 from rich.table import Column, Table
 
+from deploy.clients.consumer_lag import lag
+from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.console import console, duration, say, size
 from deploy.errors import OperationError
-from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
-from deploy.clients.consumer_lag import lag
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 

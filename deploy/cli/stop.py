@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from deploy.job import savepoints
-from deploy.console import duration, say
 from deploy.cli.running import running_job
+from deploy.console import duration, say
+from deploy.job import savepoints
 
 
 def stop(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.job import submission
 from deploy.console import duration, say
+from deploy.job import submission
 from flink_jobs.settings import load_settings
 
 

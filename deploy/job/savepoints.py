@@ -8,8 +8,8 @@ from urllib.parse import urlparse
 
 import msgspec
 
-from deploy.errors import OperationError
 from deploy.clients.flink_rest import FlinkRest
+from deploy.errors import OperationError
 from deploy.paths import under_root
 from flink_jobs.settings import Settings
 from udfs.names import Uid

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlparse
 
-from deploy.errors import OperationError
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.errors import OperationError
 from deploy.paths import ROOT, python_executable
 from deploy.stack import flink, flink_configuration
 from deploy.stack.stack import Stack, silent

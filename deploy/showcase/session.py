@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from apps.records import transaction_id
 from apps.simulator.sending import Sent, send_history, send_live
 from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
-from apps.records import transaction_id
 from deploy.clients import topics
+from deploy.clients.simulated_feed import open_feed
 from deploy.errors import OperationError
 from deploy.showcase.observer import Observer
-from deploy.clients.simulated_feed import open_feed
 from flink_jobs.settings import Settings
 from udfs.names import Topic
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from deploy.errors import OperationError
 from deploy.clients.flink_rest import FlinkRest, FlinkUnreachableError
+from deploy.errors import OperationError
 from deploy.stack import flink_configuration, ports, zookeeper
-from deploy.stack.service import Part
 from deploy.stack.process import Component
+from deploy.stack.service import Part
 from flink_jobs.settings import Settings
 
 READY_WITHIN_S = 90.0

@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 from deploy.errors import OperationError
 from deploy.paths import KAFKA_JARS
 from deploy.stack import java, ports
-from deploy.stack.service import Part
 from deploy.stack.process import Component
+from deploy.stack.service import Part
 from flink_jobs.settings import MAXIMUM_TRANSACTION_TIMEOUT_S, Settings
 
 CLUSTER_ID = "c3RyZWFtLXNlbnRpbmVsMQ"  # any 16 bytes in base64: the data folder belongs to one cluster

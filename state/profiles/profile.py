@@ -8,11 +8,11 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from state.kernel.addressing import address_of
+from state.kernel.times import HOUR_MS
 from state.store.changelog import Change
 from state.windowing.filtered import filtered_history, pack_filtered, pack_histories, unpack_filtered
 from state.windowing.history import History
-from state.kernel.times import HOUR_MS
-from state.kernel.addressing import address_of
 
 LATENESS_MS = HOUR_MS
 """What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""

@@ -8,17 +8,17 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import event_schema, history, aggregates
+from state.kernel.addressing import Noted, words_at
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
-from state.windowing.filtered import pack_histories
-from state.kernel.sections import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
-from state.profiles.profile import LATENESS_MS, Profile
 from state.kernel.search import first_after
+from state.kernel.sections import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
 from state.kernel.times import DAY_MS
+from state.profiles.profile import LATENESS_MS, Profile
 from state.versions.version_1 import shared_from_version_1
 from state.versions.version_2 import shared_from_version_2
-from state.kernel.addressing import Noted, words_at
+from state.windowing import aggregates, event_schema, history
+from state.windowing.filtered import pack_histories
+from state.windowing.raw_events import Words
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Labels come so late: what is newer says nothing of fraud yet."""

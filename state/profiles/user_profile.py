@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from state.windowing import event_schema, history, aggregates
-from state.profiles import behavior, frequency_table, geo_and_channel
+from state.kernel.addressing import Noted, table_at, words_at
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
-from state.windowing.filtered import pack_histories
-from state.windowing.history import with_room
 from state.kernel.sections import Upgrade, open_sealed, seal, words_of
-from state.profiles.profile import LATENESS_MS, Profile
 from state.kernel.times import DAY_MS
+from state.profiles import behavior, frequency_table, geo_and_channel
+from state.profiles.profile import LATENESS_MS, Profile
 from state.versions.version_1 import user_from_version_1
 from state.versions.version_2 import user_from_version_2
-from state.kernel.addressing import Noted, table_at, words_at
+from state.windowing import aggregates, event_schema, history
+from state.windowing.filtered import pack_histories
+from state.windowing.history import with_room
+from state.windowing.raw_events import Words
 
 LONGEST_MS = 30 * DAY_MS
 """The longest window; what is kept goes back as far, and the lateness further."""

@@ -19,8 +19,8 @@ from typing import Protocol
 
 import msgspec
 
-from state.store.keyed_state import Backing
 from state.kernel.sections import ProfileDamagedError, ProfileVersionError
+from state.store.keyed_state import Backing
 
 MARK = b"\xfe"
 """Begins a whole profile that a changelog may follow, where others have their version; behind it is the number of an

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
-from state.store.keyed_state import Backing
 from state.store.changelog import Change, Changelog, Logged, open_whole
+from state.store.keyed_state import Backing
 from state.versions.journal import is_journaled, read_journaled
 
 TAKEN_A_WRITING = 8

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from state.store.keyed_state import Backing
 from state.store.changelog import Change, Logged
+from state.store.keyed_state import Backing
 
 JOURNAL = "\0journal:"
 """Begins the key of a journal, before the entity's id. A promise to savepoints, like the next one."""

@@ -13,13 +13,13 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from state.windowing import distinct, raw_events, tiles
-from state.profiles import behavior, frequency_table, geo_and_channel
-from state.windowing.raw_events import Words
-from state.windowing.history import History
 from state.kernel.keys import short_key_of, signed
 from state.kernel.sections import ProfileDamagedError, split_sections
 from state.kernel.times import NEVER
+from state.profiles import behavior, frequency_table, geo_and_channel
+from state.windowing import distinct, raw_events, tiles
+from state.windowing.history import History
+from state.windowing.raw_events import Words
 
 _OF_HISTORY = 6  # sections
 _HEAD = struct.Struct("<Iqqq16s16s")  # events, base: count, high, last, units, squares
@@ -51,7 +51,10 @@ def user_from_version_2(sections: list[bytes]) -> list[bytes]:
     habit[: behavior.HOURS] = _array("I", hours)
     rows = [
         *((frequency_table.MERCHANT, signed(key), seen, 0, 0) for key, seen in _pairs(merchants, _array("I", visits))),
-        *((frequency_table.DEVICE, signed(key), 1, first, 0) for key, first in _pairs(devices, _array("q", first_uses))),
+        *(
+            (frequency_table.DEVICE, signed(key), 1, first, 0)
+            for key, first in _pairs(devices, _array("q", first_uses))
+        ),
     ]
     recent: list[tuple[int, int, int, int, int]] = []
     if places:

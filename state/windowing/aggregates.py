@@ -12,9 +12,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import distinct, tiles
 from state.kernel import int128
 from state.kernel.jit import compiled
+from state.windowing import distinct, tiles
 from state.windowing.raw_events import COUNT, SEEN, Totals, Words, amount, place, seen_before
 from state.windowing.raw_events import totals_before as kept_before
 

@@ -13,10 +13,10 @@ level only: fewer bytes, and the newest keys, which all windows share, stay exac
 from __future__ import annotations
 
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
 from state.kernel.search import first_after
-from state.windowing.tiles import HEAD as HEAD_OF_TILES
 from state.kernel.times import NEVER
+from state.windowing.raw_events import Words
+from state.windowing.tiles import HEAD as HEAD_OF_TILES
 
 CAPACITY = 128
 """Keys a stratum holds at most."""

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from state.windowing.history import History, pack
 from state.kernel.sections import ProfileDamagedError, join_sections, split_sections
+from state.windowing.history import History, pack
 
 CAPACITY = 128
 """Events that a filtered history keeps one by one: the hottest key must fit into 32 KB with those of all filters."""

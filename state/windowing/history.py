@@ -19,11 +19,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import distinct, raw_events, event_schema, history_codec, tiles, aggregates
-from state.kernel.jit import compiled
-from state.windowing.raw_events import COUNT, KEY, TIME, Words
-from state.kernel.times import NEVER
 from state.kernel.addressing import Noted, address_of, table_at, words_at
+from state.kernel.jit import compiled
+from state.kernel.times import NEVER
+from state.windowing import aggregates, distinct, event_schema, history_codec, raw_events, tiles
+from state.windowing.raw_events import COUNT, KEY, TIME, Words
 
 HEAD = distinct.HEAD
 _SLACK = 8  # forgetting waits until the oldest is this part of the retention too old: then it is done for many at once
@@ -68,7 +68,12 @@ def take(
     told: npt.NDArray[np.float64],
 ) -> int:
     """Tell of every window that ends with an event (``state.windowing.event_schema``), and take it if it counts. There must be room."""
-    time, key, declined, units = fact[event_schema.TIME], fact[event_schema.PARTY], fact[event_schema.DECLINED], fact[event_schema.UNITS]
+    time, key, declined, units = (
+        fact[event_schema.TIME],
+        fact[event_schema.PARTY],
+        fact[event_schema.DECLINED],
+        fact[event_schema.UNITS],
+    )
     retention, capacity = where[RETENTION], where[CAPACITY]
     count = head[COUNT]
     if has_forgotten(head, kept, time, retention):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from state.windowing import distinct, raw_events, tiles_codec, tiles
 from state.kernel.jit import compiled
-from state.windowing.raw_events import COUNT, DECLINED, KEY, TIME, Words
 from state.kernel.sections import ProfileDamagedError, words_of
+from state.windowing import distinct, raw_events, tiles, tiles_codec
+from state.windowing.raw_events import COUNT, DECLINED, KEY, TIME, Words
 
 _WIDE = 2**32
 _WORD_BITS = 64

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from state.kernel import int128
 from state.kernel.jit import compiled
+from state.kernel.search import first_after as place_after
 from state.windowing.raw_events import (
     BASE_DECLINED,
     BASE_EVENTS,
@@ -32,7 +33,6 @@ from state.windowing.raw_events import SQUARES_LOW as EVENT_SQUARES_LOW
 from state.windowing.raw_events import TIME as EVENT_TIME
 from state.windowing.raw_events import UNITS as EVENT_UNITS
 from state.windowing.raw_events import amount as amount_of_event
-from state.kernel.search import first_after as place_after
 
 RELATIVE_WIDTH = 12
 """A tile is at most its age over this wide..."""

@@ -7,8 +7,8 @@ amount of 4 billion): then the columns are stored as they are.
 
 from __future__ import annotations
 
-from state.windowing import distinct, tiles
 from state.kernel.jit import compiled
+from state.windowing import distinct, tiles
 from state.windowing.distinct import KEY, PARTIES
 from state.windowing.distinct import LAST as LAST_SEEN
 from state.windowing.raw_events import Words

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from confluent_kafka import Message
 
 from deploy.clients import kafka_clients, topics
-from deploy.clients.namespace import apart
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.clients.namespace import apart
+from deploy.job.submission import with_settings
 from deploy.paths import ROOT
 from deploy.stack.ephemeral import own_stack
 from deploy.stack.stack import Stack
-from deploy.job.submission import with_settings
 from flink_jobs.settings import Settings
 
 COMMAND_WITHIN_S = 240.0

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from deploy.chaos.campaign import Options, attempt
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import rescaled, task_manager_killed
-from deploy.chaos.campaign import Options, attempt
 from deploy.stack.stack import silent
 from tests.integration.local_stack import LocalStack
 

@@ -18,8 +18,8 @@ from udfs.decision import Decision
 from udfs.names import ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.open_windows import OpenMinutes, metrics_record
 from udfs.stages.minute_totals import MINUTE_MS, TALLY_COLUMNS, Counted, Tally, clocks
+from udfs.stages.open_windows import OpenMinutes, metrics_record
 
 END = 35 * 60.0
 IDLE_MS = 30_000

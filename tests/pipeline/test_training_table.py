@@ -13,8 +13,8 @@ from apps.simulator.simulator import Options, Simulator
 from apps.simulator.writing import SimulatedRecord
 from apps.training.table import build_table, sealed
 from models import artefact, feature_table, trainer
-from models.scorer import Scorer
 from models.feature_table import FeatureTable
+from models.scorer import Scorer
 from tests.pipeline.sent import RULES, decisions
 from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES, feature_hash
 from udfs.names import Topic

@@ -9,13 +9,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.windowing import event_schema, aggregates
+from state.kernel.times import DAY_MS, HOUR_MS
 from state.profiles import behavior, shared_profile, user_profile
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
-from state.store.profile_store import ProfileStore, ShardProfiles
-from state.kernel.times import DAY_MS, HOUR_MS
 from state.profiles.user_profile import UserProfile
+from state.store.profile_store import ProfileStore, ShardProfiles
 from state.versions.journal import JOURNAL, MARK
+from state.windowing import aggregates, event_schema
 from udfs.pipeline import MemoryState
 
 NO_WINDOWS = np.empty(0, np.int64)
@@ -45,7 +45,12 @@ def pay_shared(profile: SharedProfile, time: int, party: int) -> None:
 
 def pay_user(profile: UserProfile, time: int, party: int) -> None:
     told_of = np.arange(event_schema.OF_USER, dtype=np.int64)[None] * party
-    told_of[0, [event_schema.TIME, event_schema.PARTY, event_schema.UNITS, event_schema.DECLINED]] = time, party, 100 + party, party % 2
+    told_of[0, [event_schema.TIME, event_schema.PARTY, event_schema.UNITS, event_schema.DECLINED]] = (
+        time,
+        party,
+        100 + party,
+        party % 2,
+    )
     told, before = np.empty((1, 0, aggregates.TOLD)), np.empty((1, behavior.TOLD))
     user_profile.observe([profile], [f"{time}-{party}"], told_of, NO_WINDOWS, told, before)
 

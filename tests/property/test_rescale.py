@@ -20,8 +20,8 @@ from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.pipeline import MemoryState
 from udfs.stages.device import DeviceStage
 from udfs.stages.envelope import open_envelope
-from udfs.stages.stage_message import shard_of
 from udfs.stages.merchant import MerchantStage
+from udfs.stages.stage_message import shard_of
 from udfs.stages.user import UserStage
 
 USER_SHARDS, DEVICE_SHARDS, MERCHANT_SHARDS = 4, 3, 4

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.windowing import tiles, aggregates
+from state.windowing import aggregates, tiles
+from state.windowing.aggregates import TOLD
 from state.windowing.history import History
 from state.windowing.tiles import FLOOR_MS, RELATIVE_WIDTH
-from state.windowing.aggregates import TOLD
 
 Event = tuple[int, int, bool]
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.forest import Forest
-from models.shapley import Explainer
 from models.lightgbm_text import ABSENCE, NEARLY_ZERO, ZERO_IS_ABSENT, parse
+from models.shapley import Explainer
 
 Floats = npt.NDArray[np.float64]
 WIDTH = 4

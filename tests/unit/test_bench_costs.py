@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from deploy.bench.cpu import THIS_PROCESS, CpuTrace
 from deploy.bench.harness import OTHERS, CpuTimes
 from deploy.bench.stage_table import stage_table
-from deploy.bench.cpu import THIS_PROCESS, CpuTrace
 from deploy.clients.stage_metrics import StageCost
 from flink_jobs.settings import Settings, StackSettings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.bench.trend import growth_per_ten_minutes
 from apps.bench.curve_fit import crossing, fit_line, growth_percent
+from apps.bench.trend import growth_per_ten_minutes
 
 
 def test_a_line_is_found_again_in_its_own_points() -> None:

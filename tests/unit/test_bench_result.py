@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from apps.bench.formatting import label_and_unit, number
 from apps.bench.machine import loads, machine, versions
 from apps.bench.page import page
 from apps.bench.result import Plot, Result, Table, read_json, write_json
-from apps.bench.formatting import label_and_unit, number
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from apps.bench.uniform_traffic import EvenTraffic
 from apps.bench.micro.rules import cost_of_rules, generated_rules
+from apps.bench.uniform_traffic import EvenTraffic
 from flink_jobs.wiring import SHIPPED_MODEL
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits

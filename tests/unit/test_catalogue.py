@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from state.windowing import event_schema
 from state.profiles import behavior
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
+from state.windowing import event_schema
 from tests.payments import payment
 from udfs.features import user
 from udfs.features.catalogue import (
@@ -55,7 +55,9 @@ def test_every_single_feature_has_a_formula_that_writes_its_column() -> None:
     assert AT._fields == tuple(feature.name for feature in USER_SINGLES)
     nobody_wrote = -12_345.678
     columns = np.full((1, 1 + len(USER_SINGLES)), nobody_wrote)
-    fill_singles(columns, 1, np.ones((1, event_schema.OF_USER), np.int64), np.ones((1, GIVEN)), np.ones((1, behavior.TOLD)))
+    fill_singles(
+        columns, 1, np.ones((1, event_schema.OF_USER), np.int64), np.ones((1, GIVEN)), np.ones((1, behavior.TOLD))
+    )
     idle = [name for name, value in zip(AT._fields, columns[0, 1:], strict=True) if value == nobody_wrote]
     assert idle == []
     assert columns[0, 0] == nobody_wrote

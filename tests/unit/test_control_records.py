@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.rule_documents import LAST_VERSION
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
+from udfs.rule_documents import LAST_VERSION
 from udfs.rules import RuleSet
 
 NAMES = ("amount", "user_merchant_new")

@@ -14,9 +14,9 @@ from state.kernel.times import DAY_MS
 from tests.pipeline.sent import NOW_MS
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
-from udfs.rule_documents import LAST_VERSION
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.records.refusal import Refusal
+from udfs.rule_documents import LAST_VERSION
 from udfs.rules import load_rules
 from udfs.stages.control_state import ControlLostError, ShardControl
 from udfs.stages.envelope import Envelope

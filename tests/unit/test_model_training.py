@@ -10,8 +10,8 @@ import pytest
 
 from models import feature_table, trainer
 from models.artefact import Artefact
-from models.scorer import Scorer
 from models.feature_table import TableError
+from models.scorer import Scorer
 from tests import feature_tables
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

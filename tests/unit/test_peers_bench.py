@@ -9,12 +9,12 @@ import pytest
 
 from apps.peers import all_peers
 from apps.peers.options import Loop
-from deploy.errors import OperationError
 from deploy.bench.peers.backlog import Drained, Sample, figures
-from deploy.bench.peers.virtualenv import python_for
-from deploy.bench.peers.rate_ramp import Rung, reach
 from deploy.bench.peers.in_memory import together
+from deploy.bench.peers.rate_ramp import Rung, reach
 from deploy.bench.peers.report import drained_table
+from deploy.bench.peers.virtualenv import python_for
+from deploy.errors import OperationError
 
 
 def sample(at: float, decisions: int, own: float, store: float = 0.0, broker: float = 0.0) -> Sample:

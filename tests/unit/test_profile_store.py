@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from state.store import profile_store as stores
 from state.store.changelog import BOUNDS, Change
-from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from state.store.profile_store import ProfileStore, ShardProfiles
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.job import savepoints
 from deploy.errors import OperationError
+from deploy.job import savepoints
 from flink_jobs.settings import Settings
 
 

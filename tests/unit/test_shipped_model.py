@@ -13,9 +13,9 @@ from apps.simulator.simulator import Options, Simulator
 from apps.training.table import sealed
 from models.artefact import Artefact, load
 from models.forest import Forest
+from models.lightgbm_text import parse
 from models.scorer import Scorer
 from models.shapley import TABLES_AT_MOST, Explainer
-from models.lightgbm_text import parse
 from tests.pipeline.sent import at, decide, decisions, paid, pipeline
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 

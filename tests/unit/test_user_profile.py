@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from state.profiles import frequency_table
 from state.kernel.times import DAY_MS
+from state.profiles import frequency_table
 from state.profiles.user_profile import ACCOUNT_EVENTS_KEPT, PAYMENTS_KEPT, UserProfile
 from tests.payments import payment
 from udfs.features import user

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import event_schema
-from state.profiles import behavior, geo_and_channel
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
 from state.kernel.money import UNITS
+from state.profiles import behavior, geo_and_channel
 from state.profiles.geo_and_channel import ABSENT
+from state.windowing import event_schema
+from state.windowing.raw_events import Words
 from udfs.features.feature import DAY_MS, HOUR_MS
 from udfs.features.singles import (
     BUSINESS_HOURS,

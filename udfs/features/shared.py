@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import event_schema
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
 from state.kernel.keys import key_of
 from state.kernel.money import to_units
 from state.profiles.shared_profile import SharedProfile, observe
+from state.windowing import event_schema
+from state.windowing.raw_events import Words
 from udfs.features.feature import Risk, Velocity
 from udfs.features.velocity import VelocityBlock
 

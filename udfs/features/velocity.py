@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from state.windowing import aggregates
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
-from state.windowing.history import History, observe
 from state.kernel.money import UNITS
+from state.windowing import aggregates
+from state.windowing.history import History, observe
+from state.windowing.raw_events import Words
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
 from udfs.features.filters import Filter
 

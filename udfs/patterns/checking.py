@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from udfs.rule_documents import IDENTIFIER, LAST_VERSION, REASON
 from udfs.patterns.compiling import PREVIOUS, bounds
 from udfs.patterns.durations import duration_ms
 from udfs.patterns.match_buffer import REMEMBERED
 from udfs.patterns.pattern import ACCOUNT_EVENT, TRANSACTION, Entity, Pattern, Step
 from udfs.patterns.vocabulary import names_of
 from udfs.records.account_event import KINDS
+from udfs.rule_documents import IDENTIFIER, LAST_VERSION, REASON
 
 MAXIMUM_STEPS = 12
 

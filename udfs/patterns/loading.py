@@ -11,13 +11,13 @@ import yaml
 
 from udfs.conditions import ConditionError, parse_condition
 from udfs.conditions.tree import Truth
-from udfs.rule_documents import Entry, FaultyDocumentError, name_of, place_in_text, place_of, read_set, value_node
 from udfs.patterns.checking import Fault, faults_of
 from udfs.patterns.compiled import CompiledPattern
 from udfs.patterns.compiling import compile_pattern
 from udfs.patterns.pattern import Pattern
 from udfs.patterns.pattern_set import PatternSet
 from udfs.patterns.vocabulary import vocabulary_of
+from udfs.rule_documents import Entry, FaultyDocumentError, name_of, place_in_text, place_of, read_set, value_node
 
 MAXIMUM_PATTERNS = 256
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$", re.DOTALL)

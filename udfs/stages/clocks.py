@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from state.store.keyed_state import Backing
 from state.event_time_clock import EventTimeClock
+from state.store.keyed_state import Backing
 from udfs.names import ShardEntry
 from udfs.stages.stage_message import Handoff
 

@@ -7,8 +7,8 @@ from typing import cast
 
 import msgspec
 
-from state.store.keyed_state import Backing
 from state.kernel.times import DAY_MS
+from state.store.keyed_state import Backing
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
 from udfs.names import Refused, ShardEntry

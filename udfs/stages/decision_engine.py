@@ -14,8 +14,8 @@ from udfs.decision import SCORE_DIGITS, Alert, Bands, Decision, ModelAnswer, Ver
 from udfs.explanation import reasons
 from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
-from udfs.stages.stage_message import Payment
 from udfs.stages.minute_totals import Tally
+from udfs.stages.stage_message import Payment
 
 _encoder = msgspec.json.Encoder()
 T = TypeVar("T")

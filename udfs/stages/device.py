@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store.keyed_state import Backing
 from state.profiles.shared_profile import DeviceProfile
+from state.store.keyed_state import Backing
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
@@ -22,9 +22,9 @@ from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import is_control, open_envelope
-from udfs.stages.stage_message import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
-from udfs.stages.stage import Stage
 from udfs.stages.pattern_matching import Watch
+from udfs.stages.stage import Stage
+from udfs.stages.stage_message import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
 
 
 @dataclass(frozen=True, kw_only=True)

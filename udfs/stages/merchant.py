@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store.keyed_state import Backing
 from state.event_time_clock import BEGINNING, EventTimeClock
 from state.profiles.shared_profile import MerchantProfile
+from state.store.keyed_state import Backing
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
@@ -25,13 +25,13 @@ from udfs.records.label import Label
 from udfs.rules import RuleSet
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
-from udfs.stages.envelope import DeadLetter, is_control, open_envelope
-from udfs.stages.stage_message import Handoff, Payment, in_event_time, open_handoff, with_matches
-from udfs.stages.open_windows import OpenMinutes
-from udfs.stages.stage import Stage
-from udfs.stages.minute_totals import Counted, Tally
 from udfs.stages.decision_engine import Policy, Sampling, Scores, Verdicts, decide
+from udfs.stages.envelope import DeadLetter, is_control, open_envelope
+from udfs.stages.minute_totals import Counted, Tally
+from udfs.stages.open_windows import OpenMinutes
 from udfs.stages.pattern_matching import Watch
+from udfs.stages.stage import Stage
+from udfs.stages.stage_message import Handoff, Payment, in_event_time, open_handoff, with_matches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import msgspec
 
-from state.store.keyed_state import Backing
 from state.event_time_clock import BEGINNING
+from state.store.keyed_state import Backing
 from udfs.names import ShardEntry
 from udfs.stages.minute_totals import MINUTE_MS, Counted, Totals, add_up
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from state.store.keyed_state import Backing
 from state.store.changelog import Logged
+from state.store.keyed_state import Backing
 from state.store.profile_store import ProfileStore
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks

@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store.keyed_state import Backing
 from state.event_time_clock import EventTimeClock
-from state.store.profile_store import ProfileStore, ShardProfiles
 from state.profiles.user_profile import UserProfile
+from state.store.keyed_state import Backing
+from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
 from udfs.names import Kind
@@ -28,9 +28,9 @@ from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
-from udfs.stages.stage_message import Payment, hand_over, shard_of
-from udfs.stages.stage import Stage
 from udfs.stages.pattern_matching import Happened, Watch
+from udfs.stages.stage import Stage
+from udfs.stages.stage_message import Payment, hand_over, shard_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ from apps.bench.micro.features import yardstick
 from apps.simulator.simulator import Options, Simulator
 from state.profiles.profile import LATENESS_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
-from state.store.profile_store import ProfileStore
 from state.profiles.user_profile import UserProfile
+from state.store.profile_store import ProfileStore
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.names import Kind, Topic
 from udfs.patterns import Entity, PatternSet, load_patterns, ready_patterns
@@ -34,8 +34,8 @@ from udfs.records.account_event import KINDS, AccountEvent
 from udfs.records.limits import Limits
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.stage_message import Payment
 from udfs.stages.pattern_matching import Happened, Watch
+from udfs.stages.stage_message import Payment
 
 BATCH = 100
 TRANSACTIONS = 20_000

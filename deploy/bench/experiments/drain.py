@@ -11,13 +11,13 @@ from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import rate_by_second
 from apps.simulator.sending import Feed, Sent, send_history
 from apps.simulator.simulator import Simulator
-from deploy.clients import kafka_clients
-from deploy.bench.harness import bench
-from deploy.bench.stage_table import STAGE_NOTES, stage_table
-from deploy.console import say
-from deploy.bench.output import Out, recording, show
 from deploy.bench.backlog import Drained, drain_backlog, drain_next
+from deploy.bench.harness import bench
+from deploy.bench.output import Out, recording, show
+from deploy.bench.stage_table import STAGE_NOTES, stage_table
+from deploy.clients import kafka_clients
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from deploy.console import say
 from flink_jobs.settings import Settings, load_settings
 
 Users = Annotated[int, typer.Option(min=100, help="Users of the simulation.")]

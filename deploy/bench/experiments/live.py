@@ -8,19 +8,19 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from apps.bench.latency import Matched
 from apps.bench.curve_fit import crossing
+from apps.bench.latency import Matched
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second, percentile_curve
 from apps.simulator.sending import send_history
 from apps.simulator.simulator import Simulator
-from deploy.bench.harness import OTHERS, bench
-from deploy.bench.stage_table import STAGE_NOTES, stage_table
-from deploy.console import say
-from deploy.bench.output import Out, recording, show
 from deploy.bench.backlog import DRAINED_WITHIN_S
+from deploy.bench.harness import OTHERS, bench
 from deploy.bench.open_loop import Offering, Phase
+from deploy.bench.output import Out, recording, show
+from deploy.bench.stage_table import STAGE_NOTES, stage_table
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from deploy.console import say
 from flink_jobs.settings import load_settings
 
 LIMIT_MS = 250.0

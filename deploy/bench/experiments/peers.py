@@ -14,16 +14,16 @@ from apps.peers.peer import Peer, Promises, Runs
 from apps.simulator.sending import send_history
 from apps.simulator.simulator import Simulator
 from deploy.bench.harness import Bench, bench
-from deploy.console import say
 from deploy.bench.output import Out, recording, show
-from deploy.errors import OperationError
-from deploy.signals import interrupted_by_ending_signals
 from deploy.bench.peers import runner
 from deploy.bench.peers.backlog import Drained, drain
-from deploy.bench.peers.rate_ramp import LIMIT_MS, Load, Rung, climb, reach, send_load_history
 from deploy.bench.peers.in_memory import run_loop
+from deploy.bench.peers.rate_ramp import LIMIT_MS, Load, Rung, climb, reach, send_load_history
 from deploy.bench.peers.report import drained_table, live_plot, live_table, of_ceilings, promises_table
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from deploy.console import say
+from deploy.errors import OperationError
+from deploy.signals import interrupted_by_ending_signals
 from flink_jobs.settings import Settings, load_settings
 
 T = TypeVar("T")

@@ -9,20 +9,20 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from apps.bench.uniform_traffic import EvenTraffic
 from apps.bench.curve_fit import fit_line
-from apps.bench.result import Cell, Plot, Table
 from apps.bench.micro.rules import cost_of_rules
+from apps.bench.result import Cell, Plot, Table
+from apps.bench.uniform_traffic import EvenTraffic
 from apps.simulator.sending import Sent
 from apps.simulator.writing import SimulatedRecord
-from deploy.bench.harness import OTHERS, Bench, CpuTimes, bench
-from deploy.bench.experiments.drain import drained
-from deploy.console import say
-from deploy.bench.output import Out, recording, show
 from deploy.bench.backlog import DRAINED_WITHIN_S
+from deploy.bench.experiments.drain import drained
+from deploy.bench.harness import OTHERS, Bench, CpuTimes, bench
+from deploy.bench.output import Out, recording, show
 from deploy.clients.flink_rest import FlinkRest
 from deploy.clients.simulated_feed import open_feed
 from deploy.clients.stage_metrics import settled_stage_costs
+from deploy.console import say
 from flink_jobs.settings import Settings, load_settings
 from flink_jobs.wiring import SHIPPED_MODEL
 

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from apps.bench.trend import growth_per_ten_minutes
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second
+from apps.bench.trend import growth_per_ten_minutes
 from apps.simulator.sending import Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
-from deploy.bench.harness import bench
-from deploy.console import say
-from deploy.bench.output import Out, recording, show
 from deploy.bench.backlog import DRAINED_WITHIN_S
+from deploy.bench.harness import bench
+from deploy.bench.output import Out, recording, show
 from deploy.bench.resources import Sampler, Series
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from deploy.console import say
 from flink_jobs.settings import load_settings
 
 SAMPLED_EVERY_S = 10.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.bench.peers.runner import BROKER, STORE, Contestant
 from deploy.clients import kafka_clients, topics
 from deploy.errors import OperationError
-from deploy.bench.peers.runner import BROKER, STORE, Contestant
 
 FIRST_WITHIN_S = 120.0
 STUCK_AFTER_S = 45.0

@@ -10,10 +10,10 @@ import msgspec
 
 from apps.peers.options import Loop
 from apps.peers.peer import Peer
+from deploy.bench.peers.backlog import Drained
+from deploy.bench.peers.runner import command, options_of
 from deploy.errors import OperationError
 from deploy.paths import ROOT
-from deploy.bench.peers.runner import command, options_of
-from deploy.bench.peers.backlog import Drained
 from flink_jobs.settings import Settings
 
 ENDED_WITHIN_S = 300.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from apps.bench.latency import Matched
 from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
-from deploy.clients import topics
 from deploy.bench.harness import Bench
 from deploy.bench.peers.runner import Contestant
+from deploy.clients import topics
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 
 LIMIT_MS = 250.0

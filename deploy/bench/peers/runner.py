@@ -16,13 +16,13 @@ import redis
 from apps.peers.options import PeerOptions
 from apps.peers.peer import Peer, Runs
 from apps.peers.work import SHIPPED_MODEL
-from deploy.clients import kafka_clients, topics
-from deploy.job import submission
 from deploy.bench.harness import CpuTimes
-from deploy.errors import OperationError
-from deploy.clients.flink_rest import FlinkRest
-from deploy.paths import ROOT, RUN
 from deploy.bench.peers.virtualenv import python_for
+from deploy.clients import kafka_clients, topics
+from deploy.clients.flink_rest import FlinkRest
+from deploy.errors import OperationError
+from deploy.job import submission
+from deploy.paths import ROOT, RUN
 from deploy.stack.process import Component
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings

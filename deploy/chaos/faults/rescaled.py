@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.job import submission
 from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.job import submission
 
 WITHIN_S = 120.0
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from deploy.job import submission
 from deploy import upgrade
 from deploy.chaos.fault import Disturbance, Fault, Scene
 from deploy.errors import OperationError
+from deploy.job import submission
 from deploy.paths import ROOT, python_executable
 from deploy.stack import flink_configuration
 
