@@ -187,8 +187,8 @@ class UserProfile(Profile):
 
     __slots__ = ("_account_events", "_habits", "_ids", "_known", "_recent")
 
-    behavior = Noted(HABITS_AT)
-    frequency_table = Noted(KNOWN_AT)
+    habits = Noted(HABITS_AT)
+    known = Noted(KNOWN_AT)
     recent = Noted(RECENT_AT)
     account_events = Noted(EVENTS_AT)
 
