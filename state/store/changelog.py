@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from state.kernel.sections import ProfileDamagedError, ProfileVersionError
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 
 MARK = b"\xfe"
 """Begins a whole profile that a changelog may follow, where others have their version; behind it is the number of an
@@ -76,12 +76,12 @@ class Changelog:
         self.current = current
 
     @classmethod
-    def of(cls, backing: Backing) -> Changelog:
+    def of(cls, backing: KeyedState) -> Changelog:
         """The one that the state holds, or a new one."""
         packed = backing.get(BOUNDS)
         return cls() if packed is None else cls(*_bounds.decode(packed))
 
-    def read(self, backing: Backing) -> dict[str, list[tuple[int, Change]]]:
+    def read(self, backing: KeyedState) -> dict[str, list[tuple[int, Change]]]:
         """Changes by entity, oldest first, with the numbers of their entries; entities in the order of their first.
 
         Raises:

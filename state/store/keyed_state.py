@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Backing(Protocol):
+class KeyedState(Protocol):
     """Bytes by key: keyed state in the job, a dict in a test or a backtest."""
 
     def get(self, key: str) -> bytes | None:
         """What is there, or None."""
 
-    def put_all(self, entries: dict[str, bytes]) -> None:
+    def put_many(self, entries: dict[str, bytes]) -> None:
         """Write several at once: one call costs as much as one entry."""
 
     def remove(self, key: str) -> None:

@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 from state.store.changelog import Change, Changelog, Logged, open_whole
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from state.versions.journal import is_journaled, read_journaled
 
 TAKEN_A_WRITING = 8
@@ -89,7 +89,7 @@ class ProfileStore(Generic[P]):
         self._unwritten_at_most = capacity // 2
         self._shards: dict[int, ShardProfiles[P]] = {}
 
-    def of(self, shard: int, backing: Backing) -> ShardProfiles[P]:
+    def of(self, shard: int, backing: KeyedState) -> ShardProfiles[P]:
         """The profiles of a shard, whose state is behind ``backing``."""
         profiles = self._shards.get(shard)
         if profiles is None:
@@ -126,7 +126,7 @@ class ShardProfiles(Generic[P]):
         "backing",
     )
 
-    def __init__(self, store: ProfileStore[P], backing: Backing) -> None:
+    def __init__(self, store: ProfileStore[P], backing: KeyedState) -> None:
         self._store = store
         self.backing = backing
         self._changelog = Changelog() if store.changes is None else Changelog.of(backing)
@@ -157,7 +157,7 @@ class ShardProfiles(Generic[P]):
         excess = len(self._held) - self._store.held_at_most
         if due >= WRITTEN_AT_ONCE or excess > 0:
             oldest = islice(self._unwritten, min(max(due, excess), WRITTEN_AT_MOST))
-            self.backing.put_all(self._whole(list(oldest)))
+            self.backing.put_many(self._whole(list(oldest)))
             self._taken_since_writing = 0
         if is_logged and self._taken_since_closing >= LONGEST_ENTRY:
             self._close({})
@@ -171,7 +171,7 @@ class ShardProfiles(Generic[P]):
         if self._store.changes is None:
             entries = {**self._whole(list(self._unwritten)), **beside}
             if entries:
-                self.backing.put_all(entries)
+                self.backing.put_many(entries)
         else:
             self._close({**self._whole(self._aged()), **beside})
 
@@ -184,7 +184,7 @@ class ShardProfiles(Generic[P]):
         """Close an entry of the changelog, and write it with others."""
         needed = next(iter(self._unwritten.values()), self._changelog.current + 1)
         written, gone = self._changelog.close(self._changed(), needed)
-        self.backing.put_all(entries | written)
+        self.backing.put_many(entries | written)
         for key in gone:
             self.backing.remove(key)
         self._opened.clear()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from state.store.changelog import Change, Logged
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 
 JOURNAL = "\0journal:"
 """Begins the key of a journal, before the entity's id. A promise to savepoints, like the next one."""
@@ -28,7 +28,7 @@ def is_journaled(stored: bytes) -> bool:
     return stored.startswith(MARK)
 
 
-def read_journaled(entity_id: str, stored: bytes, backing: Backing, unpack: Callable[[bytes], P]) -> P:
+def read_journaled(entity_id: str, stored: bytes, backing: KeyedState, unpack: Callable[[bytes], P]) -> P:
     """A profile that ``is_journaled``, with the payments of its journal."""
     start = len(MARK) + _NUMBER
     number = stored[len(MARK) : start]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from state.event_time_clock import EventTimeClock
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
 from udfs.stages.stage_message import Handoff
 
@@ -23,7 +23,7 @@ class ShardClocks:
         self._idle_ms = idle_ms
         self._clocks: dict[int, EventTimeClock] = {}
 
-    def of(self, shard: int, backing: Backing) -> EventTimeClock:
+    def of(self, shard: int, backing: KeyedState) -> EventTimeClock:
         """The clock of a shard."""
         clock = self._clocks.get(shard)
         if clock is None:

@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 
 from state.kernel.times import DAY_MS
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from udfs.control import Control, decode_control
 from udfs.decision import Bands
 from udfs.names import Refused, ShardEntry
@@ -116,7 +116,7 @@ class ShardControls:
         self._empty = empty
         self._controls: dict[int, ShardControl] = {}
 
-    def of(self, shard: int, backing: Backing) -> ShardControl:
+    def of(self, shard: int, backing: KeyedState) -> ShardControl:
         """What is in force in a shard."""
         control = self._controls.get(shard)
         if control is None:
@@ -127,7 +127,7 @@ class ShardControls:
             self._controls[shard] = control
         return control
 
-    def change(self, shard: int, envelope: Envelope, backing: Backing) -> Refusal | None:
+    def change(self, shard: int, envelope: Envelope, backing: KeyedState) -> Refusal | None:
         """Take a control record in, or say why not."""
         change = decode_control(envelope.value, envelope.key, self._names)
         return change if isinstance(change, Refusal) else self.of(shard, backing).take(change, envelope)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.profiles.shared_profile import DeviceProfile
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
@@ -66,7 +66,7 @@ class DeviceStage(Stage[DeviceProfile]):
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
         super().__init__(profiles, clocks, controls, Watch(Entity.DEVICE, options.lateness_ms))
 
-    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> list[tuple[int, bytes]]:
+    def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
 
         Args:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from state.event_time_clock import BEGINNING, EventTimeClock
 from state.profiles.shared_profile import MerchantProfile
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.decision import Bands
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
@@ -110,7 +110,7 @@ class MerchantStage(Stage[MerchantProfile]):
         self._minutes: dict[int, OpenMinutes] = {}
         self._heard: dict[int, int] = {}
 
-    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> MerchantOutput:
+    def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> MerchantOutput:
         """Take in a batch of one shard.
 
         Args:
@@ -158,7 +158,7 @@ class MerchantStage(Stage[MerchantProfile]):
         heard = self._heard.get(shard)
         return None if heard is None or not self._minutes[shard] else heard + self._options.idle_ms
 
-    def close_silent(self, shard: int, backing: Backing, now_ms: int) -> list[Counted]:
+    def close_silent(self, shard: int, backing: KeyedState, now_ms: int) -> list[Counted]:
         """Let go the minutes of a shard that nothing has come for in ``idle_ms``: no event time will close them.
 
         Args:
@@ -174,7 +174,7 @@ class MerchantStage(Stage[MerchantProfile]):
         over = minutes.close(now_ms)
         self._heard[shard] = now_ms  # of payments that are ahead of the clock a minute may be open still
         # At once: of a shard that fell silent before a restart no checkpoint tells.
-        backing.put_all({ShardEntry.MINUTES.value: minutes.pack()})
+        backing.put_many({ShardEntry.MINUTES.value: minutes.pack()})
         return over
 
     def _features(
@@ -189,16 +189,16 @@ class MerchantStage(Stage[MerchantProfile]):
         labelled = [(profiles.open(label.merchant_id), label) for label in labels]
         return np.hstack((handed_over, MERCHANT_BLOCK.observe(pairs, labelled)))
 
-    def _kept_beside(self, shard: int, backing: Backing) -> dict[str, bytes]:
+    def _kept_beside(self, shard: int, backing: KeyedState) -> dict[str, bytes]:
         return {ShardEntry.MINUTES.value: self._open_minutes(shard, backing).pack()}
 
-    def _open_minutes(self, shard: int, backing: Backing) -> OpenMinutes:
+    def _open_minutes(self, shard: int, backing: KeyedState) -> OpenMinutes:
         minutes = self._minutes.get(shard)
         if minutes is None:
             minutes = self._minutes[shard] = OpenMinutes.of(backing)
         return minutes
 
-    def _change(self, shard: int, record: bytes, backing: Backing) -> list[DeadLetter]:
+    def _change(self, shard: int, record: bytes, backing: KeyedState) -> list[DeadLetter]:
         """Take a control record in; every shard gets it, and the first one answers for all."""
         envelope = open_envelope(record)
         refusal = self._controls.change(shard, envelope, backing)

@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 
 from state.event_time_clock import BEGINNING
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
 from udfs.stages.minute_totals import MINUTE_MS, Counted, Totals, add_up
 
@@ -70,7 +70,7 @@ class OpenMinutes:
         return msgspec.msgpack.encode((_NO_ROUND, self.over_until, counted))
 
     @classmethod
-    def of(cls, backing: Backing) -> OpenMinutes:
+    def of(cls, backing: KeyedState) -> OpenMinutes:
         """What was open when the state was written."""
         minutes = cls()
         stored = _unpacked(backing.get(ShardEntry.MINUTES.value))
@@ -81,7 +81,7 @@ class OpenMinutes:
             minutes._take_round(stored[0], backing)
         return minutes
 
-    def _take_round(self, number: int, backing: Backing) -> None:
+    def _take_round(self, number: int, backing: KeyedState) -> None:
         for entry in range(1, _ROUND + 1):
             stored = _unpacked(backing.get(f"{ShardEntry.MINUTES.value}-{entry}"))
             if stored is None or stored[0] != number:  # of the round before

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
@@ -69,7 +69,7 @@ class Watch:
     def shard(
         self,
         shard: int,
-        backing: Backing,
+        backing: KeyedState,
         open_profile: Callable[[str], RemembersProgress],
         patterns: PatternSet,
         watermark: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from state.store.changelog import Logged
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks
@@ -34,7 +34,7 @@ class Stage(Generic[P]):
         self._controls = controls
         self.watch = watch
 
-    def checkpoint(self, shard: int, backing: Backing, now_ms: int) -> None:
+    def checkpoint(self, shard: int, backing: KeyedState, now_ms: int) -> None:
         """Write what the state of a shard lacks; a checkpoint then holds all that was taken in.
 
         Args:
@@ -50,7 +50,7 @@ class Stage(Generic[P]):
         }
         self._profiles.of(shard, backing).checkpoint(beside)
 
-    def write_profiles(self, shard: int, backing: Backing) -> None:
+    def write_profiles(self, shard: int, backing: KeyedState) -> None:
         """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
 
         Args:
@@ -59,6 +59,6 @@ class Stage(Generic[P]):
         """
         self._profiles.of(shard, backing).checkpoint({})
 
-    def _kept_beside(self, shard: int, backing: Backing) -> dict[str, bytes]:
+    def _kept_beside(self, shard: int, backing: KeyedState) -> dict[str, bytes]:
         """What a shard of this stage alone keeps, to be written with every checkpoint."""
         return {}

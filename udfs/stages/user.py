@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from state.event_time_clock import EventTimeClock
 from state.profiles.user_profile import UserProfile
-from state.store.keyed_state import Backing
+from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.user import AccountEventBefore, observe_transactions
@@ -113,7 +113,7 @@ class UserStage(Stage[UserProfile]):
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
         super().__init__(profiles, clocks, controls, Watch(Entity.USER, options.lateness_ms))
 
-    def process(self, shard: int, records: Sequence[bytes], backing: Backing, now_ms: int) -> UserOutput:
+    def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
 
         Args:
