@@ -16,7 +16,7 @@ class SendingError(Exception):
     """Kafka did not take what was sent; the message says what and why."""
 
 
-class Sender:
+class KafkaProducer:
     """Sends records, and raises for any that did not arrive.
 
     Args:
@@ -85,7 +85,7 @@ class Sender:
             raise SendingError(f"Kafka did not take a record: {self._error.str()}")
 
 
-class HeldSender(Sender):
+class HeldKafkaProducer(KafkaProducer):
     """Sends records that no read-committed consumer sees before all of them are released, in one transaction.
 
     Args:

@@ -23,12 +23,12 @@ from flink_jobs.mini_batch import RECORD
 _NAME = "Unfold"
 
 
-def unfold_records(rows: DataStream, shards: str, records: str) -> DataStream:
+def explode_records(rows: DataStream, shards: str, records: str) -> DataStream:
     """A stream of ``(shard, record)``, as it is gathered, from a column of shards' keys and one of records."""
     return _unfold(rows, (shards, records), RECORD.get_java_type_info(), to_table=False)
 
 
-def unfold_table(
+def explode_table(
     tables: StreamTableEnvironment,
     view: str,
     stages: Sequence[DataStream],

@@ -14,8 +14,8 @@ from pyflink.table import StreamTableEnvironment
 
 from flink_jobs import sinks, sources, stages, wiring
 from flink_jobs.environment import create_environment
-from flink_jobs.explode import unfold_records
-from flink_jobs.mini_batch import RECORD, gather
+from flink_jobs.explode import explode_records
+from flink_jobs.mini_batch import RECORD, mini_batch
 from flink_jobs.minute_metrics import write_metrics
 from flink_jobs.operator_uids import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
@@ -42,16 +42,16 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
         return [_stream(tables, left_in_windows(tables, stage, shards))] if job.read_windows else []
 
     to_users = [_records(tables, events), _records(tables, control_of_users), *left_in("user", users)]
-    by_user = gather(to_users, Uid.BATCH_BY_USER, job.gather_ms)
+    by_user = mini_batch(to_users, Uid.BATCH_BY_USER, job.mini_batch_ms)
     handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
 
     to_devices = [_handoffs(handed_over, "device"), _records(tables, control_of_devices), *left_in("device", devices)]
-    by_device = gather(to_devices, Uid.BATCH_BY_DEVICE, job.regather_ms)
+    by_device = mini_batch(to_devices, Uid.BATCH_BY_DEVICE, job.downstream_mini_batch_ms)
     passed_on = stages.device_stage(by_device, settings, devices, merchants)
 
     handoffs = [_handoffs(stage, "merchant") for stage in (handed_over, passed_on)]
     to_merchants = [*handoffs, _records(tables, control), *left_in("merchant", merchants)]
-    by_merchant = gather(to_merchants, Uid.BATCH_BY_MERCHANT, job.regather_ms)
+    by_merchant = mini_batch(to_merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
 
     writes = tables.create_statement_set()
@@ -75,7 +75,7 @@ def _stream(tables: StreamTableEnvironment, query: str) -> DataStream:
 
 
 def _handoffs(stage: DataStream, entity: str) -> DataStream:
-    return unfold_records(stage, f"{entity}_shards", f"{entity}_handoffs")
+    return explode_records(stage, f"{entity}_shards", f"{entity}_handoffs")
 
 
 def main() -> None:

@@ -24,13 +24,13 @@ from udfs.names import Uid
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
-STRETCH = 5
+MAX_STRETCH = 5
 """A batch gathers at most so many times as long as it would at least."""
 FULL_BYTES = 512 * 1024
 """When a task has gathered so much for all of its shards, it hands over what it has."""
 
 
-def gather(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStream:
+def mini_batch(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStream:
     """Gather rows of ``(shard, record)`` into batches keyed by shard.
 
     Args:
@@ -48,7 +48,7 @@ def gather(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStre
     transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
         by_shard.getTransformation(),
         uid.value,
-        operator_factory("Gather", length_ms, STRETCH * length_ms, FULL_BYTES),
+        operator_factory("Gather", length_ms, MAX_STRETCH * length_ms, FULL_BYTES),
         BATCH.get_java_type_info(),
         by_shard.getParallelism(),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyflink.datastream import DataStream
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 
-from flink_jobs.explode import unfold_table
+from flink_jobs.explode import explode_table
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
-from flink_jobs.sinks import write_unfolded
-from udfs.stages.minute_totals import TALLY_COLUMNS
+from flink_jobs.sinks import write_exploded
+from udfs.stages.minute_totals import MINUTE_COLUMNS
 
 _JSON = {
     "key.format": "raw",
@@ -18,7 +18,7 @@ _JSON = {
     "value.fields-include": "EXCEPT_KEY",
     "value.json.timestamp-format.standard": "ISO-8601",
 }
-_COUNTS = [name for name in TALLY_COLUMNS if name != "amount"]
+_COUNTS = [name for name in MINUTE_COLUMNS if name != "amount"]
 
 
 def write_metrics(
@@ -27,7 +27,7 @@ def write_metrics(
     """Write the merchants' minutes, and those of all, whose ``merchant_id`` is null and whose key is empty."""
     topic = settings.kafka.topics.metrics
     create_sink(tables, settings, "merchant_metrics", topic)
-    write_unfolded(tables, writes, "merchant_metrics", decided, "metric_keys", "metric_values")
+    write_exploded(tables, writes, "merchant_metrics", decided, "metric_keys", "metric_values")
     counts = ", ".join(f"{name} BIGINT" for name in _COUNTS)
     create_sink(
         tables,
@@ -66,5 +66,5 @@ def _in_event_time(tables: StreamTableEnvironment, decided: DataStream) -> None:
         .watermark("event_time", "TO_TIMESTAMP_LTZ(event_clocks, 3)")
         .build()
     )
-    columns = {"minutes": "BIGINT", "event_clocks": "BIGINT", **dict.fromkeys(TALLY_COLUMNS, "DOUBLE")}
-    unfold_table(tables, "tallied", [decided], columns, schema)
+    columns = {"minutes": "BIGINT", "event_clocks": "BIGINT", **dict.fromkeys(MINUTE_COLUMNS, "DOUBLE")}
+    explode_table(tables, "tallied", [decided], columns, schema)

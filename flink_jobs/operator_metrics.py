@@ -14,7 +14,7 @@ PUBLISH_NS = 250_000_000
 every small batch they cost more than the batch. One that has been idle for so long tells at once."""
 
 
-class Meter:
+class OperatorMetrics:
     """Counters of one stage instance.
 
     They may lack what was counted less than ``PUBLISH_NS`` after they were told last: the next batch tells it.

@@ -103,8 +103,10 @@ class JobSettings(_Section):
     shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 2
     device_shards: Annotated[int, Field(ge=1, le=128, description="slices of the devices; fixed likewise")] = 2
     merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 2
-    gather_ms: Milliseconds = Field(default=10, description="how long a batch gathers by user at least, milliseconds")
-    regather_ms: Milliseconds = Field(default=10, description="the same by device, and then by merchant")
+    mini_batch_ms: Milliseconds = Field(
+        default=10, description="how long a batch gathers by user at least, milliseconds"
+    )
+    downstream_mini_batch_ms: Milliseconds = Field(default=10, description="the same by device, and then by merchant")
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
     cached_profiles: Positive = Field(default=50_000, description="decoded profiles kept by each stage instance")
     profile_ttl_days: Positive = Field(default=60, description="a profile not written for so long is forgotten, days")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyflink.datastream import DataStream
 from pyflink.table import StatementSet, StreamTableEnvironment
 
-from flink_jobs.explode import unfold_table
+from flink_jobs.explode import explode_table
 from flink_jobs.kafka_tables import create_sink
 from flink_jobs.settings import Settings
 
@@ -26,13 +26,13 @@ def write_decisions(
     """Every decision, at once (or, by a setting, with the checkpoint and exactly once), keyed by user."""
     once = settings.job.decisions_exactly_once
     create_sink(tables, settings, "decisions", settings.kafka.topics.decisions, exactly_once=once)
-    write_unfolded(tables, writes, "decisions", decided, "decision_keys", "decision_values")
+    write_exploded(tables, writes, "decisions", decided, "decision_keys", "decision_values")
 
 
 def write_alerts(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: DataStream) -> None:
     """Decisions that ask for action, exactly once, keyed by user."""
     create_sink(tables, settings, "alerts", settings.kafka.topics.alerts, exactly_once=True)
-    write_unfolded(tables, writes, "alerts", decided, "alert_keys", "alert_values")
+    write_exploded(tables, writes, "alerts", decided, "alert_keys", "alert_values")
 
 
 def write_dead_letters(
@@ -42,15 +42,15 @@ def write_dead_letters(
     columns = "record_key BYTES, record_value BYTES, headers MAP<STRING, BYTES> METADATA"
     create_sink(tables, settings, "dead_letters", settings.kafka.topics.dead_letters, columns)
     arrays = ("refused_keys", "refused_values", *_HEADERS.values())
-    unfold_table(tables, "refused", stages, dict.fromkeys(arrays, "BYTES"))
+    explode_table(tables, "refused", stages, dict.fromkeys(arrays, "BYTES"))
     headers = ", ".join(f"'{name}', {column}" for name, column in _HEADERS.items())
     writes.add_insert_sql(f"INSERT INTO dead_letters SELECT refused_keys, refused_values, MAP[{headers}] FROM refused")
 
 
-def write_unfolded(
+def write_exploded(
     tables: StreamTableEnvironment, writes: StatementSet, sink: str, stage: DataStream, keys: str, values: str
 ) -> None:
     """Write arrays of record keys and of their values, element by element."""
     view = f"unfolded_{sink}"
-    unfold_table(tables, view, [stage], {keys: "BYTES", values: "BYTES"})
+    explode_table(tables, view, [stage], {keys: "BYTES", values: "BYTES"})
     writes.add_insert_sql(f"INSERT INTO {sink} SELECT {keys}, {values} FROM {view}")

@@ -17,15 +17,15 @@ from pyflink.datastream.state import MapState, MapStateDescriptor, StateTtlConfi
 
 from flink_jobs import wiring
 from flink_jobs.mini_batch import BYTES
-from flink_jobs.operator_metrics import Meter
+from flink_jobs.operator_metrics import OperatorMetrics
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
 from udfs.stages.envelope import DeadLetter
-from udfs.stages.minute_totals import TALLY_COLUMNS, Counted, clocks
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals, watermarks
 from udfs.stages.open_windows import metrics_record
-from udfs.stages.pattern_matching import Watch
-from udfs.warmup import make_ready
+from udfs.stages.pattern_matching import PatternMatcher
+from udfs.warmup import warm_up
 
 # Java gets such a list element by element: 0.8 us for the key and the value of a decision. All of them as one block,
 # with their lengths, cost as much.
@@ -53,7 +53,7 @@ _VERDICTS = {
 _TOTALS = {
     "event_clocks": _MANY_LONGS,
     "minutes": _MANY_LONGS,
-    **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in TALLY_COLUMNS},
+    **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in MINUTE_COLUMNS},
 }
 _DECIDED = {
     **_VERDICTS,
@@ -119,9 +119,9 @@ class _Stage(KeyedProcessFunction):
         gc.set_threshold(100_000, 50, 1_000)
 
     def _open_state(self, context: RuntimeContext, name: StateName) -> MapState:
-        make_ready()
+        warm_up()
         self._calm_collector()
-        self._meter = Meter(context)
+        self._meter = OperatorMetrics(context)
         self._meter.declare("pattern_events_forgotten", "pattern_searches_given_up")
         self._counted = 0, 0
         # PICKLED: PyFlink cannot read an unset value of the plain type.
@@ -138,12 +138,12 @@ class _Stage(KeyedProcessFunction):
         )
         return context.get_map_state(descriptor)
 
-    def _count_patterns(self, watch: Watch) -> None:
+    def _count_patterns(self, watch: PatternMatcher) -> None:
         """Count what patterns had to forget and to give up, from the totals since the start."""
         forgotten, given_up = self._counted
-        self._counted = watch.forgotten, watch.given_up
-        self._meter.count("pattern_events_forgotten", watch.forgotten - forgotten)
-        self._meter.count("pattern_searches_given_up", watch.given_up - given_up)
+        self._counted = watch.evicted, watch.search_truncated
+        self._meter.count("pattern_events_forgotten", watch.evicted - forgotten)
+        self._meter.count("pattern_searches_given_up", watch.search_truncated - given_up)
 
     def _shard(self, context: KeyedProcessFunction.Context) -> int:
         return self._number[context.get_current_key()]
@@ -222,20 +222,20 @@ class _MerchantStage(_Stage):
         with self._meter.batch(len(value)):
             output = self._stage.process(shard, value, self._profiles, _now_ms())
             self._count_patterns(self._stage.watch)
-            verdicts = output.verdicts
+            verdicts = output.decisions
             self._meter.count("alerts", len(verdicts.alerts))
             self._meter.count("decisions", len(verdicts.decisions))
         self._look_again(shard, ctx)
-        totals = output.tally.totals()
+        totals = output.minutes.totals()
         yield from _row(
             verdicts.decision_keys,
             verdicts.decisions,
             verdicts.alert_keys,
             verdicts.alerts,
-            *_metric_columns(output.over),
-            clocks(output.before, output.watermark, len(totals)),
+            *_metric_columns(output.closed),
+            watermarks(output.before, output.watermark, len(totals)),
             [minute for minute, _ in totals],
-            *([each[column] for _, each in totals] for column in range(len(TALLY_COLUMNS))),
+            *([each[column] for _, each in totals] for column in range(len(MINUTE_COLUMNS))),
             *self._refused_columns(output.dead_letters),
         )
 
@@ -245,19 +245,19 @@ class _MerchantStage(_Stage):
         if self._looking.setdefault(shard, timestamp) != timestamp:
             return
         del self._looking[shard]
-        over = self._stage.close_silent(shard, self._profiles, _now_ms())
+        over = self._stage.close_idle(shard, self._profiles, _now_ms())
         self._look_again(shard, ctx)
         yield from _row(*_NO_VERDICTS, *_metric_columns(over), *_NO_TOTALS, *self._refused_columns(()))
 
     def _look_again(self, shard: int, context: KeyedProcessFunction.Context) -> None:
         """Have a timer look whether the shard has fallen silent; one at a time."""
-        silent_from = self._stage.silent_from(shard)
+        silent_from = self._stage.idle_deadline(shard)
         if silent_from is not None and shard not in self._looking:
             self._looking[shard] = silent_from
             context.timer_service().register_processing_time_timer(silent_from)
 
 
-def _metric_columns(over: Sequence[Counted]) -> tuple[list[bytes], list[bytes]]:
+def _metric_columns(over: Sequence[MinuteTotals]) -> tuple[list[bytes], list[bytes]]:
     return [counted.merchant_id.encode() for counted in over], [metrics_record(counted) for counted in over]
 
 

@@ -9,10 +9,10 @@ import models
 from flink_jobs.settings import Settings
 from models.artefact import ArtefactError, load
 from models.scorer import Scorer
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.records.limits import Limits
-from udfs.rules import ready_rules
+from udfs.rules import default_rules
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserStage, UserStageOptions
@@ -75,8 +75,8 @@ def merchant_stage(settings: Settings) -> MerchantStage:
     return MerchantStage(
         MerchantStageOptions(
             names=FEATURE_NAMES,
-            rules=ready_rules(FEATURE_NAMES),
-            bands=Bands(
+            rules=default_rules(FEATURE_NAMES),
+            bands=Thresholds(
                 block=decision.block,
                 challenge=decision.challenge,
                 monitor=decision.monitor,

@@ -14,7 +14,7 @@ from models.lightgbm_text import COLUMNS, Trees
 from models.shapley import Explainer
 
 
-def make_ready() -> None:
+def warm_up() -> None:
     """Score and explain a payment by one tree of two leaves, in every way that there is."""
     one = np.ones(1, np.int64)
     trees = Trees(

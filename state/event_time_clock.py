@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-BEGINNING = -(2**62)
+NO_WATERMARK = -(2**62)
 """Before all events, epoch milliseconds."""
 
 
@@ -31,7 +31,7 @@ class EventTimeClock:
         self._idle_ms = idle_ms
         self._reached: dict[int, int] = {}
         self._heard: dict[int, int] = {}
-        self._watermark = BEGINNING
+        self._watermark = NO_WATERMARK
 
     @property
     def watermark(self) -> int:
@@ -45,7 +45,7 @@ class EventTimeClock:
             source: number of the source.
             event_time: epoch milliseconds.
         """
-        reached = self._reached.get(source, BEGINNING)
+        reached = self._reached.get(source, NO_WATERMARK)
         if event_time > reached:
             self._reached[source] = event_time
             return 0

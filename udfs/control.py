@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
@@ -27,7 +27,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     body: Any
 
 
-class Thresholds(msgspec.Struct, forbid_unknown_fields=True):
+class ThresholdsRecord(msgspec.Struct, forbid_unknown_fields=True):
     block: _Share
     challenge: _Share
     monitor: _Share
@@ -46,7 +46,7 @@ class Control:
 
     kind: Kind
     version: int
-    value: RuleSet | PatternSet | Bands
+    value: RuleSet | PatternSet | Thresholds
 
 
 _decoder = msgspec.json.Decoder(_Record)
@@ -88,12 +88,12 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
         return Refusal(Refused.CONTROL_INVALID, str(error))
 
 
-def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Bands:
+def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Thresholds:
     if record.kind == "rules":
         return load_rules(record.body, names)
     if record.kind == "patterns":
         return load_patterns(record.body)
-    given = msgspec.convert(record.body, Thresholds)
+    given = msgspec.convert(record.body, ThresholdsRecord)
     if not given.monitor <= given.challenge <= given.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")
-    return Bands(block=given.block, challenge=given.challenge, monitor=given.monitor, alert=given.alert)
+    return Thresholds(block=given.block, challenge=given.challenge, monitor=given.monitor, alert=given.alert)

@@ -17,7 +17,7 @@ SCORE_DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bands:
+class Thresholds:
     """Where actions begin, shares of 1; monitor <= challenge <= block. Below all of them it is approved."""
 
     block: float = 0.9
@@ -48,7 +48,7 @@ def level(score: float) -> Level:
     return "minimal"
 
 
-def graver(one: Level, other: Level) -> Level:
+def max_level(one: Level, other: Level) -> Level:
     """The graver of two levels."""
     return one if _STRENGTH[one] >= _STRENGTH[other] else other
 

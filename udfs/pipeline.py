@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from state.kernel.times import HOUR_MS
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.patterns import PatternSet, ready_patterns
+from udfs.patterns import PatternSet, default_patterns
 from udfs.records.limits import Limits
-from udfs.rules import RuleSet, ready_rules
-from udfs.stages.decision_engine import Scores
+from udfs.rules import RuleSet, default_rules
+from udfs.stages.decision_engine import ScoringModel
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
@@ -24,7 +24,7 @@ _SHARD = 0
 class MemoryState(dict[str, bytes]):
     """Keyed state of one shard, in memory."""
 
-    def put_all(self, entries: dict[str, bytes]) -> None:
+    def put_many(self, entries: dict[str, bytes]) -> None:
         """Write several."""
         self.update(entries)
 
@@ -56,10 +56,10 @@ class Pipeline:
     def __init__(
         self,
         *,
-        model: Scores | None = None,
+        model: ScoringModel | None = None,
         rules: RuleSet | None = None,
         patterns: PatternSet | None = None,
-        bands: Bands = Bands(),  # noqa: B008 - frozen
+        bands: Thresholds = Thresholds(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         out_of_orderness_ms: int = 5_000,
         lateness_ms: int = HOUR_MS,
@@ -67,7 +67,7 @@ class Pipeline:
         changelog: bool = False,
     ) -> None:
         idle_ms = 30_000
-        patterns = patterns or ready_patterns()
+        patterns = patterns or default_patterns()
         self.user_state, self.device_state, self.merchant_state = MemoryState(), MemoryState(), MemoryState()
         self.users = UserStage(
             UserStageOptions(
@@ -96,7 +96,7 @@ class Pipeline:
         self.merchants = MerchantStage(
             MerchantStageOptions(
                 names=FEATURE_NAMES,
-                rules=rules or ready_rules(FEATURE_NAMES),
+                rules=rules or default_rules(FEATURE_NAMES),
                 bands=bands,
                 model=model,
                 sample_every=0,

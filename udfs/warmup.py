@@ -16,15 +16,15 @@ import msgspec
 from models import warmup as models_ready
 from models.metadata import Metadata
 from state import warmup as state_ready
-from udfs.control import Thresholds
+from udfs.control import ThresholdsRecord
 from udfs.names import Kind
 from udfs.patterns.pattern import Pattern
 from udfs.pipeline import Pipeline
 from udfs.rules.rule import Rule
-from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.minute_totals import Counted
+from udfs.stages.envelope import Envelope, encode_envelope
+from udfs.stages.minute_totals import MinuteTotals
 
-READ_BY_ALL = (Pattern, Rule, Thresholds, Metadata, Counted)
+READ_BY_ALL = (Pattern, Rule, ThresholdsRecord, Metadata, MinuteTotals)
 """Types that several stages read, and that no decoder of a module knows since it was imported. msgspec looks at a type
 when it is first read, and where two threads do so side by side, one finds the half of it and takes the whole
 TaskManager down."""
@@ -33,19 +33,19 @@ _NOW_MS = 1_800_000_000_000
 _one_at_a_time = Lock()
 
 
-def make_ready() -> None:
+def warm_up() -> None:
     """Once a process: its stages start side by side, and the others wait for the first one."""
     with _one_at_a_time:
-        _make_ready()
+        _warm_up()
 
 
 @cache
-def _make_ready() -> None:
+def _warm_up() -> None:
     """Have payments with a device and without decided, by the ready rules and patterns."""
     for read in READ_BY_ALL:
         msgspec.json.Decoder(read)
-    state_ready.make_ready()
-    models_ready.make_ready()
+    state_ready.warm_up()
+    models_ready.warm_up()
     pipeline = Pipeline()
     for number, device in enumerate((None, "device", "device")):
         pipeline.process([_record(number, device)], _NOW_MS)
@@ -63,8 +63,8 @@ def _record(number: int, device: str | None) -> bytes:
         "device": {"id": device},
         "metadata": {"declined": True},
     }
-    return seal_envelope(Envelope(Kind.TRANSACTION, 0, number, b"user", json.dumps(payment).encode()))
+    return encode_envelope(Envelope(Kind.TRANSACTION, 0, number, b"user", json.dumps(payment).encode()))
 
 
 if __name__ == "__main__":
-    make_ready()
+    warm_up()

@@ -24,21 +24,21 @@ from udfs.names import Kind, Topic
 from udfs.patterns import PatternSet
 from udfs.pipeline import Pipeline
 from udfs.rules import load_rules
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.envelope import Envelope, encode_envelope
 
 DAY_MS = 86_400_000
 _BATCH = 1_000
 _KINDS = {Topic.TRANSACTIONS: Kind.TRANSACTION, Topic.ACCOUNT_EVENTS: Kind.ACCOUNT_EVENT, Topic.LABELS: Kind.LABEL}
 
 
-class Truth(NamedTuple):
+class GroundTruth(NamedTuple):
     """What a payment is known to be: the kind of fraud, and the number of the attack where there is one."""
 
     kind: str
     attack: int | None
 
 
-class Found(NamedTuple):
+class FoundMatch(NamedTuple):
     """A match: the payment that completed it, when, and the payments in it."""
 
     transaction_id: str
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 
 
 @dataclass
-class Trial:
+class PatternBacktest:
     """What was found.
 
     Attributes:
@@ -62,8 +62,8 @@ class Trial:
     transactions: int = 0
     first: int = 0
     last: int = 0
-    found: dict[str, list[Found]] = field(default_factory=lambda: defaultdict(list))
-    truth: dict[str, Truth] = field(default_factory=dict)
+    found: dict[str, list[FoundMatch]] = field(default_factory=lambda: defaultdict(list))
+    truth: dict[str, GroundTruth] = field(default_factory=dict)
     labelled: bool = False
 
     @property
@@ -99,7 +99,7 @@ def on_file(
     mapping: ColumnMapping,
     limit: int | None,
     tell: Callable[[int], None] = lambda _: None,
-) -> Trial:
+) -> PatternBacktest:
     """Try patterns on a file of transactions in order of time; its labels, where there are any, are the truth.
 
     Raises:
@@ -108,14 +108,14 @@ def on_file(
     """
     labelled = mapping.label in file.columns
     options = ReplayOptions(limit=limit, label_delay_ms=0 if labelled else None)
-    trial = Trial(labelled=labelled)
+    trial = PatternBacktest(labelled=labelled)
     pipeline = _pipeline(patterns)
     for batch in _batches(records(file, mapping, options)):
         for record in batch:
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
                 if label["label"] == "fraud":
-                    trial.truth[label["transaction_id"]] = Truth("fraud", None)
+                    trial.truth[label["transaction_id"]] = GroundTruth("fraud", None)
         # The truth is for the count: no pattern sees a label on the day of its payment.
         _run(trial, pipeline, [(one.topic, one.key, one.value) for one in batch if one.topic != Topic.LABELS])
         tell(trial.transactions)
@@ -124,15 +124,15 @@ def on_file(
 
 def on_simulation(
     patterns: PatternSet, options: Options, transactions: int, tell: Callable[[int], None] = lambda _: None
-) -> Trial:
+) -> PatternBacktest:
     """Try patterns on so many simulated transactions at least, with account events and attacks."""
-    trial = Trial(labelled=True)
+    trial = PatternBacktest(labelled=True)
     pipeline, simulator = _pipeline(patterns), Simulator(options)
     while trial.transactions < transactions:
         block = simulator.block(_BATCH)
         for record in block:
             if record.fraud is not None:
-                trial.truth[transaction_id(record.value)] = Truth(record.fraud, record.attack)
+                trial.truth[transaction_id(record.value)] = GroundTruth(record.fraud, record.attack)
         _run(trial, pipeline, [(one.topic, one.key, one.value) for one in block])
         tell(trial.transactions)
     return trial
@@ -149,19 +149,19 @@ def _batches(found: Iterable[ReplayRecord]) -> Iterator[Sequence[ReplayRecord]]:
         yield batch
 
 
-def _run(trial: Trial, pipeline: Pipeline, batch: Sequence[tuple[Topic, bytes | None, bytes]]) -> None:
-    sealed = [seal_envelope(Envelope(_KINDS[topic], 0, 0, key, value)) for topic, key, value in batch]
+def _run(trial: PatternBacktest, pipeline: Pipeline, batch: Sequence[tuple[Topic, bytes | None, bytes]]) -> None:
+    sealed = [encode_envelope(Envelope(_KINDS[topic], 0, 0, key, value)) for topic, key, value in batch]
     # By a clock that is after everything: old data are in nobody's future.
     _, output = pipeline.process(sealed, now_ms=4_000_000_000_000)
     for payment in output.payments:
         trial.first = trial.first or payment.event_time
         trial.last = max(trial.last, payment.event_time)
         for match in payment.matches:
-            one = Found(payment.transaction_id, payment.event_time, match.transaction_ids)
+            one = FoundMatch(payment.transaction_id, payment.event_time, match.transaction_ids)
             trial.found[match.pattern].append(one)
     trial.transactions += len(output.payments)
 
 
-def kinds_of_fraud(trial: Trial) -> Counter[str]:
+def kinds_of_fraud(trial: PatternBacktest) -> Counter[str]:
     """Payments of every kind of fraud in the data."""
     return Counter(one.kind for one in trial.truth.values())

@@ -15,7 +15,7 @@ USERS_A_MERCHANT = 5
 _BLOCK = 2_000
 
 
-class EvenTraffic:
+class UniformTraffic:
     """Ordinary payments without fraud, account events or labels; event time ends about now.
 
     Users pay as often as people do and merchants are in proportion to them, so that a larger population is a larger

@@ -16,8 +16,8 @@ from apps.peers.keyed import KeyedStages, Packed, Passed
 from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import CACHED, Decide
-from udfs.stages.decision_engine import Verdicts
-from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
+from udfs.stages.decision_engine import DecisionBatch
+from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
 SNAPSHOT_S = 5.0
 SOURCE_BATCH = 100
@@ -73,7 +73,7 @@ def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
 
     def sealed(message: Any) -> tuple[str, bytes]:  # noqa: ANN401
         envelope = Envelope(kind_of[message.topic], message.partition, message.offset, message.key, message.value)
-        return (message.key or b"").decode(), seal_envelope(envelope)
+        return (message.key or b"").decode(), encode_envelope(envelope)
 
     def user(packed: Packed, record: bytes) -> tuple[Packed, Iterable[Passed]]:
         passed, packed = stages.user(record, packed)
@@ -87,7 +87,7 @@ def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
         verdicts, packed = stages.merchant([passed.handoff], packed)
         return packed, outputs(verdicts)
 
-    def outputs(verdicts: Verdicts) -> list[Any]:
+    def outputs(verdicts: DecisionBatch) -> list[Any]:
         decided = zip(verdicts.decision_keys, verdicts.decisions, strict=True)
         alerted = zip(verdicts.alert_keys, verdicts.alerts, strict=True)
         return [
@@ -111,7 +111,7 @@ def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
 
 
 def _user_of(record: bytes) -> str:
-    return (open_envelope(record).key or b"").decode()
+    return (decode_envelope(record).key or b"").decode()
 
 
 def _as_text(properties: dict[str, Any]) -> dict[str, str]:

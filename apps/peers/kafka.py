@@ -8,11 +8,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message
 
-from apps.kafka_producer import Sender
+from apps.kafka_producer import KafkaProducer
 from apps.peers.options import PeerOptions
 from udfs.names import Kind
-from udfs.stages.decision_engine import Verdicts
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.decision_engine import DecisionBatch
+from udfs.stages.envelope import Envelope, encode_envelope
 
 COMMIT_EVERY_S = 1.0
 
@@ -71,7 +71,7 @@ class Reader:
                 raise RuntimeError(f"Kafka: {message.error().str()}")
             kind = self._kinds[message.topic()]
             envelope = Envelope(kind, message.partition(), message.offset(), message.key(), message.value())
-            records.append(seal_envelope(envelope))
+            records.append(encode_envelope(envelope))
         return records
 
 
@@ -83,10 +83,10 @@ class Writer:
     """
 
     def __init__(self, options: PeerOptions) -> None:
-        self._sender = Sender(options.kafka)
+        self._sender = KafkaProducer(options.kafka)
         self._decisions, self._alerts = options.decisions, options.alerts
 
-    def write(self, verdicts: Verdicts) -> None:
+    def write(self, verdicts: DecisionBatch) -> None:
         """Hand them over."""
         for key, value in zip(verdicts.decision_keys, verdicts.decisions, strict=True):
             self._sender.send(self._decisions, key, value)
@@ -99,7 +99,7 @@ class Writer:
         self._sender.close()
 
 
-def run(options: PeerOptions, wait_s: float, decide: Callable[[Sequence[bytes]], Verdicts]) -> None:
+def run(options: PeerOptions, wait_s: float, decide: Callable[[Sequence[bytes]], DecisionBatch]) -> None:
     """Consume, decide, write, for ever; offsets are committed once their decisions are in Kafka: at least once.
 
     Args:

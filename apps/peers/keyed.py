@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
-from udfs.stages.decision_engine import Verdicts
-from udfs.stages.stage_message import open_handoff
+from udfs.stages.decision_engine import DecisionBatch
+from udfs.stages.stage_message import decode_message
 
 Packed = bytes | None
 """The profile of a key, None for one that was never seen."""
@@ -37,7 +37,7 @@ class OneProfile:
         """The profile, whose key the engine knows, or what the process keeps beside it."""
         return self._beside.get(key) if key[0] == "\0" else self.packed
 
-    def put_all(self, entries: dict[str, bytes]) -> None:
+    def put_many(self, entries: dict[str, bytes]) -> None:
         """Keep both."""
         for key, value in entries.items():
             if key[0] == "\0":
@@ -83,12 +83,12 @@ class KeyedStages:
         self._stages.devices.write_profiles(0, self._devices)
         return [Passed(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
 
-    def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[Verdicts, Packed]:
+    def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[DecisionBatch, Packed]:
         """Handoffs of one merchant; decisions and alerts."""
         self._merchants.packed = packed
         output = self._stages.merchants.process(0, handoffs, self._merchants, _now_ms())
         self._stages.merchants.write_profiles(0, self._merchants)
-        return output.verdicts, self._merchants.packed
+        return output.decisions, self._merchants.packed
 
 
 def in_memory(keyed: KeyedStages, user_of: Callable[[bytes], str]) -> Decide:
@@ -120,13 +120,13 @@ def in_memory(keyed: KeyedStages, user_of: Callable[[bytes], str]) -> Decide:
 
 
 def _device_of(handoff: bytes) -> str:
-    opened = open_handoff(handoff)
+    opened = decode_message(handoff)
     first = opened.payments[0] if opened.payments else opened.labels[0]
     return first.device_id or ""
 
 
 def _merchant_of(handoff: bytes) -> str:
-    opened = open_handoff(handoff)
+    opened = decode_message(handoff)
     return opened.payments[0].merchant_id if opened.payments else opened.labels[0].merchant_id
 
 

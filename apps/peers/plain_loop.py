@@ -53,7 +53,7 @@ PEERS = (
 def in_memory() -> Decide:
     """What it does with a batch, for whoever wants to see the decisions."""
     pipeline = stages()
-    return lambda records, now_ms: pipeline.process(records, now_ms)[1].verdicts.decisions
+    return lambda records, now_ms: pipeline.process(records, now_ms)[1].decisions.decisions
 
 
 def read_all(options: PeerOptions) -> list[bytes]:

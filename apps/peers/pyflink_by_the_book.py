@@ -36,7 +36,7 @@ from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import Decide
 from udfs.names import Kind
-from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
+from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
 PARALLELISM = 2
 CHECKPOINT_MS = 5_000
@@ -90,7 +90,7 @@ def sealed(value: str) -> bytes:
         peeked = _Peek()
     is_event, is_label = peeked.kind is not None, peeked.label is not None
     kind = Kind.ACCOUNT_EVENT if is_event else Kind.LABEL if is_label else Kind.TRANSACTION
-    return seal_envelope(Envelope(kind, 0, 0, peeked.user_id.encode(), value.encode()))
+    return encode_envelope(Envelope(kind, 0, 0, peeked.user_id.encode(), value.encode()))
 
 
 class _Keyed(KeyedProcessFunction):
@@ -145,7 +145,7 @@ def in_memory() -> Decide:
 
 
 def _text(record: bytes) -> str:
-    return (open_envelope(record).value or b"").decode()
+    return (decode_envelope(record).value or b"").decode()
 
 
 def build(options: PeerOptions) -> StreamExecutionEnvironment:

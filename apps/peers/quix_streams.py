@@ -17,7 +17,7 @@ from apps.peers.keyed import KeyedStages, Passed
 from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import Decide
-from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
+from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
 PARTITIONS = 12
 NEEDS = ("quixstreams==3.28.1",)
@@ -50,7 +50,7 @@ PEERS = tuple(
 
 def in_memory() -> Decide:
     """What it does with events one by one, without Quix Streams and Kafka."""
-    return keyed.in_memory(KeyedStages(), lambda record: (open_envelope(record).key or b"").decode())
+    return keyed.in_memory(KeyedStages(), lambda record: (decode_envelope(record).key or b"").decode())
 
 
 def run(options: PeerOptions) -> None:
@@ -87,7 +87,7 @@ def _lay_out(app: Any, options: PeerOptions, quixstreams: Any) -> None:  # noqa:
     def seal(value: bytes, key: bytes, _time: int, _headers: object) -> _Output:
         context = quixstreams.message_context()
         envelope = Envelope(kind_of[context.topic], context.partition, context.offset, key, value)
-        return _Output(by_user, key, seal_envelope(envelope))
+        return _Output(by_user, key, encode_envelope(envelope))
 
     def user(record: bytes, state: Any) -> list[_Output]:  # noqa: ANN401
         passed, packed = stages.user(record, state.get_bytes(_STATE))

@@ -19,8 +19,8 @@ from apps.peers.options import PeerOptions, given
 from apps.peers.peer import Peer, Promises, Runs
 from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
 from udfs.pipeline import MemoryState
-from udfs.stages.decision_engine import Verdicts
-from udfs.stages.envelope import open_envelope
+from udfs.stages.decision_engine import DecisionBatch
+from udfs.stages.envelope import decode_envelope
 
 BATCH = 500
 GATHER_S = 0.02
@@ -86,7 +86,7 @@ class RedisState(MemoryState):
         """Forget a profile."""
         self._client.delete(self.key(key))
 
-    def put_all(self, entries: dict[str, bytes]) -> None:
+    def put_many(self, entries: dict[str, bytes]) -> None:
         """Write, or keep until the whole batch is done."""
         named = {self.key(name): packed for name, packed in entries.items()}
         if self.gathers:
@@ -134,7 +134,7 @@ class RedisDecider:
             state.gathers = batched
         self._stages.user_state, self._stages.device_state, self._stages.merchant_state = self._states
 
-    def decide(self, records: Sequence[bytes]) -> Verdicts:
+    def decide(self, records: Sequence[bytes]) -> DecisionBatch:
         """A batch of sealed envelopes."""
         if self._batched:
             self._fetch(records)
@@ -142,7 +142,7 @@ class RedisDecider:
         self._stages.write_profiles()
         if self._batched:
             self._write()
-        return output.verdicts
+        return output.decisions
 
     def _fetch(self, records: Iterable[bytes]) -> None:
         wanted: list[set[str]] = [set(), set(), set()]
@@ -169,7 +169,7 @@ class RedisDecider:
 def _entities(record: bytes) -> tuple[str | None, str | None, str | None]:
     """User, device and merchant of a record, where it can be read; what cannot, the user stage refuses."""
     try:
-        names = _names.decode(open_envelope(record).value or b"{}")
+        names = _names.decode(decode_envelope(record).value or b"{}")
     except msgspec.MsgspecError:
         return None, None, None
     device = names.device_id if names.device is None else names.device.id

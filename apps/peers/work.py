@@ -8,7 +8,7 @@ from pathlib import Path
 import models
 from models.artefact import load
 from models.scorer import Scorer
-from state.warmup import make_ready
+from state.warmup import warm_up
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.pipeline import Pipeline
 
@@ -30,6 +30,6 @@ def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED) -> Pipelin
         model: its folder.
         cached_profiles: decoded profiles that each stage may keep.
     """
-    make_ready()
+    warm_up()
     scorer = Scorer(load(Path(model), FEATURE_NAMES, feature_hash()))
     return Pipeline(model=scorer, cached_profiles=cached_profiles)  # profiles are written whole, for any reader

@@ -15,7 +15,7 @@ import msgspec
 from apps.reference.order_free_traffic import Sent
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.pipeline import Pipeline
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.envelope import Envelope, encode_envelope
 
 COMPARED = ("features", "late", "rules", "patterns")
 
@@ -40,9 +40,9 @@ def computed(
     for record in sent:
         partition = partitions[record.key] if partitions else 0
         _, output = pipeline.process(
-            [seal_envelope(Envelope(record.kind, partition, 0, record.key, record.value))], now_ms
+            [encode_envelope(Envelope(record.kind, partition, 0, record.key, record.value))], now_ms
         )
-        for decision, row in zip(output.verdicts.decisions, output.features.tolist(), strict=True):
+        for decision, row in zip(output.decisions.decisions, output.features.tolist(), strict=True):
             told = msgspec.json.decode(decision, type=dict[str, Any])
             told["features"] = {
                 name: None if math.isnan(value) else value for name, value in zip(FEATURE_NAMES, row, strict=True)

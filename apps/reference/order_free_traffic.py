@@ -33,7 +33,7 @@ class Sent(NamedTuple):
 
 
 @dataclass
-class Waves:
+class OrderFreeTraffic:
     """Makes one wave after the other.
 
     Attributes:

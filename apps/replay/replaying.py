@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from apps.kafka_producer import Sender
+from apps.kafka_producer import KafkaProducer
 from apps.replay.mapping import ColumnMapping, MappingError, Row, columns_of
 from apps.replay.rows import RowFile
 from udfs.names import Topic
@@ -126,7 +126,7 @@ def _fraud(row: Row, column: str) -> bool | None:
 
 
 def send(
-    sender: Sender,
+    sender: KafkaProducer,
     topics: Mapping[Topic, str],
     found: Iterable[ReplayRecord],
     speedup: float | None,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from apps.kafka_producer import Sender
+from apps.kafka_producer import KafkaProducer
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
 from udfs.names import Topic
@@ -52,7 +52,7 @@ class Feed:
     """
 
     def __init__(
-        self, sender: Sender, topics: Mapping[Topic, str], note: Callable[[SimulatedRecord], None] | None = None
+        self, sender: KafkaProducer, topics: Mapping[Topic, str], note: Callable[[SimulatedRecord], None] | None = None
     ) -> None:
         self._sender = sender
         self._topics = topics

@@ -18,7 +18,7 @@ from models.feature_table import EVENT_TIME, HASH_KEY, LABEL, NAMES_KEY, USER
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.names import Kind, Topic
 from udfs.pipeline import Pipeline
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.envelope import Envelope, encode_envelope
 
 _KINDS = {
     Topic.TRANSACTIONS: Kind.TRANSACTION,
@@ -62,7 +62,7 @@ def build_table(
 
 def sealed(record: SimulatedRecord) -> bytes:
     """As the stages read it."""
-    return seal_envelope(Envelope(_KINDS[record.topic], 0, 0, record.key, record.value))
+    return encode_envelope(Envelope(_KINDS[record.topic], 0, 0, record.key, record.value))
 
 
 def _fraud(records: Sequence[SimulatedRecord]) -> dict[str, bool]:

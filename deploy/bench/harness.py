@@ -13,7 +13,7 @@ import psutil
 from apps.bench.latency import Matched, first, identified, match
 from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest, Job
-from deploy.clients.namespace import apart
+from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.signals import interrupted_by_ending_signals
@@ -82,7 +82,7 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     """
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
-    own = apart(settings, f"bench-{int(time.time())}", **job)
+    own = with_namespace(settings, f"bench-{int(time.time())}", **job)
     with interrupted_by_ending_signals():
         try:
             topics.ensure(own)

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from apps.reference.order_free_traffic import HOUR_MS, STEP_MS, Sent, Waves
+from apps.reference.order_free_traffic import HOUR_MS, STEP_MS, OrderFreeTraffic, Sent
 from deploy.chaos import outcomes
-from deploy.chaos.decision_recorder import Witness
-from deploy.chaos.experiment import Act, Outcome
-from deploy.chaos.fault import Fault, Scene
+from deploy.chaos.decision_recorder import DecisionRecorder
+from deploy.chaos.experiment import Experiment, ExperimentResult
+from deploy.chaos.fault import Fault, Target
 from deploy.chaos.load import Load, send_aside
 from deploy.chaos.traffic import together, wave
 from deploy.clients import topics
 from deploy.clients.flink_rest import JobNotFoundError
-from deploy.clients.namespace import apart
+from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
 from flink_jobs.settings import DecisionSettings, Settings
@@ -35,7 +35,7 @@ POLL_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class CampaignOptions:
     """How a trial is done.
 
     Attributes:
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Trial:
+class CampaignResult:
     """What a trial found.
 
     Attributes:
@@ -61,12 +61,14 @@ class Trial:
         error: what kept the next act from its end; None when all of them came to it.
     """
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[ExperimentResult]
     notes: Sequence[str]
     error: str | None
 
 
-def attempt(settings: Settings, acts: Sequence[Sequence[Fault]], options: Options, say: Callable[[str], None]) -> Trial:
+def attempt(
+    settings: Settings, acts: Sequence[Sequence[Fault]], options: CampaignOptions, say: Callable[[str], None]
+) -> CampaignResult:
     """Run one trial on a stack that is up; whatever is broken afterwards, its faults are healed and its job is gone.
 
     Args:
@@ -79,43 +81,45 @@ def attempt(settings: Settings, acts: Sequence[Sequence[Fault]], options: Option
         OperationError: it could not begin, or its outcome not be read.
     """
     rng = random.Random(f"{options.seed} {[fault.name for act in acts for fault in act]}")
-    own = apart(settings, f"chaos-{time.time_ns() // 1_000_000:x}", checkpoint_interval_ms=2_000, start_from="earliest")
+    own = with_namespace(
+        settings, f"chaos-{time.time_ns() // 1_000_000:x}", checkpoint_interval_ms=2_000, start_from="earliest"
+    )
     own = own.model_copy(update={"decision": DecisionSettings(sampled_features=1.0)})
     topics.ensure(own)
     topics.stamp_on_append(own)
-    scene = Scene(own, rng)
+    scene = Target(own, rng)
     faults = [fault for act in acts for fault in act]
     try:
         if faults:
             faults[0].submit(scene)
         else:
             submission.submit(own)
-        with Witness(own) as witness:
+        with DecisionRecorder(own) as witness:
             return _Stage(scene, options, witness, say).play(acts)
     finally:
         for fault in faults:
-            fault.heal(scene)
+            fault.revert(scene)
         _end_job(scene)
 
 
 @dataclass
 class _Stage:
-    scene: Scene
-    options: Options
-    witness: Witness
+    scene: Target
+    options: CampaignOptions
+    witness: DecisionRecorder
     say: Callable[[str], None]
     sent: list[Sent] = field(default_factory=list)
 
-    def play(self, wanted: Sequence[Sequence[Fault]]) -> Trial:
+    def play(self, wanted: Sequence[Sequence[Fault]]) -> CampaignResult:
         start = round(time.time() * 1000) - (len(wanted) + 1) * STEP_MS - 24 * HOUR_MS
-        waves = Waves(start, users=USERS, per_wave=self.options.transactions, seed=self.options.seed)
-        played: list[Act] = []
+        waves = OrderFreeTraffic(start, users=USERS, per_wave=self.options.transactions, seed=self.options.seed)
+        played: list[Experiment] = []
         error = None
         try:
             for faults in wanted:
                 if time.monotonic() > self.options.until:
                     raise OperationError("not begun, as the time was over")
-                act = Act(faults)
+                act = Experiment(faults)
                 self.say(act.name)
                 self._act(waves, act)
                 played.append(act)
@@ -124,9 +128,9 @@ class _Stage:
             error = str(raised)
             self.say(f"  {error}")
         found = outcomes.found(self.scene.settings, played, self.sent, self.witness.decided_at)
-        return Trial(found, self.scene.notes, error)
+        return CampaignResult(found, self.scene.notes, error)
 
-    def _act(self, waves: Waves, act: Act) -> None:
+    def _act(self, waves: OrderFreeTraffic, act: Experiment) -> None:
         """Send a wave; faults strike when a third of it is sent; and wait until the job is through with it."""
         traffic = together(fault.traffic for fault in act.faults)
         records = wave(waves, traffic, self.scene.rng, round(time.time() * 1000))
@@ -143,18 +147,18 @@ class _Stage:
         self.witness.await_decided(act.sent_at.keys(), SETTLED_WITHIN_S)
         self._through()
 
-    def _aside(self, waves: Waves) -> None:
+    def _aside(self, waves: OrderFreeTraffic) -> None:
         records = waves.aside()
         send_aside(self.scene.settings, records)
         self.sent += records
         self._through()
 
-    def _strike(self, act: Act) -> None:
+    def _strike(self, act: Experiment) -> None:
         """Every fault begins and ends at its time; several begin within seconds of each other."""
         begins = [0.0, *(self.scene.rng.uniform(0, APART_S) for _ in act.faults[1:])]
         moments = [(begin, fault.name, fault.inject) for begin, fault in zip(begins, act.faults, strict=False)]
         moments += [
-            (begin + fault.lasts_s, fault.name, fault.heal) for begin, fault in zip(begins, act.faults, strict=False)
+            (begin + fault.lasts_s, fault.name, fault.revert) for begin, fault in zip(begins, act.faults, strict=False)
         ]
         act.struck_at, begun = time.time(), time.monotonic()
         for at, name, what in sorted(moments, key=lambda each: each[0]):
@@ -179,7 +183,7 @@ class _Stage:
             time.sleep(POLL_S)
 
 
-def _end_job(scene: Scene) -> None:
+def _end_job(scene: Target) -> None:
     deadline = time.monotonic() + CANCELLED_WITHIN_S
     while time.monotonic() < deadline:
         try:

@@ -17,7 +17,7 @@ _POLL_S = 0.2
 _ENDED_WITHIN_S = 10.0
 
 
-class Witness(Thread):
+class DecisionRecorder(Thread):
     """Follows the decisions from now on, from a thread of its own.
 
     Attributes:

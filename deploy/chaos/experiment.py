@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deploy.chaos.fault import Fault, Traffic
-from deploy.chaos.reconciliation import Account
+from deploy.chaos.reconciliation import Reconciliation
 
 QUIET = "quiet"
 
 
 @dataclass
-class Act:
+class Experiment:
     """A wave of payments with the faults that struck during it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Act:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ExperimentResult:
     """What came of an act.
 
     Attributes:
@@ -55,8 +55,8 @@ class Outcome:
         dead_letters: of the poisonous records, each counted once.
     """
 
-    act: Act
-    account: Account
+    act: Experiment
+    account: Reconciliation
     recovery_s: float | None
     longest_wait_s: float
     dead_letters: int

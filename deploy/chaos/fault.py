@@ -30,7 +30,7 @@ class Traffic:
 
 
 @dataclass
-class Scene:
+class Target:
     """Where a fault strikes.
 
     Attributes:
@@ -58,7 +58,7 @@ class Fault(Protocol):
     Attributes:
         name: as on the command line.
         what: it does, in a sentence for the report.
-        lasts_s: from ``inject`` to ``heal``, seconds; a supervisor starts again after one second what has died.
+        lasts_s: from ``inject`` to ``revert``, seconds; a supervisor starts again after one second what has died.
         traffic: how the payments are while it lasts.
         mixes: whether it may strike while others last.
         compares: whether all features must be those of a quiet run, or the user's alone, since the order in which
@@ -83,21 +83,21 @@ class Fault(Protocol):
     @property
     def compares(self) -> Literal["all", "user"]: ...
 
-    def submit(self, scene: Scene) -> None:
+    def submit(self, scene: Target) -> None:
         """Submit the job, before anything goes wrong."""
         ...
 
-    def inject(self, scene: Scene) -> None:
+    def inject(self, scene: Target) -> None:
         """Let it happen; returns as soon as it has."""
         ...
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         """Let it be over: what died is started again. Must do no harm where nothing was injected."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class BadTraffic:
+class TrafficFault:
     """A fault of the payments alone: nothing of the stack is touched."""
 
     name: str
@@ -107,19 +107,19 @@ class BadTraffic:
     mixes: bool = True
     compares: Literal["all", "user"] = "all"
 
-    def submit(self, scene: Scene) -> None:
+    def submit(self, scene: Target) -> None:
         """As ever."""
         submission.submit(scene.settings)
 
-    def inject(self, scene: Scene) -> None:
+    def inject(self, scene: Target) -> None:
         """The payments are made that way."""
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         """And then they are ordinary again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disturbance:
+class InfrastructureFault:
     """What most faults of the stack have: an ordinary job, ordinary traffic, and the same features as ever."""
 
     name: str
@@ -129,6 +129,6 @@ class Disturbance:
     mixes: bool = True
     compares: Literal["all", "user"] = "all"
 
-    def submit(self, scene: Scene) -> None:
+    def submit(self, scene: Target) -> None:
         """As ever."""
         submission.submit(scene.settings)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from threading import Thread
 
-from apps.kafka_producer import Sender, SendingError
+from apps.kafka_producer import KafkaProducer, SendingError
 from apps.records import transaction_id
 from apps.reference.order_free_traffic import Sent
 from deploy.chaos.traffic import poison
@@ -57,7 +57,7 @@ class Load(Thread):
         except SendingError as error:
             self.error = error
 
-    def _send(self, sender: Sender) -> None:
+    def _send(self, sender: KafkaProducer) -> None:
         topic, begun = self._settings.kafka.topics.transactions, time.monotonic()
         owed = 0.0
         for number, record in enumerate(self._records):

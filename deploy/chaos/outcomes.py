@@ -11,9 +11,9 @@ import msgspec
 from apps.records import transaction_id
 from apps.reference.golden_run import compared, computed
 from apps.reference.order_free_traffic import Sent
-from deploy.chaos.experiment import Act, Outcome
+from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.load import poisonous_key
-from deploy.chaos.reconciliation import Decided, account
+from deploy.chaos.reconciliation import Decided, reconcile
 from deploy.chaos.recovery import longest_wait_s, recovery_s
 from deploy.clients import kafka_clients
 from deploy.clients.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
@@ -23,8 +23,8 @@ READ_WITHIN_S = 240.0
 
 
 def found(
-    settings: Settings, acts: Sequence[Act], sent: Sequence[Sent], decided_at: Mapping[str, Sequence[float]]
-) -> list[Outcome]:
+    settings: Settings, acts: Sequence[Experiment], sent: Sequence[Sent], decided_at: Mapping[str, Sequence[float]]
+) -> list[ExperimentResult]:
     """The outcome of each act.
 
     Args:
@@ -52,9 +52,9 @@ def found(
     quiet = computed(sent, round(time.time() * 1000), _partitions(settings))
     letters = _dead_letters(settings)
     return [
-        Outcome(
+        ExperimentResult(
             act=act,
-            account=account(act.sent_at.keys(), decisions[number], alerts[number], quiet, act.only),
+            account=reconcile(act.sent_at.keys(), decisions[number], alerts[number], quiet, act.only),
             recovery_s=recovery_s(act.struck_at, act.sent_at, decided_at) if act.disturbs else 0.0,
             longest_wait_s=longest_wait_s(act.sent_at, decided_at),
             dead_letters=len(letters[poisonous_key(act.name)]),

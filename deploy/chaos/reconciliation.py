@@ -31,7 +31,7 @@ class Decided(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Account:
+class Reconciliation:
     """What came of a run.
 
     Attributes:
@@ -78,13 +78,13 @@ class Account:
         return [*named, *([f"what differs most: {', '.join(name for name, _ in often)}"] if often else [])]
 
 
-def account(
+def reconcile(
     sent: Collection[str],
     decisions: Sequence[Decided],
     alerts: Sequence[str],
     quiet: Mapping[str, Outcome],
     only: str = "",
-) -> Account:
+) -> Reconciliation:
     """Draw up the account.
 
     Args:
@@ -103,7 +103,7 @@ def account(
     compared = sorted(name for name in found.keys() & quiet.keys() if not found[name][-1].degraded)
     differing = {name: _differing(found[name][-1].outcome, quiet[name], only) for name in compared}
     known = set(sent)
-    return Account(
+    return Reconciliation(
         sent=len(known),
         decided=len(known & found.keys()),
         lost=tuple(sorted(known - found.keys())),

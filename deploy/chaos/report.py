@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.bench.result import Cell, Table
-from deploy.chaos.experiment import Outcome
+from deploy.chaos.experiment import ExperimentResult
 
 COLUMNS = [
     *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts doubled"),
@@ -13,7 +13,7 @@ COLUMNS = [
 ]
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Cell]:
+def figures(outcomes: Sequence[ExperimentResult]) -> dict[str, Cell]:
     """What matters most, over all acts."""
     accounts = [each.account for each in outcomes]
     found: dict[str, Cell] = {
@@ -32,12 +32,12 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Cell]:
     return found
 
 
-def table(outcomes: Sequence[Outcome]) -> Table:
+def table(outcomes: Sequence[ExperimentResult]) -> Table:
     """A row for each act."""
     return Table("Faults under load", COLUMNS, [_row(each) for each in outcomes])
 
 
-def _row(outcome: Outcome) -> list[Cell]:
+def _row(outcome: ExperimentResult) -> list[Cell]:
     account = outcome.account
     return [
         outcome.act.name,
@@ -55,7 +55,7 @@ def _row(outcome: Outcome) -> list[Cell]:
     ]
 
 
-def notes(outcomes: Sequence[Outcome], told: Sequence[str]) -> list[str]:
+def notes(outcomes: Sequence[ExperimentResult], told: Sequence[str]) -> list[str]:
     """What each fault does, what it told, and every promise that was broken."""
     faults = {fault.name: fault for each in outcomes for fault in each.act.faults}
     found = [

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterable
 
-from apps.reference.order_free_traffic import HOUR_MS, MINUTE_MS, Sent, Waves
+from apps.reference.order_free_traffic import HOUR_MS, MINUTE_MS, OrderFreeTraffic, Sent
 from deploy.chaos.fault import Traffic
 
 DAY_MS = 24 * HOUR_MS
@@ -27,7 +27,7 @@ def together(traffics: Iterable[Traffic]) -> Traffic:
     )
 
 
-def wave(waves: Waves, traffic: Traffic, rng: random.Random, now_ms: int) -> list[Sent]:
+def wave(waves: OrderFreeTraffic, traffic: Traffic, rng: random.Random, now_ms: int) -> list[Sent]:
     """The next wave, with what is peculiar about it."""
     records = waves.ordinary(traffic.hot)
     return [_skewed(each, rng, now_ms) if rng.random() < traffic.skewed else each for each in records]

@@ -11,14 +11,14 @@ import typer
 
 from deploy.bench.output import Out, recording, show
 from deploy.chaos import report
-from deploy.chaos.campaign import Options, attempt
-from deploy.chaos.experiment import Act, Outcome
+from deploy.chaos.campaign import CampaignOptions, attempt
+from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import FAULTS
 from deploy.console import say
 from deploy.errors import OperationError
 from deploy.signals import interrupted_by_ending_signals
-from deploy.stack.ephemeral import own_stack
+from deploy.stack.ephemeral import ephemeral_stack
 from deploy.stack.stack import Stack
 
 CHECKPOINTS_MIB = 512
@@ -37,10 +37,10 @@ def chaos(
 ) -> None:
     """Let things go wrong under load, on a stack of its own, and account for every payment and alert."""
     acts, until = _acts(_chosen(fault), seed, mixed), time.monotonic() + minutes * 60
-    options = Options(seed=seed, transactions=transactions, rate=rate, until=until)
-    outcomes: list[Outcome] = []
+    options = CampaignOptions(seed=seed, transactions=transactions, rate=rate, until=until)
+    outcomes: list[ExperimentResult] = []
     told: list[str] = []
-    stack = own_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True, task_managers=task_managers)
+    stack = ephemeral_stack("chaos", disk_mib=CHECKPOINTS_MIB, high_availability=True, task_managers=task_managers)
     with interrupted_by_ending_signals(), stack as settings:
         recorded = recording(
             "chaos",
@@ -65,7 +65,7 @@ def chaos(
 
 
 def _name(act: Sequence[Fault]) -> str:
-    return Act(act).name
+    return Experiment(act).name
 
 
 def _chosen(names: list[str] | None) -> list[Fault]:

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from apps.backtest.patterns import Found, Trial, on_file, on_simulation
+from apps.backtest.patterns import FoundMatch, PatternBacktest, on_file, on_simulation
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
 from apps.replay.rows import FileError, open_rows
 from apps.simulator.simulator import Options
@@ -84,7 +84,7 @@ def _load(file: Path) -> PatternSet:
         raise OperationError("\n".join(f"{file}: {fault}" for fault in error.faults)) from None
 
 
-def _show(patterns: PatternSet, trial: Trial) -> None:
+def _show(patterns: PatternSet, trial: PatternBacktest) -> None:
     if not trial.transactions:
         raise OperationError("there are no transactions in the data that can be decided")
     numbers = [
@@ -101,7 +101,7 @@ def _show(patterns: PatternSet, trial: Trial) -> None:
     console.print(table)
     fraud = f", {len(trial.truth):,} of them fraud" if trial.labelled else "; the truth is not known"
     say(f"{trial.transactions:,} transactions in {trial.days:.1f} days{fraud}")
-    for pattern_id, searches in sorted(patterns.given_up.items()):
+    for pattern_id, searches in sorted(patterns.search_truncated.items()):
         say(f"{pattern_id}: {searches:,} searches given up, matches may be missing; narrow its conditions")
     for pattern in patterns.all:
         for found in trial.found[pattern.id][:_SHOWN]:
@@ -112,11 +112,11 @@ def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.3f}"
 
 
-def _moment(found: Found) -> str:
+def _moment(found: FoundMatch) -> str:
     return datetime.fromtimestamp(found.event_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _truth(trial: Trial, found: Found) -> str:
+def _truth(trial: PatternBacktest, found: FoundMatch) -> str:
     if not trial.labelled:
         return ""
     truth = trial.truth.get(found.transaction_id)

@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from apps.kafka_producer import HeldSender, Sender
+from apps.kafka_producer import HeldKafkaProducer, KafkaProducer
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
@@ -78,22 +78,22 @@ def ends(client: AdminClient, topic: str, numbers: Iterable[int]) -> dict[int, i
     return {partition.partition: int(answer(future).offset) for partition, future in found.items()}
 
 
-def sender(settings: Settings) -> Sender:
+def sender(settings: Settings) -> KafkaProducer:
     """A producer to a broker that answers.
 
     Raises:
         OperationError: when none does.
     """
-    return Sender(_of_sender(settings))
+    return KafkaProducer(_of_sender(settings))
 
 
-def held_sender(settings: Settings, name: str) -> HeldSender:
+def held_sender(settings: Settings, name: str) -> HeldKafkaProducer:
     """One whose records are seen all at once; ``name`` is that of its transactions.
 
     Raises:
         OperationError: when no broker answers.
     """
-    return HeldSender(_of_sender(settings), name)
+    return HeldKafkaProducer(_of_sender(settings), name)
 
 
 def _of_sender(settings: Settings) -> dict[str, object]:

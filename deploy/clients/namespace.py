@@ -5,7 +5,7 @@ from __future__ import annotations
 from flink_jobs.settings import JobSettings, Settings, TopicNames
 
 
-def apart(settings: Settings, prefix: str, **job: object) -> Settings:
+def with_namespace(settings: Settings, prefix: str, **job: object) -> Settings:
     """Settings with topics, consumer group and job name of one's own.
 
     Args:

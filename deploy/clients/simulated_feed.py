@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from apps.kafka_producer import Sender
+from apps.kafka_producer import KafkaProducer
 from apps.simulator.sending import Feed
 from apps.simulator.simulator import PAYMENTS_A_DAY, Options
 from apps.simulator.writing import SimulatedRecord
@@ -35,7 +35,7 @@ def options_until_now(rate: float, history: int, live_s: float, **others: float)
 
 
 def open_feed(
-    settings: Settings, note: Callable[[SimulatedRecord], None] | None = None, sender: Sender | None = None
+    settings: Settings, note: Callable[[SimulatedRecord], None] | None = None, sender: KafkaProducer | None = None
 ) -> Feed:
     """From the simulator into the topics of the settings; ``note`` is told of every record.
 

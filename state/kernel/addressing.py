@@ -16,13 +16,13 @@ from state.kernel.jit import compiled
 from state.windowing.raw_events import Words
 
 
-class HasPlaces(Protocol):
+class HasLayout(Protocol):
     """Whoever notes where its arrays lie."""
 
-    where: Words
+    layout: Words
 
 
-class Noted:
+class AddressedArray:
     """An attribute that holds an array and notes its address, and behind that the length of its last axis.
 
     Args:
@@ -35,15 +35,15 @@ class Noted:
     def __set_name__(self, owner: type, name: str) -> None:
         self._slot = f"_{name}"
 
-    def __get__(self, owner: HasPlaces, kind: type | None = None) -> Words:
+    def __get__(self, owner: HasLayout, kind: type | None = None) -> Words:
         array: Words = getattr(owner, self._slot)
         return array
 
-    def __set__(self, owner: HasPlaces, array: Words) -> None:
+    def __set__(self, owner: HasLayout, array: Words) -> None:
         if not array.flags.c_contiguous:
             raise ValueError("only an array without gaps can be found by its address")
         setattr(owner, self._slot, array)
-        _note(owner.where, self._place, array)
+        _note(owner.layout, self._place, array)
 
 
 @compiled

@@ -34,13 +34,13 @@ HABITS = HOURS + 2
     REPEATED,
     ACCOUNT_EVENTS,
     DEVICE_NEW,
-    SURROUNDINGS,
+    GEO_AND_CHANNEL,
 ) = range(11)
 """What is told of before a payment: all earlier ones (how many, their units, n (n - 1) times the sample variance of
 them, the largest), the time of the last (ms), those in this hour of the day, those at this merchant, 1 if one of the
 last day had just this amount; account events of the last day; 1 if the device is new, else 0; and then
 ``surroundings.TOLD``. NaN where there is nothing to tell."""
-TOLD = SURROUNDINGS + geo_and_channel.TOLD
+OUT_WIDTH = GEO_AND_CHANNEL + geo_and_channel.OUT_WIDTH
 
 _MOST_ROWS_A_PAYMENT = 5
 
@@ -52,7 +52,7 @@ def has_room(habits: Words, table: Words, recent: Words) -> bool:
 
 
 @compiled
-def tell(
+def lookup(
     head: Words,
     kept: Words,
     older: Words,
@@ -90,7 +90,7 @@ def tell(
     _tell_amounts(head, kept, older, row, time, units, told)
     hour = time // HOUR_MS % HOURS
     same_hour = habits[hour]
-    visits = frequency_table.times_seen(table, habits[KNOWN], MERCHANT, merchant)
+    visits = frequency_table.count_of(table, habits[KNOWN], MERCHANT, merchant)
     for newer in range(row, head[COUNT]):
         same_hour -= kept[TIME, newer] // HOUR_MS % HOURS == hour
         visits -= kept[KEY, newer] == merchant
@@ -100,7 +100,7 @@ def tell(
         account_events, known_events, time - DAY_MS
     )
     told[DEVICE_NEW] = _is_device_new(table, habits[KNOWN], device, time)
-    geo_and_channel.tell(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[SURROUNDINGS:])
+    geo_and_channel.lookup(table, habits[KNOWN], recent, habits[RECENT], time, country, channel, told[GEO_AND_CHANNEL:])
 
 
 @compiled
@@ -151,7 +151,7 @@ def _is_device_new(table: Words, count: int, device: int, time: int) -> float:
 
 
 @compiled
-def learn(
+def update(
     habits: Words,
     table: Words,
     recent: Words,
@@ -166,12 +166,12 @@ def learn(
 ) -> None:
     """Take what a payment says. There must be room."""
     habits[time // HOUR_MS % HOURS] += 1
-    _, count = frequency_table.learn(table, habits[KNOWN], MERCHANT, merchant)
+    _, count = frequency_table.update(table, habits[KNOWN], MERCHANT, merchant)
     if device != ABSENT:
-        row, count = frequency_table.learn(table, count, DEVICE, device)
-        is_first = table[frequency_table.SEEN, row] == 1
+        row, count = frequency_table.update(table, count, DEVICE, device)
+        is_first = table[frequency_table.COUNT, row] == 1
         table[frequency_table.EXTRA, row] = time if is_first else min(table[frequency_table.EXTRA, row], time)
-    habits[KNOWN], habits[RECENT] = geo_and_channel.learn(
+    habits[KNOWN], habits[RECENT] = geo_and_channel.update(
         table, count, recent, habits[RECENT], time, latitude, longitude, country, channel, lateness
     )
 
@@ -224,7 +224,7 @@ def write(habits: Words, table: Words, recent: Words, words: Words) -> int:
 
 @compiled
 def _kind_and_seen(table: Words, row: int) -> int:
-    return table[frequency_table.KIND, row] << _KIND_AT | min(table[frequency_table.SEEN, row], _ALL_SEEN)
+    return table[frequency_table.KIND, row] << _KIND_AT | min(table[frequency_table.COUNT, row], _ALL_SEEN)
 
 
 def unpack(data: bytes) -> tuple[Words, Words, Words]:
@@ -259,7 +259,7 @@ def _unpack(habits: Words, table: Words, recent: Words, words: Words) -> int:
         kind = half >> _KIND_AT
         if at + 1 + _extras(kind) > words.shape[0]:
             return -1
-        table[frequency_table.KEY, row], table[frequency_table.KIND, row], table[frequency_table.SEEN, row] = (
+        table[frequency_table.KEY, row], table[frequency_table.KIND, row], table[frequency_table.COUNT, row] = (
             words[at],
             kind,
             half & _ALL_SEEN,

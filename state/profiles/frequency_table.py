@@ -17,7 +17,7 @@ MERCHANT, DEVICE, COUNTRY, CHANNEL, CELL = range(5)
 CAPACITY = np.array([128, 32, 32, 8, 32])
 """How many of each kind are known at most."""
 
-KIND, KEY, SEEN, EXTRA, MORE = range(5)
+KIND, KEY, COUNT, EXTRA, MORE = range(5)
 """Columns: kind, key, how often seen; for a device, its first use (ms); for a cell, the sums of its latitudes and
 longitudes (millionths of a degree)."""
 COLUMNS = 5
@@ -33,14 +33,14 @@ def find(known: Words, count: int, kind: int, key: int) -> int:
 
 
 @compiled
-def times_seen(known: Words, count: int, kind: int, key: int) -> int:
+def count_of(known: Words, count: int, kind: int, key: int) -> int:
     """How often a key was seen; 0 if it is not known."""
     row = find(known, count, kind, key)
-    return known[SEEN, row] if row >= 0 else 0
+    return known[COUNT, row] if row >= 0 else 0
 
 
 @compiled
-def learn(known: Words, count: int, kind: int, key: int) -> tuple[int, int]:
+def update(known: Words, count: int, kind: int, key: int) -> tuple[int, int]:
     """See a key once more; its row, and how many rows there are now. There must be room."""
     row = find(known, count, kind, key)
     if row < 0:
@@ -49,8 +49,8 @@ def learn(known: Words, count: int, kind: int, key: int) -> tuple[int, int]:
         else:
             row, count = count, count + 1
         known[KIND, row], known[KEY, row] = kind, key
-        known[SEEN, row] = known[EXTRA, row] = known[MORE, row] = 0
-    known[SEEN, row] += 1
+        known[COUNT, row] = known[EXTRA, row] = known[MORE, row] = 0
+    known[COUNT, row] += 1
     return row, count
 
 
@@ -67,7 +67,7 @@ def _least(known: Words, count: int, kind: int) -> int:
     least = -1
     for row in range(count):
         if known[KIND, row] == kind and (
-            least < 0 or (known[SEEN, row], known[KEY, row]) < (known[SEEN, least], known[KEY, least])
+            least < 0 or (known[COUNT, row], known[KEY, row]) < (known[COUNT, least], known[KEY, least])
         ):
             least = row
     return least

@@ -49,7 +49,7 @@ COLUMNS = 5
 """What is told of before a payment: the last payment with a place, where it was; the usual place (millionths of a
 degree); 1 if the country is not that of most payments, else 0; payments in this country; with a country; through this
 channel; with a channel. NaN where there is nothing to tell."""
-TOLD = 10
+OUT_WIDTH = 10
 
 
 @compiled
@@ -59,7 +59,7 @@ def cell_of(latitude: int, longitude: int) -> int:
 
 
 @compiled
-def tell(
+def lookup(
     table: Words,
     count: int,
     recent: Words,
@@ -116,7 +116,7 @@ def _tell_usual_place(
         if table[frequency_table.KIND, row] != CELL:
             continue
         payments, latitudes, longitudes = (
-            table[frequency_table.SEEN, row],
+            table[frequency_table.COUNT, row],
             table[frequency_table.EXTRA, row],
             table[frequency_table.MORE, row],
         )
@@ -141,7 +141,7 @@ def _most(
     for row in range(count):
         if table[frequency_table.KIND, row] != kind:
             continue
-        key, payments = table[frequency_table.KEY, row], table[frequency_table.SEEN, row]
+        key, payments = table[frequency_table.KEY, row], table[frequency_table.COUNT, row]
         for other in range(newer, recents):
             payments -= keys[other] == key
         payments = max(payments, 0)
@@ -154,7 +154,7 @@ def _most(
 
 
 @compiled
-def learn(
+def update(
     table: Words,
     count: int,
     recent: Words,
@@ -183,13 +183,13 @@ def learn(
     if latitude == ABSENT and country == ABSENT and channel == ABSENT:
         return count, recents
     if latitude != ABSENT:
-        row, count = frequency_table.learn(table, count, CELL, cell_of(latitude, longitude))
+        row, count = frequency_table.update(table, count, CELL, cell_of(latitude, longitude))
         table[frequency_table.EXTRA, row] += latitude
         table[frequency_table.MORE, row] += longitude
     if country != ABSENT:
-        _, count = frequency_table.learn(table, count, COUNTRY, country)
+        _, count = frequency_table.update(table, count, COUNTRY, country)
     if channel != ABSENT:
-        _, count = frequency_table.learn(table, count, CHANNEL, channel)
+        _, count = frequency_table.update(table, count, CHANNEL, channel)
     row = first_after(recent[TIME], recents, time)
     for column in range(COLUMNS):
         for i in range(recents, row, -1):

@@ -40,22 +40,22 @@ class Profile:
         "_packed_progress",
         "_progress",
         "address",
+        "dirty",
         "filtered",
         "history",
         "lateness",
-        "news",
-        "touched",
-        "where",
+        "layout",
+        "log_buffer",
     )
 
     def __init__(self, longest: int, lateness: int, capacity: int, places: int) -> None:
-        self.where = np.empty(places, np.int64)
-        self.address = address_of(self.where)
+        self.layout = np.empty(places, np.int64)
+        self.address = address_of(self.layout)
         self.lateness = lateness
         self.history = History(longest + lateness, capacity)
         self.filtered: dict[str, History] = {}
-        self.touched = False
-        self.news: bytearray | None = None
+        self.dirty = False
+        self.log_buffer: bytearray | None = None
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
 
@@ -67,13 +67,13 @@ class Profile:
             longest: its longest window, ms.
             parties: whether somebody asks for different parties.
         """
-        self.touched = True
+        self.dirty = True
         return filtered_history(self.filtered, name, longest + self.lateness, parties=parties)
 
     @property
     def progress(self) -> dict[str, list[Any]]:
         """Progress of patterns by pattern id; whoever asks may change it."""
-        self.touched = True
+        self.dirty = True
         if self._progress is None:
             packed = self._packed_progress
             self._progress = msgspec.msgpack.decode(packed, type=dict[str, list[Any]]) if packed else {}
@@ -82,45 +82,45 @@ class Profile:
     @classmethod
     def changes(cls, profiles: Sequence[Self]) -> list[Change | None]:
         """What each took since that was last told, or since it was packed; None where it took nothing."""
-        touched = [profile._is_touched() for profile in profiles]
+        touched = [profile._is_dirty() for profile in profiles]
         pack_histories(profiles)
         return [profile._change(beside) for profile, beside in zip(profiles, touched, strict=True)]
 
-    def _is_touched(self) -> bool:
-        return self.touched or any(not history.packed for history in self.filtered.values())
+    def _is_dirty(self) -> bool:
+        return self.dirty or any(not history.packed for history in self.filtered.values())
 
     def _change(self, beside: bool) -> Change | None:
-        payments = bytes(self.news or b"")
+        payments = bytes(self.log_buffer or b"")
         if not payments and not beside:
             return None
-        change = Change(payments, self._beside() if beside else None)
-        self._is_told()
+        change = Change(payments, self._aux_state() if beside else None)
+        self.mark_clean()
         return change
 
-    def take_again(self, change: Change) -> None:
+    def replay(self, change: Change) -> None:
         """Take what ``changes`` told."""
-        if change.payments:
-            self._pay_again(change.payments)
-        if change.beside is not None:
-            self._unpack_beside(change.beside)
+        if change.events:
+            self._replay_events(change.events)
+        if change.aux_state is not None:
+            self._restore_aux_state(change.aux_state)
 
-    def _pay_again(self, payments: bytes) -> None:
+    def _replay_events(self, payments: bytes) -> None:
         """Take payments, as ``news`` has them, of which nothing is to be told."""
         raise NotImplementedError
 
-    def _beside(self) -> tuple[bytes, ...]:
+    def _aux_state(self) -> tuple[bytes, ...]:
         """All that is remembered beside payments, packed, after ``pack_histories``."""
         raise NotImplementedError
 
-    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+    def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         """Become what ``_beside`` packed."""
         raise NotImplementedError
 
-    def _is_told(self) -> None:
+    def mark_clean(self) -> None:
         """Whoever asks from now on asks for what comes from now on."""
-        self.touched = False
-        if self.news:
-            self.news.clear()
+        self.dirty = False
+        if self.log_buffer:
+            self.log_buffer.clear()
 
     def _sections(self) -> tuple[bytes, bytes]:
         """The sections of this part, without the history."""

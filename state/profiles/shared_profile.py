@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from state.kernel.addressing import Noted, words_at
+from state.kernel.addressing import AddressedArray, words_at
 from state.kernel.jit import compiled
 from state.kernel.search import first_after
 from state.kernel.sections import ProfileDamagedError, Upgrade, open_sealed, seal, words_of
@@ -25,7 +25,7 @@ LABEL_DELAY_MS = 7 * DAY_MS
 LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
 """How far back the longest window begins, which ends a label's delay ago."""
 FRAUDS_KEPT = 256
-_PAYMENT_BYTES = 8 * event_schema.OF_SHARED
+_PAYMENT_BYTES = 8 * event_schema.SHARED_EVENT_WIDTH
 
 VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: shared_from_version_1, 2: shared_from_version_2}
@@ -51,9 +51,9 @@ def _tell_risk(
         told[window, 1] = frauds - first_after(fraud_times, known, start)
 
 
-HISTORY_AT, FRAUDS_AT = 0, 1
+HISTORY_PTR, FRAUDS_PTR = 0, 1
 """Where the arrays of a profile lie (``state.kernel.addressing``)."""
-PLACES = 3
+LAYOUT_WORDS = 3
 
 
 @compiled
@@ -67,14 +67,14 @@ def _observe(
     risk: npt.NDArray[np.float64],
 ) -> int:
     """Take one payment; what ``history.take`` says, or what is full."""
-    of_history = words_at(where[HISTORY_AT], history.PLACES)
+    of_history = words_at(where[HISTORY_PTR], history.LAYOUT_WORDS)
     head, kept, older, parties = history.arrays_at(of_history)
-    full = history.room(head, kept, older, parties)
+    full = history.check_capacity(head, kept, older, parties)
     if full != history.DONE:
         return full
-    fraud_times = words_at(where[FRAUDS_AT], where[FRAUDS_AT + 1])
+    fraud_times = words_at(where[FRAUDS_PTR], where[FRAUDS_PTR + 1])
     _tell_risk(head, kept, older, fraud_times, fact[event_schema.TIME], delay, risk_lengths, risk)
-    return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
+    return history.update(head, kept, older, parties, of_history, fact, True, lengths, told)
 
 
 @compiled
@@ -91,9 +91,9 @@ def _observe_from(
 ) -> int:
     """Go on from a row; the row at which something is to be done first, or the end."""
     while row < addresses.shape[0]:
-        where = words_at(addresses[row], PLACES)
+        where = words_at(addresses[row], LAYOUT_WORDS)
         done[row] = _observe(where, told_of[row], lengths, told[row], delay, risk_lengths, risk[row])
-        if history.stops(done[row]):
+        if history.must_pause(done[row]):
             return row
         row += 1
     return row
@@ -120,15 +120,15 @@ def observe(
         risk: (n, windows, 2), written: payments, and how many of them are known to be fraud.
     """
     addresses = np.array([profile.address for profile in profiles], np.int64)
-    history.go_over(
+    history.run_batch(
         addresses,
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, delay, risk_lengths, risk, done),
-        lambda row, done: profiles[row].history.settle(done),
+        lambda row, done: profiles[row].history.resume(done),
     )
     noted = told_of.tobytes()
     for at, profile in zip(range(0, len(noted), _PAYMENT_BYTES), profiles, strict=True):
-        if profile.news is not None:
-            profile.news += noted[at : at + _PAYMENT_BYTES]
+        if profile.log_buffer is not None:
+            profile.log_buffer += noted[at : at + _PAYMENT_BYTES]
 
 
 class SharedProfile(Profile):
@@ -149,17 +149,17 @@ class SharedProfile(Profile):
 
     __slots__ = ("_fraud_times", "_frauds")
 
-    fraud_times = Noted(FRAUDS_AT)
+    fraud_times = AddressedArray(FRAUDS_PTR)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, self.PAYMENTS_KEPT, PLACES)
-        self.where[HISTORY_AT] = self.history.address
+        super().__init__(LONGEST_MS, lateness, self.PAYMENTS_KEPT, LAYOUT_WORDS)
+        self.layout[HISTORY_PTR] = self.history.address
         self._frauds: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
 
-    def _pay_again(self, payments: bytes) -> None:
-        told_of = words_of(payments).reshape(-1, event_schema.OF_SHARED)
-        told, risk = np.empty((len(told_of), 0, aggregates.TOLD)), np.empty((len(told_of), 0, 2))
+    def _replay_events(self, payments: bytes) -> None:
+        told_of = words_of(payments).reshape(-1, event_schema.SHARED_EVENT_WIDTH)
+        told, risk = np.empty((len(told_of), 0, aggregates.OUT_WIDTH)), np.empty((len(told_of), 0, 2))
         observe([self] * len(told_of), told_of, _NO_TIMES, told, 0, _NO_TIMES, risk)
 
     def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
@@ -177,7 +177,7 @@ class SharedProfile(Profile):
             if len(frauds) > FRAUDS_KEPT:
                 del frauds[min(frauds, key=lambda key: (frauds[key], key))]
         if fraud or known:
-            self.touched = True
+            self.dirty = True
             self.fraud_times = _ascending(frauds)
 
     @staticmethod
@@ -186,17 +186,17 @@ class SharedProfile(Profile):
         pack_histories(profiles)
         histories = history.pack([profile.history for profile in profiles])
         packed = [
-            seal(VERSION, (of_history, *profile._beside()))
+            seal(VERSION, (of_history, *profile._aux_state()))
             for profile, of_history in zip(profiles, histories, strict=True)
         ]
         for profile in profiles:
-            profile._is_told()
+            profile.mark_clean()
         return packed
 
-    def _beside(self) -> tuple[bytes, ...]:
+    def _aux_state(self) -> tuple[bytes, ...]:
         return *self._sections(), *self._packed_frauds()
 
-    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+    def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, frauds, times = sections
         if len(frauds) != len(times):
             raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
@@ -228,7 +228,7 @@ class SharedProfile(Profile):
         profile = cls(lateness)
         of_history, *beside = open_sealed(data, cls.KIND, VERSION, UPGRADES)
         profile.history.unpack(of_history)
-        profile._unpack_beside(tuple(beside))
+        profile._restore_aux_state(tuple(beside))
         return profile
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from state.kernel.addressing import Noted, table_at, words_at
+from state.kernel.addressing import AddressedArray, table_at, words_at
 from state.kernel.jit import compiled
 from state.kernel.sections import Upgrade, open_sealed, seal, words_of
 from state.kernel.times import DAY_MS
@@ -18,7 +18,7 @@ from state.versions.version_1 import user_from_version_1
 from state.versions.version_2 import user_from_version_2
 from state.windowing import aggregates, event_schema, history
 from state.windowing.filtered import pack_histories
-from state.windowing.history import with_room
+from state.windowing.history import with_capacity
 from state.windowing.raw_events import Words
 
 LONGEST_MS = 30 * DAY_MS
@@ -31,20 +31,20 @@ VERSION = 3
 UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
 
 _KEY_BYTES = 8
-_FACT_BYTES = 8 * event_schema.OF_USER
+_FACT_BYTES = 8 * event_schema.USER_EVENT_WIDTH
 
 
-HISTORY_AT, LATENESS, HABITS_AT, KNOWN_AT, RECENT_AT, EVENTS_AT = 0, 1, 2, 4, 6, 8
+HISTORY_PTR, LATENESS, BEHAVIOR_PTR, FREQUENCIES_PTR, RECENT_PTR, ACCOUNT_EVENTS_PTR = 0, 1, 2, 4, 6, 8
 """Where the arrays of a profile lie (``state.kernel.addressing``), and how late a payment may come, ms."""
-PLACES = 10
+LAYOUT_WORDS = 10
 
 
 @compiled
 def _habits_at(where: Words) -> tuple[Words, Words, Words]:
     return (
-        words_at(where[HABITS_AT], behavior.HABITS),
-        table_at(where[KNOWN_AT], frequency_table.COLUMNS, where[KNOWN_AT + 1]),
-        table_at(where[RECENT_AT], geo_and_channel.COLUMNS, where[RECENT_AT + 1]),
+        words_at(where[BEHAVIOR_PTR], behavior.HABITS),
+        table_at(where[FREQUENCIES_PTR], frequency_table.COLUMNS, where[FREQUENCIES_PTR + 1]),
+        table_at(where[RECENT_PTR], geo_and_channel.COLUMNS, where[RECENT_PTR + 1]),
     )
 
 
@@ -53,9 +53,9 @@ def _observe(
     where: Words, fact: Words, lengths: Words, told: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
 ) -> int:
     """Take one payment; what ``history.take`` says, or what is full."""
-    of_history = words_at(where[HISTORY_AT], history.PLACES)
+    of_history = words_at(where[HISTORY_PTR], history.LAYOUT_WORDS)
     head, kept, older, parties = history.arrays_at(of_history)
-    full = history.room(head, kept, older, parties)
+    full = history.check_capacity(head, kept, older, parties)
     if full != history.DONE:
         return full
     habit, table, recent = _habits_at(where)
@@ -63,8 +63,8 @@ def _observe(
         return history.HABITS_FULL
     time, merchant, device = fact[event_schema.TIME], fact[event_schema.PARTY], fact[event_schema.DEVICE]
     country, channel = fact[event_schema.COUNTRY], fact[event_schema.CHANNEL]
-    account_events = words_at(where[EVENTS_AT], where[EVENTS_AT + 1])
-    behavior.tell(
+    account_events = words_at(where[ACCOUNT_EVENTS_PTR], where[ACCOUNT_EVENTS_PTR + 1])
+    behavior.lookup(
         head,
         kept,
         older,
@@ -82,8 +82,8 @@ def _observe(
     )
     if not history.has_forgotten(head, kept, time, of_history[history.RETENTION]):
         latitude, longitude, lateness = fact[event_schema.LATITUDE], fact[event_schema.LONGITUDE], where[LATENESS]
-        behavior.learn(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
-    return history.take(head, kept, older, parties, of_history, fact, True, lengths, told)
+        behavior.update(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
+    return history.update(head, kept, older, parties, of_history, fact, True, lengths, told)
 
 
 @compiled
@@ -98,8 +98,8 @@ def _observe_from(
 ) -> int:
     """Go on from a row; the row at which something is to be done first, or the end."""
     while row < addresses.shape[0]:
-        done[row] = _observe(words_at(addresses[row], PLACES), told_of[row], lengths, told[row], before[row])
-        if history.stops(done[row]):
+        done[row] = _observe(words_at(addresses[row], LAYOUT_WORDS), told_of[row], lengths, told[row], before[row])
+        if history.must_pause(done[row]):
             return row
         row += 1
     return row
@@ -124,15 +124,15 @@ def observe(
         before: (n, ``habits.TOLD``), written.
     """
     keys = [xxhash.xxh3_64_digest(transaction_id.encode()) for transaction_id in transaction_ids]
-    _take(profiles, keys, told_of, lengths, told, before)
+    _update_all(profiles, keys, told_of, lengths, told, before)
     noted = told_of.tobytes()
     for at, profile, key in zip(range(0, len(noted), _FACT_BYTES), profiles, keys, strict=True):
-        if profile.news is not None:
-            profile.news += noted[at : at + _FACT_BYTES]
-            profile.news += key
+        if profile.log_buffer is not None:
+            profile.log_buffer += noted[at : at + _FACT_BYTES]
+            profile.log_buffer += key
 
 
-def _take(
+def _update_all(
     profiles: Sequence[UserProfile],
     keys: Sequence[bytes],
     told_of: Words,
@@ -142,13 +142,13 @@ def _take(
 ) -> None:
     """``observe``, by the keys of the ids, and without telling a changelog."""
     addresses = np.array([profile.address for profile in profiles], np.int64)
-    taken = history.go_over(
+    taken = history.run_batch(
         addresses,
         lambda row, done: _observe_from(row, addresses, told_of, lengths, told, before, done),
-        lambda row, done: profiles[row].settle(done),
+        lambda row, done: profiles[row].resume(done),
     )
     for profile, key, what in zip(profiles, keys, taken, strict=True):
-        if what != history.TOLD_ONLY:
+        if what != history.COMPUTED_ONLY:
             profile.note_key(key)
 
 
@@ -156,9 +156,9 @@ def _take(
 def _room_for(addresses: Words) -> int:
     words = 0
     for address in addresses:
-        where = words_at(address, PLACES)
-        words += history.words_to_pack(words_at(where[HISTORY_AT], history.PLACES))
-        words += behavior.words_at_most(where[KNOWN_AT + 1], where[RECENT_AT + 1])
+        where = words_at(address, LAYOUT_WORDS)
+        words += history.words_to_pack(words_at(where[HISTORY_PTR], history.LAYOUT_WORDS))
+        words += behavior.words_at_most(where[FREQUENCIES_PTR + 1], where[RECENT_PTR + 1])
     return words
 
 
@@ -166,8 +166,8 @@ def _room_for(addresses: Words) -> int:
 def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
     at = 0
     for number, address in enumerate(addresses):
-        where = words_at(address, PLACES)
-        at += history.pack_at(words_at(where[HISTORY_AT], history.PLACES), words[at:])
+        where = words_at(address, LAYOUT_WORDS)
+        at += history.pack_at(words_at(where[HISTORY_PTR], history.LAYOUT_WORDS), words[at:])
         ends[number, 0] = at
         habit, table, recent = _habits_at(where)
         at += behavior.write(habit, table, recent, words[at:])
@@ -185,17 +185,17 @@ class UserProfile(Profile):
         account_events: times of account events of the last two days, ascending.
     """
 
-    __slots__ = ("_account_events", "_habits", "_ids", "_known", "_recent")
+    __slots__ = ("_account_events", "_behavior", "_frequencies", "_ids", "_recent")
 
-    habits = Noted(HABITS_AT)
-    known = Noted(KNOWN_AT)
-    recent = Noted(RECENT_AT)
-    account_events = Noted(EVENTS_AT)
+    behavior = AddressedArray(BEHAVIOR_PTR)
+    frequencies = AddressedArray(FREQUENCIES_PTR)
+    recent = AddressedArray(RECENT_PTR)
+    account_events = AddressedArray(ACCOUNT_EVENTS_PTR)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, PLACES)
-        self.where[HISTORY_AT], self.where[LATENESS] = self.history.address, lateness
-        self.habits, self.known, self.recent = behavior.unpack(behavior.EMPTY)
+        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, LAYOUT_WORDS)
+        self.layout[HISTORY_PTR], self.layout[LATENESS] = self.history.address, lateness
+        self.behavior, self.frequencies, self.recent = behavior.unpack(behavior.EMPTY)
         self.account_events = _NO_WORDS
         self._ids = bytearray()
 
@@ -212,11 +212,11 @@ class UserProfile(Profile):
         if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
             self._forget_ids()
 
-    def settle(self, done: int) -> int:
+    def resume(self, done: int) -> int:
         """Do what was to be done before the next payment; how many that stopped the pass are taken, 0 or 1."""
         if done != history.HABITS_FULL:
-            return self.history.settle(done)
-        self.known, self.recent = with_room(self.known, 8), with_room(self.recent, 4)
+            return self.history.resume(done)
+        self.frequencies, self.recent = with_capacity(self.frequencies, 8), with_capacity(self.recent, 4)
         return 0
 
     def _forget_ids(self) -> None:
@@ -227,19 +227,19 @@ class UserProfile(Profile):
         """Note an account event; more than two days older than the newest are forgotten, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
         self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
-        self.touched = True
+        self.dirty = True
 
-    def _pay_again(self, payments: bytes) -> None:
-        noted = words_of(payments).reshape(-1, event_schema.OF_USER + 1)
-        keys = [key.tobytes() for key in noted[:, event_schema.OF_USER]]
-        told, before = np.empty((len(noted), 0, aggregates.TOLD)), np.empty((len(noted), behavior.TOLD))
-        told_of = np.ascontiguousarray(noted[:, : event_schema.OF_USER])
-        _take([self] * len(noted), keys, told_of, _NO_WORDS, told, before)
+    def _replay_events(self, payments: bytes) -> None:
+        noted = words_of(payments).reshape(-1, event_schema.USER_EVENT_WIDTH + 1)
+        keys = [key.tobytes() for key in noted[:, event_schema.USER_EVENT_WIDTH]]
+        told, before = np.empty((len(noted), 0, aggregates.OUT_WIDTH)), np.empty((len(noted), behavior.OUT_WIDTH))
+        told_of = np.ascontiguousarray(noted[:, : event_schema.USER_EVENT_WIDTH])
+        _update_all([self] * len(noted), keys, told_of, _NO_WORDS, told, before)
 
-    def _beside(self) -> tuple[bytes, ...]:
+    def _aux_state(self) -> tuple[bytes, ...]:
         return *self._sections(), self.account_events.tobytes()
 
-    def _unpack_beside(self, sections: tuple[bytes, ...]) -> None:
+    def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, account_events = sections
         self._unpack_sections(filtered, progress)
         self.account_events = words_of(account_events)
@@ -254,11 +254,11 @@ class UserProfile(Profile):
         parts, start, packed = words.data.cast("B"), 0, []
         for profile, (middle, end) in zip(profiles, (8 * ends).tolist(), strict=True):
             profile._forget_ids()
-            *shared, account_events = profile._beside()
+            *shared, account_events = profile._aux_state()
             packed.append(
                 seal(VERSION, (parts[start:middle], *shared, profile._ids, parts[middle:end], account_events))
             )
-            profile._is_told()
+            profile.mark_clean()
             start = end
         return packed
 
@@ -277,9 +277,9 @@ class UserProfile(Profile):
         profile = cls(lateness)
         of_history, filtered, progress, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
         profile.history.unpack(of_history)
-        profile._unpack_beside((filtered, progress, account_events))
+        profile._restore_aux_state((filtered, progress, account_events))
         profile._ids = bytearray(ids)
-        profile.habits, profile.known, profile.recent = behavior.unpack(habit)
+        profile.behavior, profile.frequencies, profile.recent = behavior.unpack(habit)
         return profile
 
 

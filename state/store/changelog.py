@@ -41,20 +41,20 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
         beside: all that it remembers beside payments, packed; None if none of that changed.
     """
 
-    payments: bytes
-    beside: tuple[bytes, ...] | None
+    events: bytes
+    aux_state: tuple[bytes, ...] | None
 
 
-class Logged(Protocol):
+class Loggable(Protocol):
     """A profile, as far as its changelog is concerned.
 
     Attributes:
         news: the payments since it was last told; None where there is no changelog.
     """
 
-    news: bytearray | None
+    log_buffer: bytearray | None
 
-    def take_again(self, change: Change) -> None:
+    def replay(self, change: Change) -> None:
         """Take what a changelog says."""
 
 
@@ -90,11 +90,11 @@ class Changelog:
         """
         changes: defaultdict[str, list[tuple[int, Change]]] = defaultdict(list)
         for number in range(self._first, self.current):
-            for entity_id, change in _opened(number, backing.get(_key(number))).items():
+            for entity_id, change in _decode_segment(number, backing.get(_key(number))).items():
                 changes[entity_id].append((number, change))
         return dict(changes)
 
-    def close(self, changes: Mapping[str, Change], needed: int) -> tuple[dict[str, bytes], list[str]]:
+    def roll(self, changes: Mapping[str, Change], truncate_before: int) -> tuple[dict[str, bytes], list[str]]:
         """End the current entry, and forget those that nobody needs any more.
 
         Args:
@@ -105,19 +105,19 @@ class Changelog:
             What is to be written, and the keys of what is to be removed.
         """
         number, self.current = self.current, self.current + 1
-        gone = [_key(entry) for entry in range(self._first, min(needed, number))]
-        self._first = needed
+        gone = [_key(entry) for entry in range(self._first, min(truncate_before, number))]
+        self._first = truncate_before
         written = {BOUNDS: _encoder.encode((self._first, self.current))}
-        if needed <= number:
+        if truncate_before <= number:
             written[_key(number)] = _encoder.encode((VERSION, changes))
         return written, gone
 
-    def seal(self, packed: bytes) -> bytes:
+    def encode_snapshot(self, packed: bytes) -> bytes:
         """A profile that is written whole now."""
         return MARK + self.current.to_bytes(NUMBER_BYTES) + packed
 
 
-def open_whole(stored: bytes) -> tuple[int, bytes]:
+def decode_snapshot(stored: bytes) -> tuple[int, bytes]:
     """Number of the first entry that says more of a whole profile, and the packed profile."""
     if not stored.startswith(MARK):
         return 0, stored
@@ -125,7 +125,7 @@ def open_whole(stored: bytes) -> tuple[int, bytes]:
     return int.from_bytes(stored[len(MARK) : start]), stored[start:]
 
 
-def _opened(number: int, packed: bytes | None) -> dict[str, Change]:
+def _decode_segment(number: int, packed: bytes | None) -> dict[str, Change]:
     if packed is None:
         raise ProfileDamagedError(f"entry {number} of a shard's changelog is not in its state")
     version, changes = _entry.decode(packed)

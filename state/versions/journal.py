@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from state.store.changelog import Change, Logged
+from state.store.changelog import Change, Loggable
 from state.store.keyed_state import KeyedState
 
 JOURNAL = "\0journal:"
@@ -20,7 +20,7 @@ journal of an earlier writing is known as such."""
 _NUMBER = 4
 
 
-P = TypeVar("P", bound=Logged)
+P = TypeVar("P", bound=Loggable)
 
 
 def is_journaled(stored: bytes) -> bool:
@@ -35,5 +35,5 @@ def read_journaled(entity_id: str, stored: bytes, backing: KeyedState, unpack: C
     profile = unpack(stored[start:])
     journal = backing.get(JOURNAL + entity_id)
     if journal is not None and journal.startswith(number):
-        profile.take_again(Change(journal[_NUMBER:], None))
+        profile.replay(Change(journal[_NUMBER:], None))
     return profile

@@ -98,7 +98,7 @@ def _history(sections: Sequence[bytes]) -> History:
         raise ProfileDamagedError("the columns of a packed history differ in length")
     # As large as it must be: what is too much is folded when it is read as version 3.
     history = History(2**62, _ROOM)
-    history.kept = np.empty((raw_events.COLUMNS, max(count, 1)), np.int64)
+    history.recent_events = np.empty((raw_events.COLUMNS, max(count, 1)), np.int64)
     base = (base_count, 0, int.from_bytes(units, "little"), int.from_bytes(squares, "little"))
     _set_totals(history.head, raw_events.BASE_EVENTS, base)
     history.head[raw_events.BASE_HIGHEST], history.head[raw_events.BASE_LAST] = base_high, base_last
@@ -108,8 +108,8 @@ def _history(sections: Sequence[bytes]) -> History:
     for row, (time, key, amount, refused) in enumerate(
         zip(_array("q", times), _array("Q", keys), amounts, declined, strict=True)
     ):
-        seen = raw_events.seen_before(history.kept, row, signed(key))
-        raw_events.insert(history.head, history.kept, row, time, signed(key), seen, refused, amount)
+        seen = raw_events.seen_before(history.recent_events, row, signed(key))
+        raw_events.insert(history.head, history.recent_events, row, time, signed(key), seen, refused, amount)
     return history
 
 
@@ -134,15 +134,15 @@ def _take_older(history: History, older: bytes, base: tuple[int, int, int, int])
     count, _, units, squares = (whole - part for whole, part in zip(base, totals, strict=True))
     _set_totals(head, tiles.ORIGIN_EVENTS, (count, 0, units, squares))
     head[raw_events.BASE_DECLINED] = totals[1]
-    history.older = np.empty((tiles.COLUMNS, len(settled) + len(waiting)), np.int64)
+    history.tiles = np.empty((tiles.COLUMNS, len(settled) + len(waiting)), np.int64)
     running = [count, 0, units, squares]
     for row, (first, last, *added, low, high) in enumerate(settled):
         running = [before + more for before, more in zip(running, added, strict=True)]
         # Which amount came first is not known any more: the mean is what can be said.
-        history.older[:, row] = (first, last, low, high, added[2] // added[0], *running[:3], *_halves(running[3]))
+        history.tiles[:, row] = (first, last, low, high, added[2] // added[0], *running[:3], *_halves(running[3]))
     head[tiles.TILES] = len(settled)
     for time, _, _, declined, amount, *_ in waiting:
-        tiles.insert(head, history.older, time, declined, amount)
+        tiles.insert(head, history.tiles, time, declined, amount)
     _take_strata(history, [_stratum(part) for part in split_sections(keys)])
 
 
@@ -160,7 +160,7 @@ def _stratum(data: bytes) -> tuple[int, list[tuple[int, int]]]:
 def _take_strata(history: History, strata: Sequence[tuple[int, list[tuple[int, int]]]]) -> None:
     head = history.head
     rows = sorted(entry for _, held in strata for entry in held)
-    history.parties = _table([(key, time) for time, key in rows], distinct.COLUMNS)
+    history.counterparties = _table([(key, time) for time, key in rows], distinct.COLUMNS)
     head[distinct.PARTIES], head[distinct.STRATA] = len(rows), len(strata)
     head[distinct.SINCE : distinct.SINCE + len(strata)] = [max(since, NEVER) for since, _ in strata]
 

@@ -22,7 +22,7 @@ from state.windowing.raw_events import totals_before as kept_before
 """What is told of a window; ``SPREAD`` is n (n - 1) times the sample variance, squared units; amounts are in units.
 
 Absent (NaN) where there is no event: the extremes, the first and the last."""
-TOLD = 9
+OUT_WIDTH = 9
 
 
 @compiled
@@ -49,7 +49,7 @@ def events_until(head: Words, events: Words, older: Words, moment: int) -> int:
 
 
 @compiled
-def tell(
+def aggregate(
     head: Words,
     events: Words,
     older: Words,
@@ -140,7 +140,7 @@ def _write(
 
 
 @compiled
-def tell_alone(declined: int, units: int, counts: bool, windows: Words, told: npt.NDArray[np.float64]) -> None:
+def aggregate_alone(declined: int, units: int, counts: bool, windows: Words, told: npt.NDArray[np.float64]) -> None:
     """Tell of the windows of an event that is too late to know what was around it."""
     nothing = (0, 0, 0, 0, 0)
     for window in range(windows.shape[0]):

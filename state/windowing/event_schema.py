@@ -6,6 +6,6 @@ TIME, PARTY, UNITS, DECLINED, DEVICE, LATITUDE, LONGITUDE, COUNTRY, CHANNEL = ra
 """Event time (ms); key of the other party: the merchant of a user, the user of a merchant or device; amount, in units
 of ``state.kernel.money``; 1 if it was declined; and for users, where and how it was made: keys and millionths of a degree,
 ``surroundings.ABSENT`` where there is none."""
-OF_SHARED = 4
+SHARED_EVENT_WIDTH = 4
 """So many columns do for a merchant or a device."""
-OF_USER = 9
+USER_EVENT_WIDTH = 9

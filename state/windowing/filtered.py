@@ -54,7 +54,7 @@ def pack_filtered(filtered: Mapping[str, History]) -> bytes:
     sections: list[bytes] = []
     # By name: which filter let something pass first may depend on how payments are cut into batches.
     for name, history in sorted(filtered.items()):
-        sections += (name.encode(), _RETENTION.pack(history.retention, history.knows_parties), history.packed)
+        sections += (name.encode(), _RETENTION.pack(history.retention, history.counts_distinct), history.packed)
     return join_sections(sections)
 
 

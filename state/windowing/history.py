@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from state.kernel.addressing import Noted, address_of, table_at, words_at
+from state.kernel.addressing import AddressedArray, address_of, table_at, words_at
 from state.kernel.jit import compiled
 from state.kernel.times import NEVER
 from state.windowing import aggregates, distinct, event_schema, history_codec, raw_events, tiles
@@ -32,18 +32,28 @@ _SPARE = 32
 NO_TILES = np.zeros((tiles.COLUMNS, 0), np.int64)
 NO_PARTIES = np.zeros((distinct.COLUMNS, 0), np.int64)
 
-DONE, FOLD, TOLD_ONLY, EVENTS_FULL, TILES_FULL, PARTIES_FULL, HABITS_FULL = range(7)
+DONE, FOLD, COMPUTED_ONLY, EVENTS_FULL, TILES_FULL, COUNTERPARTIES_FULL, HABITS_FULL = range(7)
 """What ``take`` says: taken; taken, and now there are too many; not kept one by one, for it is too late or does not
 count. And what ``room``, or who calls it, says: what is full, so that nothing was done."""
 FIRST_FULL = EVENTS_FULL
 
-(HEAD_AT, KEPT_AT, KEPT_ROOM, OLDER_AT, OLDER_ROOM, PARTIES_AT, PARTIES_ROOM, RETENTION, CAPACITY) = range(9)
+(
+    HEAD_PTR,
+    EVENTS_PTR,
+    EVENTS_CAPACITY,
+    TILES_PTR,
+    TILES_CAPACITY,
+    COUNTERPARTIES_PTR,
+    COUNTERPARTIES_CAPACITY,
+    RETENTION,
+    CAPACITY,
+) = range(9)
 """Where the arrays of a history lie, and how far back it goes, ms, and how many events it keeps one by one."""
-PLACES = 9
+LAYOUT_WORDS = 9
 
 
 @compiled
-def room(head: Words, kept: Words, older: Words, parties: Words) -> int:
+def check_capacity(head: Words, kept: Words, older: Words, parties: Words) -> int:
     """``DONE`` if one event more fits everywhere, else what is full."""
     if head[COUNT] == kept.shape[1]:
         return EVENTS_FULL
@@ -51,12 +61,12 @@ def room(head: Words, kept: Words, older: Words, parties: Words) -> int:
         if head[tiles.TILES] == older.shape[1]:
             return TILES_FULL
         if head[distinct.PARTIES] == parties.shape[1]:
-            return PARTIES_FULL
+            return COUNTERPARTIES_FULL
     return DONE
 
 
 @compiled
-def take(
+def update(
     head: Words,
     kept: Words,
     older: Words,
@@ -77,21 +87,21 @@ def take(
     retention, capacity = where[RETENTION], where[CAPACITY]
     count = head[COUNT]
     if has_forgotten(head, kept, time, retention):
-        aggregates.tell_alone(declined, units, counts, lengths, told)
-        return TOLD_ONLY
+        aggregates.aggregate_alone(declined, units, counts, lengths, told)
+        return COMPUTED_ONLY
     row = raw_events.place(kept, count, time)
     is_older = row == 0 and head[tiles.TILES] > 0 and time <= older[tiles.LAST, head[tiles.TILES] - 1]
     newer = -1
     if counts:
         newer = raw_events.next_row_of(head, kept, row, key) if row < count else -1
         _note_party(head, kept, parties, row, is_older, newer, time, key)
-    aggregates.tell(head, kept, older, parties, row, is_older, time, key, declined, units, counts, lengths, told)
+    aggregates.aggregate(head, kept, older, parties, row, is_older, time, key, declined, units, counts, lengths, told)
     if not counts:
-        return TOLD_ONLY
+        return COMPUTED_ONLY
     if is_older:
         tiles.insert(head, older, time, declined, units)
         raw_events.add_to_base(head, kept, time, declined, units)
-        return TOLD_ONLY
+        return COMPUTED_ONLY
     seen = raw_events.seen_before(kept, row, key)
     if newer >= 0:
         kept[raw_events.SEEN, newer] = time
@@ -160,15 +170,15 @@ def merge(head: Words, kept: Words, older: Words) -> None:
 def arrays_at(where: Words) -> tuple[Words, Words, Words, Words]:
     """The head, the events kept one by one, the tiles and the parties."""
     return (
-        words_at(where[HEAD_AT], HEAD),
-        table_at(where[KEPT_AT], raw_events.COLUMNS, where[KEPT_ROOM]),
-        table_at(where[OLDER_AT], tiles.COLUMNS, where[OLDER_ROOM]),
-        table_at(where[PARTIES_AT], distinct.COLUMNS, where[PARTIES_ROOM]),
+        words_at(where[HEAD_PTR], HEAD),
+        table_at(where[EVENTS_PTR], raw_events.COLUMNS, where[EVENTS_CAPACITY]),
+        table_at(where[TILES_PTR], tiles.COLUMNS, where[TILES_CAPACITY]),
+        table_at(where[COUNTERPARTIES_PTR], distinct.COLUMNS, where[COUNTERPARTIES_CAPACITY]),
     )
 
 
 @compiled
-def stops(done: int) -> bool:
+def must_pause(done: int) -> bool:
     """Whether something is to be done before the next event is taken: a fold, or room to be made."""
     return done == FOLD or done >= FIRST_FULL
 
@@ -186,18 +196,18 @@ def _observe_from(
 ) -> int:
     """Go on from a row; the row at which something is to be done first, or the end."""
     while row < addresses.shape[0]:
-        where, at = words_at(addresses[row], PLACES), rows[row]
+        where, at = words_at(addresses[row], LAYOUT_WORDS), rows[row]
         head, kept, older, parties = arrays_at(where)
-        done[row] = room(head, kept, older, parties)
+        done[row] = check_capacity(head, kept, older, parties)
         if done[row] == DONE:
-            done[row] = take(head, kept, older, parties, where, told_of[at], counts[row], lengths, told[at])
-        if stops(done[row]):
+            done[row] = update(head, kept, older, parties, where, told_of[at], counts[row], lengths, told[at])
+        if must_pause(done[row]):
             return row
         row += 1
     return row
 
 
-def go_over(addresses: Words, go_on: Callable[[int, Words], int], settle: Callable[[int, int], int]) -> list[int]:
+def run_batch(addresses: Words, go_on: Callable[[int, Words], int], settle: Callable[[int, int], int]) -> list[int]:
     """Take events in as few compiled passes as it goes.
 
     Args:
@@ -234,10 +244,10 @@ def observe(
         told: (payments, windows, ``windows.TOLD``), written.
     """
     addresses = np.array([history.address for history in histories], np.int64)
-    go_over(
+    run_batch(
         addresses,
         lambda row, done: _observe_from(row, addresses, told_of, counts, lengths, rows, told, done),
-        lambda row, done: histories[row].settle(done),
+        lambda row, done: histories[row].resume(done),
     )
     for history, counted in zip(histories, counts.tolist(), strict=True):
         if counted:
@@ -261,24 +271,34 @@ class History:
         packed: for whoever packs it; empty again once ``observe`` has taken an event.
     """
 
-    __slots__ = ("_kept", "_older", "_parties", "_retention", "address", "capacity", "head", "packed", "where")
+    __slots__ = (
+        "_counterparties",
+        "_recent_events",
+        "_retention",
+        "_tiles",
+        "address",
+        "capacity",
+        "head",
+        "layout",
+        "packed",
+    )
 
-    kept = Noted(KEPT_AT)
-    older = Noted(OLDER_AT)
-    parties = Noted(PARTIES_AT)
+    recent_events = AddressedArray(EVENTS_PTR)
+    tiles = AddressedArray(TILES_PTR)
+    counterparties = AddressedArray(COUNTERPARTIES_PTR)
 
     def __init__(self, retention: int, capacity: int, *, parties: bool = True) -> None:
-        self.where = np.empty(PLACES, np.int64)
-        self.address = address_of(self.where)
+        self.layout = np.empty(LAYOUT_WORDS, np.int64)
+        self.address = address_of(self.layout)
         self.head = np.zeros(HEAD, np.int64)
-        self.where[HEAD_AT] = address_of(self.head)
-        self.where[CAPACITY] = self.capacity = capacity
+        self.layout[HEAD_PTR] = address_of(self.head)
+        self.layout[CAPACITY] = self.capacity = capacity
         self.retention = retention
         self.head[raw_events.BASE_LAST] = NEVER
         (distinct.keep_all if parties else distinct.keep_none)(self.head)
-        self.kept = np.empty((raw_events.COLUMNS, _ROOM_AT_FIRST), np.int64)  # noqa: PLE0237 - a descriptor
-        self.older = NO_TILES  # noqa: PLE0237 - a descriptor
-        self.parties = NO_PARTIES  # noqa: PLE0237 - a descriptor
+        self.recent_events = np.empty((raw_events.COLUMNS, _ROOM_AT_FIRST), np.int64)  # noqa: PLE0237 - a descriptor
+        self.tiles = NO_TILES  # noqa: PLE0237 - a descriptor
+        self.counterparties = NO_PARTIES  # noqa: PLE0237 - a descriptor
         self.packed = b""
 
     def __len__(self) -> int:
@@ -292,10 +312,10 @@ class History:
 
     @retention.setter
     def retention(self, retention: int) -> None:
-        self.where[RETENTION] = self._retention = retention
+        self.layout[RETENTION] = self._retention = retention
 
     @property
-    def knows_parties(self) -> bool:
+    def counts_distinct(self) -> bool:
         """Whether different parties are told of a hot key's older past, too."""
         return bool(self.head[distinct.STRATA])
 
@@ -314,34 +334,36 @@ class History:
         fact = np.array([[time, key, units, declined]], np.int64)
         observe([self], fact, np.array([counts]), lengths, np.zeros(1, np.int64), told[None])
 
-    def settle(self, done: int) -> int:
+    def resume(self, done: int) -> int:
         """Do what was to be done before the next event; how many events that stopped the pass are taken, 0 or 1."""
         if done == FOLD:
             self.fold()
             return 1
-        self.make_room(done)
+        self.grow(done)
         return 0
 
-    def make_room(self, full: int) -> None:
+    def grow(self, full: int) -> None:
         """Make room where ``room`` said that there is none."""
         if full == EVENTS_FULL:
-            self.kept = with_room(self.kept, min(self.kept.shape[1], self.capacity + 1 - self.kept.shape[1]))
+            self.recent_events = with_capacity(
+                self.recent_events, min(self.recent_events.shape[1], self.capacity + 1 - self.recent_events.shape[1])
+            )
         elif full == TILES_FULL:
-            merge(self.head, self.kept, self.older)
-            if self.head[tiles.TILES] > self.older.shape[1] - _SPARE // 2:
-                self.older = with_room(self.older, _SPARE)
+            merge(self.head, self.recent_events, self.tiles)
+            if self.head[tiles.TILES] > self.tiles.shape[1] - _SPARE // 2:
+                self.tiles = with_capacity(self.tiles, _SPARE)
         else:
-            self.parties = with_room(self.parties, _SPARE)
+            self.counterparties = with_capacity(self.counterparties, _SPARE)
 
     def fold(self) -> None:
         """Give the older half of the events to the tiles and strata."""
         rows = len(self) // 2
         head = self.head
-        self.older = with_room(self.older[:, : head[tiles.TILES]], rows)
-        self.parties = with_room(self.parties[:, : head[distinct.PARTIES]], rows)
-        fold(head, self.kept, self.older, self.parties, self.retention)
-        self.older = with_room(self.older[:, : head[tiles.TILES]], _SPARE)
-        self.parties = with_room(self.parties[:, : head[distinct.PARTIES]], _SPARE)
+        self.tiles = with_capacity(self.tiles[:, : head[tiles.TILES]], rows)
+        self.counterparties = with_capacity(self.counterparties[:, : head[distinct.PARTIES]], rows)
+        fold(head, self.recent_events, self.tiles, self.counterparties, self.retention)
+        self.tiles = with_capacity(self.tiles[:, : head[tiles.TILES]], _SPARE)
+        self.counterparties = with_capacity(self.counterparties[:, : head[distinct.PARTIES]], _SPARE)
 
     def pack(self) -> bytes:
         """About 16 bytes an event, and what a hot key needs."""
@@ -353,7 +375,7 @@ class History:
         Raises:
             ProfileDamagedError: if the bytes are cut short or run over.
         """
-        self.kept, self.older, self.parties = history_codec.unpack(data, self.head)
+        self.recent_events, self.tiles, self.counterparties = history_codec.unpack(data, self.head)
         while len(self) > self.capacity:
             self.fold()
 
@@ -361,7 +383,7 @@ class History:
 @compiled
 def words_to_pack(where: Words) -> int:
     """How many words a packed history takes at most."""
-    return history_codec.words_at_most(where[KEPT_ROOM], where[OLDER_ROOM], where[PARTIES_ROOM])
+    return history_codec.words_at_most(where[EVENTS_CAPACITY], where[TILES_CAPACITY], where[COUNTERPARTIES_CAPACITY])
 
 
 @compiled
@@ -375,7 +397,7 @@ def pack_at(where: Words, words: Words) -> int:
 def _room_for(addresses: Words) -> int:
     words = 0
     for address in addresses:
-        words += words_to_pack(words_at(address, PLACES))
+        words += words_to_pack(words_at(address, LAYOUT_WORDS))
     return words
 
 
@@ -383,7 +405,7 @@ def _room_for(addresses: Words) -> int:
 def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
     at = 0
     for number, address in enumerate(addresses):
-        at += pack_at(words_at(address, PLACES), words[at:])
+        at += pack_at(words_at(address, LAYOUT_WORDS), words[at:])
         ends[number] = at
 
 
@@ -395,7 +417,7 @@ def pack(histories: Sequence[History]) -> list[bytes]:
     return [words[start:end].tobytes() for start, end in pairwise((0, *ends.tolist()))]
 
 
-def with_room(table: Words, more: int) -> Words:
+def with_capacity(table: Words, more: int) -> Words:
     """A table with so many columns more."""
     rows, columns = table.shape
     larger = np.empty((rows, columns + more), np.int64)

@@ -129,10 +129,10 @@ def test_how_a_changelog_and_a_profile_before_it_are_known_is_promised_to_savepo
     assert (changelog.BOUNDS, changelog.MARK) == ("\0changelog", b"\xfe")
     backing = MemoryState()
     one = changelog.Changelog.of(backing)
-    written, gone = one.close({"alice": changelog.Change(b"payment", (b"beside",))}, needed=0)
+    written, gone = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)
     assert written == {
         "\0changelog": msgspec.msgpack.encode([0, 1]),
         "\0changelog-0": msgspec.msgpack.encode([1, {"alice": [b"payment", [b"beside"]]}]),
     }
     assert gone == []
-    assert one.seal(b"profile") == b"\xfe" + bytes(7) + b"\x01profile"
+    assert one.encode_snapshot(b"profile") == b"\xfe" + bytes(7) + b"\x01profile"

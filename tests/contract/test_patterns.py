@@ -12,14 +12,14 @@ from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
 from tests.watched import one_by_one, told
 from udfs.features.catalogue import USER_WIDTH
-from udfs.patterns import Entity, Pattern, ready_patterns
+from udfs.patterns import Entity, Pattern, default_patterns
 from udfs.patterns.compiled import CompiledPattern, Event
-from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress
+from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS
-from udfs.stages.pattern_matching import Watch
+from udfs.stages.pattern_matching import PatternMatcher
 
-READY = ready_patterns()
+READY = default_patterns()
 COMPILED = [one for entity in Entity for one in READY.of(entity).patterns]
 
 each_pattern = pytest.mark.parametrize("pattern", READY.all, ids=lambda pattern: pattern.id)
@@ -98,8 +98,8 @@ def test_progress_stays_small_under_a_flood(pattern: CompiledPattern) -> None:
     everything = sum(step.bit for step in pattern.observed)
     for i in range(500):
         event: Event = [i, everything, 8, f"{i:036d}", *[1.0 for _ in pattern.kept]]
-        PatternMemory(pattern, progress, 3_600_000).observe(event, 0)
-    assert len(progress[pattern.pattern.id][3]) == REMEMBERED
+        MatchBuffer(pattern, progress, 3_600_000).observe(event, 0)
+    assert len(progress[pattern.pattern.id][3]) == MAX_BUFFERED_EVENTS
     assert len(msgspec.msgpack.encode(progress)) < 4_096
 
 
@@ -107,9 +107,9 @@ def test_progress_stays_small_under_a_flood(pattern: CompiledPattern) -> None:
 def test_an_account_event_that_is_remembered_already_changes_nothing(pattern: CompiledPattern) -> None:
     progress: dict[str, Progress] = {}
     event: Event = [0, pattern.required, 0, "a", *[1.0 for _ in pattern.kept]]
-    PatternMemory(pattern, progress, 0).observe(list(event), 0)
+    MatchBuffer(pattern, progress, 0).observe(list(event), 0)
     before = msgspec.msgpack.encode(progress)
-    assert PatternMemory(pattern, progress, 0).observe(list(event), 0) == []
+    assert MatchBuffer(pattern, progress, 0).observe(list(event), 0) == []
     assert msgspec.msgpack.encode(progress) == before
 
 
@@ -120,5 +120,5 @@ def test_an_ordinary_payment_never_asks_for_the_progress() -> None:
     lunch: dict[str, Any] = {"card_present": True, "location": {"latitude": 48.2, "longitude": 16.4, "country": "AT"}}
     _, output = Pipeline().process([paid("lunch", 14.50, **lunch)], NOW_MS)
     payments = [payment("lunch", 14.50, card_present=True)]
-    watched = Watch(Entity.USER, 3_600_000).shard(0, MemoryState(), costly, READY, 0)
+    watched = PatternMatcher(Entity.USER, 3_600_000).shard(0, MemoryState(), costly, READY, 0)
     assert watched.observe(["alice"], payments, output.features[:, :USER_WIDTH]) == [()]

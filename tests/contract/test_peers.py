@@ -44,7 +44,7 @@ def by_the_stages() -> dict[str, dict[str, object]]:
     records, now_ms = sent()
     pipeline = stages()
     batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    return decided([one for batch in batches for one in pipeline.process(batch, now_ms)[1].verdicts.decisions])
+    return decided([one for batch in batches for one in pipeline.process(batch, now_ms)[1].decisions.decisions])
 
 
 @pytest.mark.parametrize("module", IN_PROCESS)

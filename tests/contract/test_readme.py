@@ -23,14 +23,14 @@ from udfs.control import Kind
 from udfs.decision import Alert, Decision
 from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES
 from udfs.names import Refused, Topic
-from udfs.patterns import ready_patterns
+from udfs.patterns import default_patterns
 from udfs.records.account_event import KINDS, AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
-from udfs.rules import ready_rules
-from udfs.stages.minute_totals import TALLY_COLUMNS
+from udfs.rules import default_rules
+from udfs.stages.minute_totals import MINUTE_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -159,13 +159,13 @@ def test_the_rules_table_lists_every_ready_rule_with_what_it_adds() -> None:
     rules = [row[:2] for row in table("## Features, rules, patterns, models", "rule")]
     assert rules == [
         [f"`{rule.id}`", f"+{rule.add:g}" if rule.add else f"at least {rule.at_least:g}"]
-        for rule in ready_rules(FEATURE_NAMES).all
+        for rule in default_rules(FEATURE_NAMES).all
     ]
 
 
 def test_the_patterns_table_lists_every_pattern() -> None:
     patterns = [row[:3] for row in table("## Features, rules, patterns, models", "pattern")]
-    assert patterns == [[f"`{each.id}`", f"`{each.reason}`", f"{each.score:g}"] for each in ready_patterns().all]
+    assert patterns == [[f"`{each.id}`", f"`{each.reason}`", f"{each.score:g}"] for each in default_patterns().all]
 
 
 def test_the_control_table_lists_every_kind() -> None:
@@ -204,7 +204,7 @@ def test_the_headers_of_dead_letters_are_all_there() -> None:
 
 
 def test_the_table_of_metrics_lists_what_is_counted() -> None:
-    wanted = {"window_start", "window_end", "merchant_id", "alert_rate", *TALLY_COLUMNS}
+    wanted = {"window_start", "window_end", "merchant_id", "alert_rate", *MINUTE_COLUMNS}
     assert set(firsts("### `metrics`")) == wanted
     assert [set(example) for example in examples("### `metrics`")] == [wanted]
 

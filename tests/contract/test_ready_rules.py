@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests import busy_month
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.patterns import ready_patterns
-from udfs.rules import Rule, ready_rules
+from udfs.patterns import default_patterns
+from udfs.rules import Rule, default_rules
 
-RULES = ready_rules(FEATURE_NAMES)
+RULES = default_rules(FEATURE_NAMES)
 
 each_rule = pytest.mark.parametrize("rule", RULES.all, ids=lambda rule: rule.id)
 
@@ -18,7 +18,7 @@ each_rule = pytest.mark.parametrize("rule", RULES.all, ids=lambda rule: rule.id)
 @each_rule
 def test_its_reason_is_its_own_and_follows_from_its_id(rule: Rule) -> None:
     assert rule.reason == f"RULE_{rule.id.upper()}"
-    reasons = [one.reason for one in RULES.all] + [pattern.reason for pattern in ready_patterns().all]
+    reasons = [one.reason for one in RULES.all] + [pattern.reason for pattern in default_patterns().all]
     assert reasons.count(rule.reason) == 1
 
 
@@ -31,7 +31,7 @@ def test_it_speaks_of_some_payments_and_is_silent_about_most(rule: Rule) -> None
 
 @each_rule
 def test_a_decision_in_which_it_spoke_gives_its_reason_and_its_part_of_the_score(rule: Rule) -> None:
-    bands = Bands()
+    bands = Thresholds()
     for decision in busy_month.decided().decisions:
         assert (rule.reason in decision.reasons) == (rule.id in decision.rules)
         if rule.id in decision.rules:

@@ -18,10 +18,10 @@ from models.artefact import load
 from models.scorer import Scorer
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
-from udfs.stages.decision_engine import Scores
+from udfs.stages.decision_engine import ScoringModel
 
 Floats = npt.NDArray[np.float64]
-ASKED = {name for name in vars(Scores) if not name.startswith("_")}
+ASKED = {name for name in vars(ScoringModel) if not name.startswith("_")}
 
 
 @cache
@@ -30,7 +30,7 @@ def shipped() -> Scorer:
 
 
 # How each is made for the features of the job. A scorer that is not here fails the first test.
-MADE: dict[type, Callable[[], Scores]] = {Scorer: shipped, SuspectsLargeAmounts: SuspectsLargeAmounts}
+MADE: dict[type, Callable[[], ScoringModel]] = {Scorer: shipped, SuspectsLargeAmounts: SuspectsLargeAmounts}
 each_scorer = pytest.mark.parametrize("make", MADE.values(), ids=lambda make: make.__name__)
 
 
@@ -56,7 +56,7 @@ def test_every_scorer_is_held_to_this() -> None:
 
 
 @each_scorer
-def test_it_has_a_version(make: Callable[[], Scores]) -> None:
+def test_it_has_a_version(make: Callable[[], ScoringModel]) -> None:
     assert make().version
     assert make().version == make().version
 
@@ -64,7 +64,7 @@ def test_it_has_a_version(make: Callable[[], Scores]) -> None:
 @each_scorer
 @pytest.mark.parametrize("n", [0, 1, 2, 15, 16, 17, 300])
 def test_a_score_is_a_probability_of_each_payment_and_contributions_are_numbers(
-    make: Callable[[], Scores], n: int
+    make: Callable[[], ScoringModel], n: int
 ) -> None:
     scores, contributions = make().score(rows(n)), make().contributions(rows(n))
     assert (scores.shape, contributions.shape) == ((n,), (n, len(FEATURE_NAMES)))
@@ -74,7 +74,7 @@ def test_a_score_is_a_probability_of_each_payment_and_contributions_are_numbers(
 
 
 @each_scorer
-def test_what_it_says_of_a_payment_does_not_depend_on_the_others_of_its_batch(make: Callable[[], Scores]) -> None:
+def test_what_it_says_of_a_payment_does_not_depend_on_the_others_of_its_batch(make: Callable[[], ScoringModel]) -> None:
     one, batch = make(), rows(300)
     assert one.score(batch).tolist() == [float(one.score(batch[row : row + 1])[0]) for row in range(300)]
     alone = np.vstack([one.contributions(batch[row : row + 1]) for row in range(20)])
@@ -82,7 +82,7 @@ def test_what_it_says_of_a_payment_does_not_depend_on_the_others_of_its_batch(ma
 
 
 @each_scorer
-def test_asking_changes_nothing(make: Callable[[], Scores]) -> None:
+def test_asking_changes_nothing(make: Callable[[], ScoringModel]) -> None:
     one, batch = make(), rows(20)
     first = one.score(batch).tolist(), one.contributions(batch).tolist()
     np.testing.assert_array_equal(batch, rows(20))
@@ -90,7 +90,7 @@ def test_asking_changes_nothing(make: Callable[[], Scores]) -> None:
 
 
 @each_scorer
-def test_it_does_not_matter_how_the_rows_lie_in_memory(make: Callable[[], Scores]) -> None:
+def test_it_does_not_matter_how_the_rows_lie_in_memory(make: Callable[[], ScoringModel]) -> None:
     one, batch = make(), rows(20)
     read_only = batch.copy()
     read_only.flags.writeable = False

@@ -14,10 +14,10 @@ from confluent_kafka import Message
 
 from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
-from deploy.clients.namespace import apart
+from deploy.clients.namespace import with_namespace
 from deploy.job.submission import with_settings
 from deploy.paths import ROOT
-from deploy.stack.ephemeral import own_stack
+from deploy.stack.ephemeral import ephemeral_stack
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
@@ -40,7 +40,7 @@ class LocalStack:
             prefix: begins every name; no other test may use it.
             job: fields of ``settings.job`` that are to differ.
         """
-        settings = apart(self.settings, prefix, **job)
+        settings = with_namespace(self.settings, prefix, **job)
         topics.ensure(settings)
         return LocalStack(settings, Stack(settings), self.rest)
 
@@ -110,5 +110,5 @@ def await_true(holds: Callable[[], bool], within_s: float, what: str) -> None:
 @contextmanager
 def running_stack() -> Iterator[LocalStack]:
     """Start a stack and stop it at the end whatever happens; its logs stay in ``.run/tests-logs``."""
-    with own_stack("tests") as settings:
+    with ephemeral_stack("tests") as settings:
         yield LocalStack(settings, Stack(settings), FlinkRest(settings.flink.rest_url))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deploy.chaos.campaign import Options, attempt
+from deploy.chaos.campaign import CampaignOptions, attempt
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import rescaled, task_manager_killed
 from deploy.stack.stack import silent
@@ -14,7 +14,7 @@ from tests.integration.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration
 
-OPTIONS = Options(transactions=2_000, rate=300)
+OPTIONS = CampaignOptions(transactions=2_000, rate=300)
 ACTS: list[list[Fault]] = [[task_manager_killed.FAULT], [rescaled.FAULT]]
 
 

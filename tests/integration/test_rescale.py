@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from apps.reference.golden_run import compared, computed
-from apps.reference.order_free_traffic import HOUR_MS, Sent, Waves, payments_of
+from apps.reference.order_free_traffic import HOUR_MS, OrderFreeTraffic, Sent, payments_of
 from deploy.clients import topics
 from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings
@@ -113,7 +113,7 @@ def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
 
 def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_process_does(job: LocalStack) -> None:
     sender = Sender(job, [])
-    waves = Waves(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
+    waves = OrderFreeTraffic(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
     for run, parallelism in enumerate(SUBTASKS):
         rescaled = at(job, parallelism)
         rescaled.sentinel("restore" if run else "submit")

@@ -19,7 +19,7 @@ from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.feature import DAY_MS
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
-from udfs.features.user import observe_transactions
+from udfs.features.user import update_and_compute
 from udfs.records.transaction import Transaction
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "handbook" / "transactions.parquet"
@@ -66,8 +66,8 @@ def run() -> Run:
     merchants: defaultdict[int, MerchantProfile] = defaultdict(MerchantProfile)
     blocks = []
     for batch in batches(payments):
-        of_users = observe_transactions([(users[row.customer], transaction(row)) for row in batch])
-        of_merchants = MERCHANT_BLOCK.observe(
+        of_users = update_and_compute([(users[row.customer], transaction(row)) for row in batch])
+        of_merchants = MERCHANT_BLOCK.update_and_compute(
             [(merchants[row.terminal], SharedPayment(row.time, row.amount, str(row.customer), False)) for row in batch]
         )
         blocks.append(np.hstack((of_users, of_merchants))[:, WANTED])

@@ -14,19 +14,19 @@ from udfs.decision import Alert, Decision
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind, ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
-from udfs.rules import ready_rules
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.rules import default_rules
+from udfs.stages.envelope import Envelope, encode_envelope
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.minute_totals import TALLY_COLUMNS, Counted
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals
 
 NOW_MS = NOON_MS + 12 * 3_600_000
-RULES = ready_rules(FEATURE_NAMES)
+RULES = default_rules(FEATURE_NAMES)
 
 
 def record(kind: Kind, value: Mapping[str, Any] | bytes | None, key: str | None = "alice", partition: int = 0) -> bytes:
     """A sealed record; a mapping becomes JSON."""
     sealed = json.dumps(value).encode() if isinstance(value, Mapping) else value
-    return seal_envelope(Envelope(kind, partition, 0, None if key is None else key.encode(), sealed))
+    return encode_envelope(Envelope(kind, partition, 0, None if key is None else key.encode(), sealed))
 
 
 def at(minute: float) -> int:
@@ -124,12 +124,12 @@ def alert(one: Pipeline, *records: bytes) -> list[Alert]:
 
 def decisions(output: MerchantOutput) -> list[Decision]:
     """As a consumer reads them."""
-    return [msgspec.json.decode(value, type=Decision) for value in output.verdicts.decisions]
+    return [msgspec.json.decode(value, type=Decision) for value in output.decisions.decisions]
 
 
 def alerts(output: MerchantOutput) -> list[Alert]:
     """As a consumer reads them."""
-    return [msgspec.json.decode(value, type=Alert) for value in output.verdicts.alerts]
+    return [msgspec.json.decode(value, type=Alert) for value in output.decisions.alerts]
 
 
 def feature(output: MerchantOutput, name: str) -> list[float]:
@@ -138,9 +138,9 @@ def feature(output: MerchantOutput, name: str) -> list[float]:
     return column
 
 
-def summed(counted: Iterable[Counted], name: str) -> float:
+def summed(counted: Iterable[MinuteTotals], name: str) -> float:
     """The sum of one of ``TALLY_COLUMNS``."""
-    return sum(totals[TALLY_COLUMNS.index(name)] for _, _, totals in counted)
+    return sum(totals[MINUTE_COLUMNS.index(name)] for _, _, totals in counted)
 
 
 def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:

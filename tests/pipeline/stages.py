@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.pipeline.sent import RULES
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits
 from udfs.stages.device import DeviceStage, DeviceStageOptions
@@ -30,5 +30,5 @@ def device_stage(**options: Any) -> DeviceStage:
 
 def merchant_stage(**options: Any) -> MerchantStage:
     """A merchant stage; options by the names of ``MerchantStageOptions``."""
-    ordinary = {"names": FEATURE_NAMES, "rules": RULES, "bands": Bands(), "model": None, "sample_every": 0}
+    ordinary = {"names": FEATURE_NAMES, "rules": RULES, "bands": Thresholds(), "model": None, "sample_every": 0}
     return MerchantStage(MerchantStageOptions(**(_COMMON | ordinary | options)))

@@ -63,4 +63,4 @@ def test_a_label_says_nothing_about_another_merchant() -> None:
 
 def test_events_and_labels_get_no_decision() -> None:
     taken, output = pipeline().process([happened("login"), labelled("a", "fraud")], NOW_MS)
-    assert (output.verdicts.decisions, output.verdicts.alerts, taken.dead_letters) == ([], [], [])
+    assert (output.decisions.decisions, output.decisions.alerts, taken.dead_letters) == ([], [], [])

@@ -32,7 +32,7 @@ def restrained(action: str) -> Pipeline:
 
 def test_an_alert_holds_everything_the_product_promises() -> None:
     _, output = pipeline().process(card_testing(), NOW_MS)
-    (value,) = output.verdicts.alerts
+    (value,) = output.decisions.alerts
     assert json.loads(value).keys() >= OF_A_DECISION | OF_AN_ALERT
 
 
@@ -77,7 +77,7 @@ def test_alerts_of_different_payments_and_of_different_users_have_different_ids(
 def test_a_payment_that_is_only_watched_makes_no_alert() -> None:
     one = restrained("monitor")
     _, output = one.process([paid("a", 30.0)], NOW_MS)
-    assert (len(output.verdicts.decisions), output.verdicts.alerts) == (1, [])
+    assert (len(output.decisions.decisions), output.decisions.alerts) == (1, [])
 
 
 def test_below_the_alert_threshold_nothing_is_asked_for_and_above_it_something_is() -> None:
@@ -90,7 +90,7 @@ def test_below_the_alert_threshold_nothing_is_asked_for_and_above_it_something_i
 
 def test_alerts_go_under_their_users_key() -> None:
     _, output = restrained("block").process([paid("a", 30.0, user="bob")], NOW_MS)
-    assert output.verdicts.alert_keys == [b"bob"]
+    assert output.decisions.alert_keys == [b"bob"]
 
 
 def test_an_attack_that_began_before_a_restart_is_found_after_it() -> None:

@@ -14,20 +14,20 @@ from tests.pipeline.sent import NOW_MS, but_for_minutes, copied, decide, feature
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.features.catalogue import USER_WIDTH
 from udfs.pipeline import Pipeline
-from udfs.stages.decision_engine import Verdicts
+from udfs.stages.decision_engine import DecisionBatch
 
 WEEKS_LATER_MS = NOW_MS + 250 * 24 * 3_600_000
 
 
 def processed(
     one: Pipeline, batches: list[list[bytes]], now_ms: int = NOW_MS
-) -> tuple[Verdicts, dict[str, list[float]]]:
+) -> tuple[DecisionBatch, dict[str, list[float]]]:
     """All that is decided in a row of batches, and the features of each payment (-1 where absent)."""
-    whole = Verdicts()
+    whole = DecisionBatch()
     features: dict[str, list[float]] = {}
     for batch in batches:
         output = one.process(batch, now_ms)[1]
-        verdicts = output.verdicts
+        verdicts = output.decisions
         rows = np.nan_to_num(output.features, nan=-1.0).tolist()
         features |= {payment.transaction_id: row for payment, row in zip(output.payments, rows, strict=True)}
         whole.decision_keys += verdicts.decision_keys

@@ -55,7 +55,7 @@ def test_new_thresholds_move_the_bands_and_the_alerts() -> None:
     very_rapid = paid("a", 30.0, 0), paid("b", 30.0, 0.1)  # adds 0.3
     _, output = one.process(very_rapid, NOW_MS, [controlled("thresholds", 1, STRICT)])
     assert [decision.action for decision in decisions(output)] == ["approve", "challenge"]
-    assert len(output.verdicts.alerts) == 1
+    assert len(output.decisions.alerts) == 1
 
 
 def test_an_action_of_a_rule_goes_where_the_thresholds_put_it() -> None:

@@ -13,7 +13,7 @@ from tests.pipeline.sent import NOW_MS, decide, decisions, paid, pipeline
 from tests.pipeline.stages import merchant_stage, user_stage
 from tests.pipeline.test_alerts import OF_A_DECISION
 from tests.pipeline.traffic import traffic
-from udfs.decision import Bands, level
+from udfs.decision import Thresholds, level
 from udfs.pipeline import MemoryState
 
 
@@ -34,8 +34,8 @@ def test_every_decision_is_json_of_the_promised_fields_and_agrees_with_itself(
     model: SuspectsLargeAmounts | None, records: list[bytes]
 ) -> None:
     _, output = pipeline(model=model).process(records, NOW_MS)
-    assert all(strictly(value).keys() == OF_A_DECISION for value in output.verdicts.decisions)
-    bands = Bands()
+    assert all(strictly(value).keys() == OF_A_DECISION for value in output.decisions.decisions)
+    bands = Thresholds()
     for decision in decisions(output):
         assert 0 <= decision.score <= 1
         assert decision.action == bands.action(decision.score)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from state.event_time_clock import BEGINNING
+from state.event_time_clock import NO_WATERMARK
 from state.profiles.shared_profile import DeviceProfile
 from tests.pipeline.sent import NOW_MS, at, feature, labelled, memory, paid, pipeline, restarted
 from tests.pipeline.stages import device_stage, merchant_stage, user_stage
@@ -65,7 +65,7 @@ def test_a_payment_without_a_device_does_not_come_to_the_device_stage() -> None:
 def test_what_cannot_be_an_id_is_no_device_and_the_payment_is_decided_all_the_same(device: object) -> None:
     one = pipeline()
     taken, output = one.process([paid("a", 10.0, device=device)], NOW_MS)
-    assert (taken.dead_letters, len(output.verdicts.decisions)) == ([], 1)
+    assert (taken.dead_letters, len(output.decisions.decisions)) == ([], 1)
     assert all(math.isnan(value) for value in of_devices(output)["a"].values())
     assert memory(one)[1] == {}
 
@@ -194,7 +194,7 @@ def test_event_time_at_the_merchants_waits_for_payments_that_are_still_at_the_de
     assert stages.merchant(to_merchants).watermark == known, "it waits for as long as it takes"
 
     late = stages.merchant(stages.device(lying))
-    assert [counted.minute for counted in late.tally] == [at(10)], "counted in its own minute"
+    assert [counted.minute for counted in late.minutes] == [at(10)], "counted in its own minute"
     assert late.watermark == at(60) - 5_000
 
 
@@ -203,7 +203,7 @@ def test_event_time_does_not_run_ahead_in_the_first_batch_of_all_either() -> Non
     stages = Stages()
     lying, to_merchants = stages.user(paid("a", 1.0, 0, device=PHONE), paid("b", 1.0, 60))
     assert stages.merchant(to_merchants).watermark == at(0)
-    assert [counted.minute for counted in stages.merchant(stages.device(lying)).tally] == [at(0)]
+    assert [counted.minute for counted in stages.merchant(stages.device(lying)).minutes] == [at(0)]
 
 
 def test_a_payment_that_is_late_anyway_holds_nothing_back() -> None:
@@ -215,5 +215,5 @@ def test_a_payment_that_is_late_anyway_holds_nothing_back() -> None:
 
 def test_where_no_payment_has_a_device_nobody_waits_for_one() -> None:
     stages = Stages()
-    assert stages.merchant([]).watermark == BEGINNING
+    assert stages.merchant([]).watermark == NO_WATERMARK
     assert stages.merchant(stages.user(paid("a", 1.0, 0), paid("b", 1.0, 60))[1]).watermark == at(60) - 5_000

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.names import Kind
-from udfs.stages.envelope import Envelope, is_control, open_envelope, seal_envelope
+from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope, is_control
 
 envelopes = st.builds(
     Envelope,
@@ -20,21 +20,21 @@ envelopes = st.builds(
 
 @given(envelopes)
 def test_what_is_sealed_is_what_is_opened(envelope: Envelope) -> None:
-    assert open_envelope(seal_envelope(envelope)) == envelope
+    assert decode_envelope(encode_envelope(envelope)) == envelope
 
 
 @given(envelopes)
 def test_a_control_record_is_known_by_its_first_letter(envelope: Envelope) -> None:
-    assert is_control(seal_envelope(envelope)) == (envelope.kind == Kind.CONTROL)
+    assert is_control(encode_envelope(envelope)) == (envelope.kind == Kind.CONTROL)
 
 
 def test_an_empty_key_is_a_key_and_an_empty_value_a_value() -> None:
     bare = Envelope("t", 0, 0, b"", b"")
-    assert open_envelope(seal_envelope(bare)) == bare
+    assert decode_envelope(encode_envelope(bare)) == bare
     nothing = Envelope("t", 0, 0, None, None)
-    assert open_envelope(seal_envelope(nothing)) == nothing
+    assert decode_envelope(encode_envelope(nothing)) == nothing
 
 
 def test_it_is_spelled_as_the_source_of_the_job_spells_it() -> None:
-    assert seal_envelope(Envelope("t", 3, 42, b"alice", b"{}\n")) == b"t 3 42 YWxpY2U=\n{}\n"
-    assert seal_envelope(Envelope("l", 0, 0, None, None)) == b"l 0 0 -"
+    assert encode_envelope(Envelope("t", 3, 42, b"alice", b"{}\n")) == b"t 3 42 YWxpY2U=\n{}\n"
+    assert encode_envelope(Envelope("l", 0, 0, None, None)) == b"l 0 0 -"

@@ -13,12 +13,12 @@ from udfs.names import Kind
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import decode_transaction
-from udfs.stages.envelope import open_envelope
+from udfs.stages.envelope import decode_envelope
 
 
 def good_payments(records: list[bytes]) -> set[str]:
     """Ids of the payments that can be read."""
-    envelopes = [open_envelope(record) for record in records]
+    envelopes = [decode_envelope(record) for record in records]
     read = [decode_transaction(e.value, e.key, NOW_MS, Limits()) for e in envelopes if e.kind == Kind.TRANSACTION]
     return {one.transaction_id for one in read if not isinstance(one, Refusal)}
 
@@ -36,7 +36,7 @@ def test_decisions_come_in_the_order_of_the_payments_and_under_their_users_key()
     sent = [paid(f"p{i}", 10.0, i, user=user) for i, user in enumerate(("bob", "alice", "bob"))]
     _, output = pipeline().process(sent, NOW_MS)
     assert [decision.transaction_id for decision in decisions(output)] == ["p0", "p1", "p2"]
-    assert output.verdicts.decision_keys == [b"bob", b"alice", b"bob"]
+    assert output.decisions.decision_keys == [b"bob", b"alice", b"bob"]
 
 
 def test_a_payment_sent_twice_in_one_batch_is_decided_once() -> None:

@@ -7,23 +7,23 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.event_time_clock import BEGINNING
+from state.event_time_clock import NO_WATERMARK
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
 from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
-from udfs.patterns import Entity, Match, ready_patterns
+from udfs.patterns import Entity, Match, default_patterns
 from udfs.pipeline import MemoryState
 from udfs.records.label import Label
 from udfs.stages.envelope import is_control
 from udfs.stages.stage_message import (
-    LONGEST_HANDOFF,
-    Handoff,
+    MAX_MESSAGE_PAYMENTS,
     Payment,
-    hand_over,
+    StageMessage,
+    decode_message,
+    encode_message,
     in_event_time,
-    open_handoff,
-    seal_handoff,
+    partition_by_shard,
     shard_of,
 )
 from udfs.stages.user import UserOutput
@@ -70,25 +70,27 @@ def test_what_is_sealed_is_what_is_opened(
 ) -> None:
     features = np.random.default_rng(seed).normal(size=(len(sent), WIDTH))
     features[features < -1] = np.nan
-    handoff = Handoff(source, watermark, sent, features.tobytes(), told)
-    opened = open_handoff(seal_handoff(handoff))
+    handoff = StageMessage(source, watermark, sent, features.tobytes(), told)
+    opened = decode_message(encode_message(handoff))
     assert opened == handoff
     np.testing.assert_array_equal(opened.matrix(WIDTH), features)
 
 
 @settings(max_examples=10)
-@given(payments, labels, st.integers(1, 3 * LONGEST_HANDOFF))
+@given(payments, labels, st.integers(1, 3 * MAX_MESSAGE_PAYMENTS))
 def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_event_time_is(
     payment: Payment, label: Label, count: int
 ) -> None:
     sent = [msgspec.structs.replace(payment, event_time=number) for number in range(count)]
     features = np.arange(count * WIDTH, dtype=float).reshape(count, WIDTH)
-    handed_over = hand_over(sent, features, [label], ([2] * count, [2]), 7, 1_000)
+    handed_over = partition_by_shard(sent, features, [label], ([2] * count, [2]), 7, 1_000)
     assert {shard for shard, _ in handed_over} == {2}
-    *parts, last = [open_handoff(sealed) for _, sealed in handed_over]
-    assert all((part.watermark, len(part.payments), part.labels) == (BEGINNING, LONGEST_HANDOFF, []) for part in parts)
+    *parts, last = [decode_message(sealed) for _, sealed in handed_over]
+    assert all(
+        (part.watermark, len(part.payments), part.labels) == (NO_WATERMARK, MAX_MESSAGE_PAYMENTS, []) for part in parts
+    )
     assert (last.watermark, last.labels) == (1_000, [label])
-    assert 1 <= len(last.payments) <= LONGEST_HANDOFF
+    assert 1 <= len(last.payments) <= MAX_MESSAGE_PAYMENTS
     together, matrix = in_event_time([*parts, last], WIDTH)
     assert together == sent
     np.testing.assert_array_equal(matrix, features)
@@ -96,7 +98,7 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
 
 @given(st.lists(payments, max_size=3))
 def test_a_handoff_is_never_taken_for_a_control_record(sent: list[Payment]) -> None:
-    assert not is_control(seal_handoff(Handoff(0, 0, sent, b"", [])))
+    assert not is_control(encode_message(StageMessage(0, 0, sent, b"", [])))
 
 
 @given(names)
@@ -113,12 +115,12 @@ def test_its_shard_is_fixed_for_the_life_of_the_state() -> None:
 def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_their_features(
     sent: list[list[Payment]],
 ) -> None:
-    handoffs: list[Handoff] = []
+    handoffs: list[StageMessage] = []
     rows: dict[int, Payment] = {}
     number = 0
     for source, group in enumerate(sent):
         features = np.arange(number, number + len(group), dtype=float)[:, None] * np.ones(WIDTH)
-        handoffs.append(Handoff(source, 0, group, features.tobytes(), []))
+        handoffs.append(StageMessage(source, 0, group, features.tobytes(), []))
         rows |= dict(enumerate(group, number))
         number += len(group)
     ordered, features = in_event_time(handoffs, WIDTH)
@@ -137,7 +139,7 @@ def handed_over(records: list[bytes]) -> UserOutput:
 
 def as_handed_over(payment: Payment) -> Payment:
     """The payment before the stages after the user's found anything."""
-    of_users = ready_patterns().of(Entity.USER).by_id
+    of_users = default_patterns().of(Entity.USER).by_id
     return msgspec.structs.replace(payment, matches=tuple(one for one in payment.matches if one.pattern in of_users))
 
 
@@ -152,14 +154,14 @@ def test_every_payment_goes_to_its_device_or_else_to_its_merchant_with_its_own_f
     }
     seen = 0
     for shard, sealed in output.to_devices:
-        handoff = open_handoff(sealed)
+        handoff = decode_message(sealed)
         for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH), strict=True):
             assert shard_of(payment.device_id or "", DEVICE_SHARDS) == shard
             assert payment == as_handed_over(expected[payment.transaction_id][0])
             np.testing.assert_array_equal(row, expected[payment.transaction_id][1])
             seen += 1
     for shard, sealed in output.to_merchants:
-        handoff = open_handoff(sealed)
+        handoff = decode_message(sealed)
         for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH + DEVICE_WIDTH), strict=True):
             assert payment.device_id is None
             assert shard_of(payment.merchant_id, MERCHANT_SHARDS) == shard
@@ -178,7 +180,7 @@ def test_a_shard_gets_one_handoff_a_batch_and_all_of_a_kind_carry_one_source_and
 ) -> None:
     output = handed_over(records)
     for handoffs in (output.to_devices, output.to_merchants):
-        opened = [open_handoff(sealed) for _, sealed in handoffs]
+        opened = [decode_message(sealed) for _, sealed in handoffs]
         assert len({shard for shard, _ in handoffs}) == len(handoffs)
         assert {handoff.source for handoff in opened} <= {2}
         assert len({handoff.watermark for handoff in opened}) <= 1
@@ -189,14 +191,14 @@ def test_a_label_goes_to_its_merchants_shard_without_any_payment() -> None:
     ((shard, sealed),) = output.to_merchants
     assert output.to_devices == []
     assert shard == shard_of("bank", MERCHANT_SHARDS)
-    assert [label.transaction_id for label in open_handoff(sealed).labels] == ["a"]
+    assert [label.transaction_id for label in decode_message(sealed).labels] == ["a"]
 
 
 def test_a_label_that_names_a_device_goes_to_its_shard_as_well() -> None:
     output = handed_over([labelled("a", "fraud", merchant="bank", device="phone")])
     ((at_devices, to_device),), ((at_merchants, to_merchant),) = output.to_devices, output.to_merchants
     assert (at_devices, at_merchants) == (shard_of("phone", DEVICE_SHARDS), shard_of("bank", MERCHANT_SHARDS))
-    assert open_handoff(to_device).labels == open_handoff(to_merchant).labels
+    assert decode_message(to_device).labels == decode_message(to_merchant).labels
 
 
 def test_what_nobody_needs_is_not_handed_over() -> None:

@@ -42,7 +42,7 @@ def test_a_payment_later_than_features_are_exact_for_is_decided_counted_and_flag
     }
     assert {name for name, decision in decided.items() if decision.degraded} == {"too-late"}
     assert (taken.late, taken.too_late) == (2, 1)
-    assert (summed(output.tally, "late"), summed(output.tally, "too_late")) == (2, 1)
+    assert (summed(output.minutes, "late"), summed(output.minutes, "too_late")) == (2, 1)
 
 
 def test_how_much_disorder_is_allowed_is_told_to_the_stage() -> None:
@@ -143,7 +143,7 @@ def test_after_an_hour_in_any_order_every_decision_is_as_if_all_had_come_in_time
     chance.shuffle(shuffled)
     expected, told = probed(in_time, cut_at), probed(shuffled, cut_at)
     np.testing.assert_allclose(told.features, expected.features, rtol=1e-12)
-    assert told.verdicts == expected.verdicts
+    assert told.decisions == expected.decisions
 
 
 @pytest.mark.parametrize("lateness", [1.0, 30.0, 59.0])

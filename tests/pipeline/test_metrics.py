@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.event_time_clock import BEGINNING
+from state.event_time_clock import NO_WATERMARK
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, at, decisions, paid, pipeline, restarted, summed
 from tests.pipeline.traffic import USERS, cut, cuts, traffic
@@ -18,8 +18,8 @@ from udfs.decision import Decision
 from udfs.names import ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.minute_totals import MINUTE_MS, TALLY_COLUMNS, Counted, Tally, clocks
-from udfs.stages.open_windows import OpenMinutes, metrics_record
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MINUTE_MS, MinuteAggregator, MinuteTotals, watermarks
+from udfs.stages.open_windows import OpenWindows, metrics_record
 
 END = 35 * 60.0
 IDLE_MS = 30_000
@@ -39,7 +39,7 @@ def at_the_end(minute: int) -> list[bytes]:
     ]
 
 
-def of_shops(counted: list[Counted]) -> list[Counted]:
+def of_shops(counted: list[MinuteTotals]) -> list[MinuteTotals]:
     return [each for each in counted if each.merchant_id != "end"]
 
 
@@ -50,11 +50,11 @@ def test_minutes_add_up_to_the_decisions(records: list[bytes], data: st.DataObje
     outputs = run(pipeline(model=SuspectsLargeAmounts()), cut(records, ends))
     told: list[Decision] = [decision for output in outputs[:-2] for decision in decisions(output)]
     actions = Counter(decision.action for decision in told)
-    over = of_shops([counted for output in outputs for counted in output.over])
-    assert {name: summed(over, name) for name in TALLY_COLUMNS} == {
+    over = of_shops([counted for output in outputs for counted in output.closed])
+    assert {name: summed(over, name) for name in MINUTE_COLUMNS} == {
         "transactions": len(told),
         "amount": pytest.approx(sum(payment.amount for output in outputs[:-2] for payment in output.payments)),
-        "alerts": sum(len(output.verdicts.alerts) for output in outputs[:-2]),
+        "alerts": sum(len(output.decisions.alerts) for output in outputs[:-2]),
         "blocked": actions["block"],
         "challenged": actions["challenge"],
         "monitored": actions["monitor"],
@@ -66,7 +66,7 @@ def test_minutes_add_up_to_the_decisions(records: list[bytes], data: st.DataObje
         per_merchant[counted.merchant_id] += int(counted.totals[0])
     assert per_merchant == Counter(decision.merchant_id for decision in told)
     for output in outputs:
-        assert sum(each[0] for _, each in output.tally.totals()) == summed(output.tally, "transactions")
+        assert sum(each[0] for _, each in output.minutes.totals()) == summed(output.minutes, "transactions")
 
 
 @settings(deadline=None)
@@ -75,16 +75,18 @@ def test_a_minute_of_a_merchant_is_told_once_and_not_before_it_is_over(
     records: list[bytes], data: st.DataObject
 ) -> None:
     told: set[tuple[int, str]] = set()
-    watermark = BEGINNING
+    watermark = NO_WATERMARK
     for output in run(pipeline(), cut(records, data.draw(cuts(len(records)), label="batches end after"))):
-        assert all(counted.minute % MINUTE_MS == 0 for counted in [*output.tally, *output.over])
-        assert all(counted.minute + MINUTE_MS > watermark for counted in output.tally), "counted in a minute of before"
-        assert all(counted.minute + MINUTE_MS <= output.watermark for counted in output.over), "told too early"
-        for minute, merchant_id, _ in output.over:
+        assert all(counted.minute % MINUTE_MS == 0 for counted in [*output.minutes, *output.closed])
+        assert all(counted.minute + MINUTE_MS > watermark for counted in output.minutes), (
+            "counted in a minute of before"
+        )
+        assert all(counted.minute + MINUTE_MS <= output.watermark for counted in output.closed), "told too early"
+        for minute, merchant_id, _ in output.closed:
             assert (minute, merchant_id) not in told
             told.add((minute, merchant_id))
-        totals = output.tally.totals()
-        moments = clocks(output.before, output.watermark, len(totals))
+        totals = output.minutes.totals()
+        moments = watermarks(output.before, output.watermark, len(totals))
         assert moments == sorted(moments)
         assert len(moments) == len(totals)
         assert moments[-1:] in ([], [output.watermark])
@@ -104,7 +106,7 @@ def test_minutes_that_are_open_at_a_restart_are_told_as_if_there_had_been_none(
     for batch in batches[:before]:
         one.process(batch, NOW_MS)
     shaken = run(restarted(one), batches[before:])
-    assert [output.over for output in shaken] == [output.over for output in steady[before:]]
+    assert [output.closed for output in shaken] == [output.closed for output in steady[before:]]
 
 
 def stored(round_: int, *minutes: int) -> bytes:
@@ -117,9 +119,9 @@ def test_minutes_that_an_earlier_version_wrote_batch_by_batch_are_read() -> None
     entry = ShardEntry.MINUTES.value
     of_this_round = {entry: stored(7, 0, 1), f"{entry}-1": stored(7, 1), f"{entry}-2": stored(7, 2)}
     state = MemoryState({**of_this_round, f"{entry}-3": stored(6, 3)})
-    minutes = OpenMinutes.of(state)
-    state.put_all({entry: minutes.pack()})
-    for again in (minutes, OpenMinutes.of(state)):
+    minutes = OpenWindows.of(state)
+    state.put_many({entry: minutes.pack()})
+    for again in (minutes, OpenWindows.of(state)):
         over = again.close(at(1_000))
         assert [(minute, totals[0]) for minute, _, totals in over] == [(at(0), 1.0), (at(1), 2.0), (at(2), 1.0)]
 
@@ -128,52 +130,54 @@ def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:
     one = pipeline()
     one.process([paid("before", 10.0, 0)], NOW_MS)
     _, output = one.process([paid(f"p{minute}", 10.0, minute) for minute in range(10)], NOW_MS)
-    assert [counted.minute for counted in output.tally] == [at(minute) for minute in range(10)]
-    totals = output.tally.totals()
+    assert [counted.minute for counted in output.minutes] == [at(minute) for minute in range(10)]
+    totals = output.minutes.totals()
     assert [minute for minute, _ in totals] == [at(minute) for minute in range(10)]
-    *others, last = clocks(output.before, output.watermark, len(totals))
+    *others, last = watermarks(output.before, output.watermark, len(totals))
     assert set(others) == {at(0) - 5_000}, "no window is closed before the last of the batch is added"
     assert last == output.watermark == at(9) - 5_000
 
 
 def test_a_batch_of_one_row_moves_event_time_and_one_of_none_has_no_row_to_do_it() -> None:
-    assert clocks(at(3), at(10), 1) == [at(10)]
-    assert clocks(at(3), at(10), 0) == []
+    assert watermarks(at(3), at(10), 1) == [at(10)]
+    assert watermarks(at(3), at(10), 0) == []
 
 
 def test_a_shard_that_was_closed_when_silent_does_not_drive_event_time_ahead_of_the_others() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
-    one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS)
+    one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
     _, output = one.process([paid("b", 1.0, 0.5), paid("c", 1.0, 2)], NOW_MS + 2 * IDLE_MS)
-    totals = output.tally.totals()
+    totals = output.minutes.totals()
     assert [minute for minute, _ in totals] == [at(1), at(2)], "the first minute was told"
-    assert clocks(output.before, output.watermark, len(totals)) == [at(0) - 5_000, at(2) - 5_000]
+    assert watermarks(output.before, output.watermark, len(totals)) == [at(0) - 5_000, at(2) - 5_000]
 
 
 def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_once() -> None:
     one = pipeline()
-    assert one.merchants.silent_from(0) is None, "nothing is open"
+    assert one.merchants.idle_deadline(0) is None, "nothing is open"
     one.process([paid("a", 10.0, 0), paid("b", 5.0, 3)], NOW_MS)
-    assert one.merchants.silent_from(0) == NOW_MS + IDLE_MS
-    assert one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS - 1) == []
-    over = one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS)
+    assert one.merchants.idle_deadline(0) == NOW_MS + IDLE_MS
+    assert one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS - 1) == []
+    over = one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
     assert [(minute, totals[0]) for minute, _, totals in over] == [(at(3), 1.0)]
-    assert one.merchants.silent_from(0) is None
+    assert one.merchants.idle_deadline(0) is None
     _, output = one.process([paid("c", 1.0, 3.5), paid("d", 1.0, 60)], NOW_MS + 2 * IDLE_MS)
-    assert [counted.minute for counted in output.tally] == [at(4), at(60)], "its minute was told: it counts in the next"
+    assert [counted.minute for counted in output.minutes] == [at(4), at(60)], (
+        "its minute was told: it counts in the next"
+    )
 
 
 def test_a_restart_opens_no_minute_again_that_was_told_when_its_shard_was_silent() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
     one.checkpoint(NOW_MS)
-    one.merchants.close_silent(0, one.merchant_state, NOW_MS + IDLE_MS)
+    one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
     again = pipeline()
     again.merchant_state = MemoryState(one.merchant_state)  # as it is, without a checkpoint
-    assert again.merchants.close_silent(0, again.merchant_state, NOW_MS + 2 * IDLE_MS) == []
+    assert again.merchants.close_idle(0, again.merchant_state, NOW_MS + 2 * IDLE_MS) == []
     _, output = again.process([paid("b", 10.0, 0.5)], NOW_MS + 2 * IDLE_MS)
-    assert [counted.minute for counted in output.tally] == [at(1)]
+    assert [counted.minute for counted in output.minutes] == [at(1)]
 
 
 def test_a_shard_that_left_minutes_open_at_a_restart_is_waited_for_as_long_as_any() -> None:
@@ -181,23 +185,23 @@ def test_a_shard_that_left_minutes_open_at_a_restart_is_waited_for_as_long_as_an
     one.process([paid("a", 10.0, 0)], NOW_MS)
     again = restarted(one)
     later = NOW_MS + 10 * IDLE_MS
-    assert again.merchants.close_silent(0, again.merchant_state, later) == []
-    assert again.merchants.silent_from(0) == later + IDLE_MS
-    assert len(again.merchants.close_silent(0, again.merchant_state, later + IDLE_MS)) == 1
+    assert again.merchants.close_idle(0, again.merchant_state, later) == []
+    assert again.merchants.idle_deadline(0) == later + IDLE_MS
+    assert len(again.merchants.close_idle(0, again.merchant_state, later + IDLE_MS)) == 1
 
 
 def test_a_minute_of_a_silent_shard_is_not_told_before_it_is_over() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], at(0))
-    assert one.merchants.close_silent(0, one.merchant_state, at(0.5)) == [], "it is not over"
-    assert one.merchants.silent_from(0) == at(0.5) + IDLE_MS, "nobody is to look again at once"
-    assert len(one.merchants.close_silent(0, one.merchant_state, at(1))) == 1
+    assert one.merchants.close_idle(0, one.merchant_state, at(0.5)) == [], "it is not over"
+    assert one.merchants.idle_deadline(0) == at(0.5) + IDLE_MS, "nobody is to look again at once"
+    assert len(one.merchants.close_idle(0, one.merchant_state, at(1))) == 1
 
 
 def test_payments_of_a_minute_and_merchant_make_one_record_when_the_minute_is_over() -> None:
     sent = [paid("a", 10.0, 0), paid("b", 5.0, 0.05), paid("c", 7.0, 0.05, merchant="game"), paid("d", 1.0, 2)]
     _, output = pipeline().process(sent, NOW_MS)
-    assert [json.loads(metrics_record(counted)) for counted in output.over] == [
+    assert [json.loads(metrics_record(counted)) for counted in output.closed] == [
         {
             "window_start": "2026-01-01T12:00:00Z",
             "window_end": "2026-01-01T12:01:00Z",
@@ -214,11 +218,11 @@ def test_payments_of_a_minute_and_merchant_make_one_record_when_the_minute_is_ov
         }
         for merchant, transactions, amount in (("shop", 2, 15.0), ("game", 1, 7.0))
     ]
-    assert output.tally.totals()[0] == (at(0), [3.0, 22.0, 0, 0, 0, 0, 0, 0])
+    assert output.minutes.totals()[0] == (at(0), [3.0, 22.0, 0, 0, 0, 0, 0, 0])
 
 
 def test_what_is_behind_the_watermark_counts_in_its_minute() -> None:
-    tally = Tally(watermark=at(10) + 1)
+    tally = MinuteAggregator(watermark=at(10) + 1)
     tally.add("shop", at(3), 10.0, "approve", alert=False, late=True, too_late=True)
     tally.add("shop", at(12), 10.0, "block", alert=True, late=False, too_late=False)
     first, second = tally

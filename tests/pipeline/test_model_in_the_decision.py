@@ -66,7 +66,7 @@ def test_the_score_of_model_and_rules_together_is_never_over_one() -> None:
 
 def test_the_decision_and_its_alert_give_the_same_reasons() -> None:
     _, output = pipeline(model=SuspectsLargeAmounts()).process([paid("a", 480.0)], 1_767_300_000_000)
-    (decision,), (told,) = output.verdicts.decisions, output.verdicts.alerts
+    (decision,), (told,) = output.decisions.decisions, output.decisions.alerts
     assert decision.rstrip(b"}") in told
 
 

@@ -8,7 +8,7 @@ from tests.pipeline.sent import NOW_MS, alert, controlled, copied, decide, happe
 from tests.watched import pattern_body, pattern_set, told
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Refused, ShardEntry
-from udfs.patterns import ready_patterns
+from udfs.patterns import default_patterns
 from udfs.pipeline import Pipeline
 from udfs.rules import load_rules
 
@@ -167,7 +167,7 @@ def test_matches_of_several_stages_stand_in_one_decision() -> None:
 
 def test_the_ready_patterns_are_those_in_force_and_told_with_their_versions() -> None:
     (decision,) = decide(pipeline(), paid("a", 5.0))
-    assert decision.versions.patterns == {pattern.id: pattern.version for pattern in ready_patterns().all}
+    assert decision.versions.patterns == {pattern.id: pattern.version for pattern in default_patterns().all}
 
 
 def test_a_pattern_may_look_at_fields_that_only_the_record_has() -> None:

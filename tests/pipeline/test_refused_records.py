@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.pipeline.sent import NOW_MS, at, copied, decisions, happened, memory, paid, pipeline, record
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind, Refused
-from udfs.stages.envelope import Envelope, open_envelope, seal_envelope
+from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
 PAYMENT = {
     "transaction_id": "p",
@@ -26,7 +26,7 @@ PAYMENT = {
 def refused(sent: bytes) -> list[str]:
     """Reasons for which a batch of one record is refused; nothing must have been decided."""
     taken, output = pipeline().process([sent], NOW_MS)
-    assert output.verdicts.decisions == []
+    assert output.decisions.decisions == []
     return [letter.refusal.reason.value for letter in taken.dead_letters]
 
 
@@ -56,7 +56,7 @@ def test_a_broken_account_event_and_a_broken_label_are_refused_too() -> None:
 
 def test_a_dead_letter_carries_the_record_as_it_came_and_where_it_came_from() -> None:
     envelope = Envelope(Kind.TRANSACTION, 7, 123_456_789_012, b"k\xffey \n", b"not\njson \xff")
-    taken, _ = pipeline().process([seal_envelope(envelope)], NOW_MS)
+    taken, _ = pipeline().process([encode_envelope(envelope)], NOW_MS)
     (letter,) = taken.dead_letters
     assert letter.envelope == envelope
     assert letter.refusal.detail
@@ -67,12 +67,12 @@ def test_a_dead_letter_carries_the_record_as_it_came_and_where_it_came_from() ->
 def test_without_its_broken_records_a_stream_comes_to_the_same(records: list[bytes]) -> None:
     with_broken, without = pipeline(), pipeline()
     taken, output = with_broken.process(records, NOW_MS)
-    letters = {seal_envelope(letter.envelope) for letter in taken.dead_letters}
+    letters = {encode_envelope(letter.envelope) for letter in taken.dead_letters}
     good = [one for one in records if one not in letters]
     clean, expected = without.process(good, NOW_MS)
     assert clean.dead_letters == []
     assert len(records) == len(good) + len(taken.dead_letters)
-    assert output.verdicts == expected.verdicts
+    assert output.decisions == expected.decisions
     assert copied(with_broken) == copied(without)
 
 
@@ -100,9 +100,9 @@ def test_whatever_a_record_holds_it_is_either_decided_or_refused(fields: dict[st
     key = user.encode(errors="replace").decode() if isinstance(user, str) else "alice"
     strange = record(Kind.TRANSACTION, json.dumps(value).encode(), key)
     taken, output = pipeline().process([strange, paid("next", 10.0, user="bob")], NOW_MS)
-    assert len(output.verdicts.decisions) + len(taken.dead_letters) == 2
+    assert len(output.decisions.decisions) + len(taken.dead_letters) == 2
     assert decisions(output)[-1].transaction_id == "next"
-    assert all(json.loads(each) for each in output.verdicts.decisions + output.verdicts.alerts)
+    assert all(json.loads(each) for each in output.decisions.decisions + output.decisions.alerts)
 
 
 def test_a_refused_record_of_a_new_user_leaves_no_profile() -> None:
@@ -112,4 +112,4 @@ def test_a_refused_record_of_a_new_user_leaves_no_profile() -> None:
 
 
 def test_an_envelope_of_a_bad_record_is_opened_as_any_other() -> None:
-    assert open_envelope(record(Kind.TRANSACTION, None, None)) == Envelope(Kind.TRANSACTION, 0, 0, None, None)
+    assert decode_envelope(record(Kind.TRANSACTION, None, None)) == Envelope(Kind.TRANSACTION, 0, 0, None, None)

@@ -15,7 +15,7 @@ BLOCK_ALL = {"version": 2, "rules": [{"id": "all", "when": "amount >= 0", "reaso
 
 def counted(output: MerchantOutput) -> list[object]:
     """What a batch adds to the metrics, and when."""
-    return [list(output.tally), output.over, output.watermark]
+    return [list(output.minutes), output.closed, output.watermark]
 
 
 @settings(deadline=None)
@@ -28,7 +28,7 @@ def test_a_job_restarted_before_every_batch_decides_as_one_that_never_was(
         shaken = restarted(shaken)
         expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
         assert told[0] == expected[0]
-        assert told[1].verdicts == expected[1].verdicts
+        assert told[1].decisions == expected[1].decisions
         np.testing.assert_array_equal(told[1].features, expected[1].features)
         assert counted(told[1]) == counted(expected[1])
         assert copied(shaken) == copied(steady)
@@ -44,7 +44,7 @@ def test_one_that_goes_on_from_its_changelog_decides_as_one_that_never_stopped(
         if data.draw(st.booleans(), label="a restart before the batch"):
             shaken = restarted(shaken, changelog=True)
         expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
-        assert told[1].verdicts == expected[1].verdicts
+        assert told[1].decisions == expected[1].decisions
         np.testing.assert_array_equal(told[1].features, expected[1].features)
 
 

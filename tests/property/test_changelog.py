@@ -34,24 +34,24 @@ steps = st.lists(st.one_of(_payments, _payments, _payments, _others), max_size=2
 
 
 def store(kind: type[Any], backing: MemoryState) -> ShardProfiles[Any]:
-    return ProfileStore[Any](kind, kind.unpack, kind.pack_all, 1_000, kind.changes).of(0, backing)
+    return ProfileStore[Any](kind, kind.unpack, kind.pack_all, 1_000, kind.changes).shard(0, backing)
 
 
 def pay_shared(profile: SharedProfile, time: int, party: int) -> None:
     told_of = np.array([[time, party, 100 + party, party % 2]], np.int64)
-    told, risk = np.empty((1, 0, aggregates.TOLD)), np.empty((1, 0, 2))
+    told, risk = np.empty((1, 0, aggregates.OUT_WIDTH)), np.empty((1, 0, 2))
     shared_profile.observe([profile], told_of, NO_WINDOWS, told, 0, NO_WINDOWS, risk)
 
 
 def pay_user(profile: UserProfile, time: int, party: int) -> None:
-    told_of = np.arange(event_schema.OF_USER, dtype=np.int64)[None] * party
+    told_of = np.arange(event_schema.USER_EVENT_WIDTH, dtype=np.int64)[None] * party
     told_of[0, [event_schema.TIME, event_schema.PARTY, event_schema.UNITS, event_schema.DECLINED]] = (
         time,
         party,
         100 + party,
         party % 2,
     )
-    told, before = np.empty((1, 0, aggregates.TOLD)), np.empty((1, behavior.TOLD))
+    told, before = np.empty((1, 0, aggregates.OUT_WIDTH)), np.empty((1, behavior.OUT_WIDTH))
     user_profile.observe([profile], [f"{time}-{party}"], told_of, NO_WINDOWS, told, before)
 
 
@@ -66,7 +66,7 @@ def tell_user(profile: UserProfile, time: int, key: int, flag: bool) -> None:
 def let_pass(profile: UserProfile | SharedProfile, time: int, party: int) -> None:
     lengths = np.array([HOUR_MS], np.int64)
     history = profile.filter(WEB, HOUR_MS, parties=True)
-    history.observe(time, party, 100, lengths, np.empty((1, aggregates.TOLD)))
+    history.observe(time, party, 100, lengths, np.empty((1, aggregates.OUT_WIDTH)))
 
 
 def goes_on(
@@ -78,7 +78,7 @@ def goes_on(
     times: set[int] = set()
     profiles = store(kind, backing)
     for step in taken:
-        profile = profiles.open("one")
+        profile = profiles.get("one")
         match step:
             case "payment", int(gap), int(late), int(party):
                 now += gap
@@ -98,14 +98,14 @@ def goes_on(
                 for each in (profile, there):
                     let_pass(each, now, party)
             case "batch", int(payments):
-                profiles.taken(payments)
+                profiles.after_batch(payments)
             case "restart", *_:
                 profiles.checkpoint({})
                 profiles = store(kind, backing)
             case _:
                 profiles.checkpoint({})
     profiles.checkpoint({})
-    assert read_again(store(kind, backing).open("one")) == read_again(there)
+    assert read_again(store(kind, backing).get("one")) == read_again(there)
 
 
 def read_again(profile: Any) -> bytes:
@@ -147,13 +147,15 @@ def test_a_merchant_with_the_journal_of_an_earlier_version_is_read_with_it() -> 
     whole, number = there.pack(), bytes((0, 0, 0, 9))
     backing = MemoryState({"shop": MARK + number + whole, f"{JOURNAL}shop": number + since.tobytes()})
     for time, party, units, declined in since.tolist():
-        there.history.observe(time, party, units, NO_WINDOWS, np.empty((0, aggregates.TOLD)), declined=bool(declined))
+        there.history.observe(
+            time, party, units, NO_WINDOWS, np.empty((0, aggregates.OUT_WIDTH)), declined=bool(declined)
+        )
     profiles = store(MerchantProfile, backing)
-    assert profiles.open("shop").pack() == there.pack()
-    pay_shared(profiles.open("shop"), 8_000, 3)
+    assert profiles.get("shop").pack() == there.pack()
+    pay_shared(profiles.get("shop"), 8_000, 3)
     pay_shared(there, 8_000, 3)
     profiles.checkpoint({})
-    assert store(MerchantProfile, backing).open("shop").pack() == there.pack()
+    assert store(MerchantProfile, backing).get("shop").pack() == there.pack()
 
 
 def test_a_journal_of_an_earlier_writing_is_not_read() -> None:
@@ -161,4 +163,4 @@ def test_a_journal_of_an_earlier_writing_is_not_read() -> None:
     pay_shared(profile, 0, 1)
     stale = bytes((0, 0, 0, 8)) + np.array([[6_000, 1, 100, 0]], np.int64).tobytes()
     backing = MemoryState({"shop": MARK + bytes((0, 0, 0, 9)) + profile.pack(), f"{JOURNAL}shop": stale})
-    assert len(store(MerchantProfile, backing).open("shop").history) == 1
+    assert len(store(MerchantProfile, backing).get("shop").history) == 1

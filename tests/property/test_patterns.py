@@ -20,11 +20,11 @@ from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
 from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
 from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS
-from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress
+from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
-from udfs.stages.pattern_matching import Happened, Watch
+from udfs.stages.pattern_matching import Happened, PatternMatcher
 
 MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS
@@ -165,8 +165,8 @@ class Matcher:
     def restore(self) -> None:
         self.progress = msgspec.msgpack.decode(msgspec.msgpack.encode(self.progress), type=dict[str, Progress])
 
-    def memory(self) -> PatternMemory:
-        return PatternMemory(self._pattern, self.progress, LATENESS_MS)
+    def memory(self) -> MatchBuffer:
+        return MatchBuffer(self._pattern, self.progress, LATENESS_MS)
 
     def arrive(self, event: Event) -> list[tuple[str, ...]]:
         if isinstance(event, AccountEvent):
@@ -222,7 +222,7 @@ def test_what_did_not_follow_is_told_once_the_wait_is_over(
     for event in arrived:
         assert matcher.arrive(event) == payments(oracle.arrive(seen(event))) == []
         watermark = max(watermark, event.event_time - data.draw(st.integers(0, 10)) * MINUTE_MS)
-        told = [match.transaction_ids for match in matcher.memory().settle(watermark)]
+        told = [match.transaction_ids for match in matcher.memory().on_watermark(watermark)]
         matcher.restore()
         assert told == payments(oracle.settle(watermark))
     due = matcher.memory().due()
@@ -234,9 +234,9 @@ class Remembers:
     """A profile, of which patterns see their progress only."""
 
     progress: dict[str, Progress]
-    news: bytearray | None = None
+    log_buffer: bytearray | None = None
 
-    def take_again(self, change: Change) -> None:
+    def replay(self, change: Change) -> None:
         raise AssertionError(f"no changelog is kept here, and it says {change}")
 
     def pack(self) -> bytes:
@@ -262,8 +262,8 @@ class Stage:
 
     def restart(self) -> None:
         store = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
-        self._profiles = store.of(0, self.state)
-        self._watch = Watch(Entity.USER, LATENESS_MS)
+        self._profiles = store.shard(0, self.state)
+        self._watch = PatternMatcher(Entity.USER, LATENESS_MS)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:
         """What is told by the payments of a batch, in their order, each match with its pattern."""
@@ -276,10 +276,10 @@ class Stage:
                 happened.append(Happened(before, event))
             else:
                 before += 1
-        watched = self._watch.shard(0, self.state, self._profiles.open, self._found, self._watermark)
+        watched = self._watch.shard(0, self.state, self._profiles.get, self._found, self._watermark)
         told = watched.observe([one.user_id for one in paid], paid, features, happened)
         self._watermark = watermark
-        watched.settle(watermark)
+        watched.on_watermark(watermark)
         self._profiles.checkpoint(dict(self._watch.entries(0)))
         return [(match.pattern, match.transaction_ids) for matches in told for match in matches]
 
@@ -324,11 +324,11 @@ def test_memory_stays_bounded_and_what_is_pushed_out_is_counted(found: PatternSe
     for number in range(count):
         matcher.arrive(Transaction(f"{number}", "u", 1.0 + number % 5, "EUR", "m", 10**12 + number))
         entry = matcher.progress.get("random", [2, 0, 0, []])
-        assert len(entry[3]) <= REMEMBERED
+        assert len(entry[3]) <= MAX_BUFFERED_EVENTS
     memory = matcher.memory()
-    touched = len(matcher.progress["random"][3]) + memory.forgotten
+    touched = len(matcher.progress["random"][3]) + memory.evicted
     assert touched <= count
-    assert memory.forgotten == max(0, touched - REMEMBERED)
+    assert memory.evicted == max(0, touched - MAX_BUFFERED_EVENTS)
 
 
 def test_texts_are_told_apart_by_their_codes() -> None:

@@ -19,7 +19,7 @@ from tests.pipeline.stages import device_stage, merchant_stage, user_stage
 from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.pipeline import MemoryState
 from udfs.stages.device import DeviceStage
-from udfs.stages.envelope import open_envelope
+from udfs.stages.envelope import decode_envelope
 from udfs.stages.merchant import MerchantStage
 from udfs.stages.stage_message import shard_of
 from udfs.stages.user import UserStage
@@ -81,7 +81,7 @@ class Job:
         """Take in a batch of each shard, and control records at every merchant shard."""
         of_users: defaultdict[int, list[bytes]] = defaultdict(list)
         for record in records:
-            of_users[shard_of((open_envelope(record).key or b"").decode(), USER_SHARDS)].append(record)
+            of_users[shard_of((decode_envelope(record).key or b"").decode(), USER_SHARDS)].append(record)
         to_devices: defaultdict[int, list[bytes]] = defaultdict(list)
         to_merchants: defaultdict[int, list[bytes]] = defaultdict(list)
         if control:
@@ -93,7 +93,7 @@ class Job:
         for shard, batch in sorted(to_devices.items()):
             _deliver(self.subtasks.device(shard).process(shard, batch, self.devices[shard], now_ms), to_merchants)
         for shard, batch in sorted(to_merchants.items()):
-            verdicts = self.subtasks.merchant(shard).process(shard, batch, self.merchants[shard], now_ms).verdicts
+            verdicts = self.subtasks.merchant(shard).process(shard, batch, self.merchants[shard], now_ms).decisions
             self.written += [*verdicts.decisions, *verdicts.alerts]
 
     def checkpoint(self, now_ms: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
-from state.windowing.aggregates import TOLD
+from state.windowing.aggregates import OUT_WIDTH
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES
@@ -20,14 +20,14 @@ from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.records.label import Label
 
-NO_WINDOWS, NOTHING_TOLD = np.empty(0, np.int64), np.empty((0, TOLD))
+NO_WINDOWS, NOTHING_TOLD = np.empty(0, np.int64), np.empty((0, OUT_WIDTH))
 BLOCKS = {MerchantProfile: (MERCHANT_BLOCK, MERCHANT_FEATURES), DeviceProfile: (DEVICE_BLOCK, DEVICE_FEATURES)}
 
 
 def observe(profile: SharedProfile, payment: Payment) -> dict[str, float]:
     block, features = BLOCKS[type(profile)]
     seen = SharedPayment(payment.time, payment.amount, payment.party, payment.declined)
-    row = block.observe([(profile, seen)])[0].tolist()
+    row = block.update_and_compute([(profile, seen)])[0].tolist()
     return {feature.name: value for feature, value in zip(features, row, strict=True)}
 
 
@@ -113,7 +113,7 @@ def test_a_payment_is_told_what_was_known_at_its_time_and_not_what_came_out_late
     profile, then = MerchantProfile(), START_MS + 8 * DAY_MS
     observe(profile, Payment(START_MS, 10.0, "alice"))
     label = Label("a", "alice", "shop", START_MS, then + known_at, "fraud")
-    (row,) = MERCHANT_BLOCK.observe([(profile, SharedPayment(then, 10.0, "bob", False))], [(profile, label)])
+    (row,) = MERCHANT_BLOCK.update_and_compute([(profile, SharedPayment(then, 10.0, "bob", False))], [(profile, label)])
     told = dict(zip([feature.name for feature in MERCHANT_FEATURES], row.tolist(), strict=True))
     assert (told["merchant_settled_count_30d"], told["merchant_fraud_share_30d"]) == (1.0, share)
     assert profile.fraud_times.tolist() == [START_MS]
@@ -122,7 +122,10 @@ def test_a_payment_is_told_what_was_known_at_its_time_and_not_what_came_out_late
 def test_of_two_findings_known_at_once_the_one_that_came_last_holds() -> None:
     profile = MerchantProfile()
     fraud, cleared = (Label("a", "alice", "shop", START_MS, START_MS, verdict) for verdict in ("fraud", "legitimate"))
-    assert MERCHANT_BLOCK.observe([], [(profile, fraud), (profile, cleared)]).shape == (0, MERCHANT_BLOCK.width)
+    assert MERCHANT_BLOCK.update_and_compute([], [(profile, fraud), (profile, cleared)]).shape == (
+        0,
+        MERCHANT_BLOCK.width,
+    )
     assert profile.fraud_times.tolist() == []
 
 

@@ -75,16 +75,16 @@ class Surroundings:
         return int((self.table[frequency_table.KIND, : self.habits[behavior.KNOWN]] == kind).sum())
 
     def before(self, payment: Seen) -> list[float]:
-        row = np.empty(geo_and_channel.TOLD)
+        row = np.empty(geo_and_channel.OUT_WIDTH)
         table, count, recent, recents = self._tables()
-        geo_and_channel.tell(table, count, recent, recents, payment.time, *_codes(payment), row)
+        geo_and_channel.lookup(table, count, recent, recents, payment.time, *_codes(payment), row)
         return list(row)
 
     def learn(self, payment: Seen) -> None:
         latitude, longitude = payment.place or (ABSENT, ABSENT)
         country, channel = _codes(payment)
         table, count, recent, recents = self._tables()
-        self.habits[behavior.KNOWN], self.habits[behavior.RECENT] = geo_and_channel.learn(
+        self.habits[behavior.KNOWN], self.habits[behavior.RECENT] = geo_and_channel.update(
             table, count, recent, recents, payment.time, latitude, longitude, country, channel, LATENESS_MS
         )
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.windowing import aggregates, tiles
-from state.windowing.aggregates import TOLD
+from state.windowing.aggregates import OUT_WIDTH
 from state.windowing.history import History
 from state.windowing.tiles import FLOOR_MS, RELATIVE_WIDTH
 
@@ -24,13 +24,13 @@ def tiled(events: list[Event]) -> History:
     """Events in order of time, of which next to none are kept one by one."""
     history = History(retention=10**12, capacity=_CAPACITY)
     for time, units, declined in events:
-        history.observe(time, 1, units, np.array([1]), np.empty((1, TOLD)), declined=declined)
+        history.observe(time, 1, units, np.array([1]), np.empty((1, OUT_WIDTH)), declined=declined)
     return history
 
 
 def after(history: History, start: int, newest: int) -> dict[str, float]:
     """What is told of all after ``start``, up to the newest event."""
-    told = np.empty((1, TOLD))
+    told = np.empty((1, OUT_WIDTH))
     history.observe(newest, 1, 0, np.array([newest - start]), told, counts=False)
     names = ("events", "declined", "units", "distinct", "spread", "low", "high", "first", "last")
     return dict(zip(names, told[0].tolist(), strict=True))
@@ -79,7 +79,7 @@ def test_a_packed_history_goes_on_alike(unordered: list[Event], data: st.DataObj
     kept, packed = tiled(events[:cut]), History(retention=10**12, capacity=_CAPACITY)
     packed.unpack(kept.pack())
     for time, units, declined in events[cut:]:
-        told = np.empty((2, 1, TOLD))
+        told = np.empty((2, 1, OUT_WIDTH))
         for history, row in zip((kept, packed), told, strict=True):
             history.observe(time, 1, units, np.array([100_000]), row, declined=declined)
         assert told[0].tolist() == told[1].tolist()
@@ -111,8 +111,8 @@ def test_a_flood_of_late_events_makes_no_more_tiles_than_a_flood_in_time() -> No
     chance = random.Random(1)
     history = tiled([(10**9 + number, 1, False) for number in range(2 * _CAPACITY)])
     for _ in range(20_000):
-        history.observe(chance.randrange(10**9), chance.randrange(10**6), 1, np.array([1]), np.empty((1, TOLD)))
-    assert history.older.shape[1] <= 300
+        history.observe(chance.randrange(10**9), chance.randrange(10**6), 1, np.array([1]), np.empty((1, OUT_WIDTH)))
+    assert history.tiles.shape[1] <= 300
     assert after(history, -1, 10**9 + 2 * _CAPACITY)["events"] == 20_000 + 2 * _CAPACITY
 
 
@@ -122,7 +122,7 @@ def test_the_number_of_tiles_grows_with_the_logarithm_of_the_time() -> None:
 
 
 def test_what_is_too_late_to_be_placed_is_told_of_alone() -> None:
-    history, told = History(retention=1_000, capacity=_CAPACITY), np.empty((1, TOLD))
+    history, told = History(retention=1_000, capacity=_CAPACITY), np.empty((1, OUT_WIDTH))
     history.observe(10_000, 1, 5, np.array([500]), told)
     history.observe(9_000, 1, 7, np.array([500]), told, declined=True)
     assert told[0].tolist() == [1, 1, 7, 1, 0, 7, 7, 7, 7]

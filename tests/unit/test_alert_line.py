@@ -13,7 +13,7 @@ BLOCK = {"version": 2, "rules": [{"id": "one", "when": "amount > 20", "reason": 
 
 def test_an_alert_of_the_job_says_how_bad_when_who_where_what_to_do_and_why() -> None:
     _, output = pipeline().process([paid("p-1", 30.0)], NOW_MS, [controlled("rules", 1, BLOCK)])
-    (value,) = output.verdicts.alerts
+    (value,) = output.decisions.alerts
     words = line(value).plain.split()
     assert words == ["2026-01-01", "12:00:00", "CRITICAL", "0.90", "block", "alice", "at", "shop", "TOO_MUCH", "p-1"]
 

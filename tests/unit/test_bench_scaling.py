@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from apps.bench.micro.rules import cost_of_rules, generated_rules
-from apps.bench.uniform_traffic import EvenTraffic
+from apps.bench.uniform_traffic import UniformTraffic
 from flink_jobs.wiring import SHIPPED_MODEL
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits
@@ -17,14 +17,14 @@ NOW_MS = 1_764_000_000_000
 
 
 def test_everybody_pays_once_and_then_anybody() -> None:
-    traffic = EvenTraffic(users=300, payments=800, now_ms=NOW_MS)
+    traffic = UniformTraffic(users=300, payments=800, now_ms=NOW_MS)
     first = [record.key for record in traffic.everybody()]
     assert len(first) == len(set(first)) == 300
     assert len(list(traffic.anybody(500))) == 500
 
 
 def test_even_traffic_is_accepted_and_ends_now() -> None:
-    traffic = EvenTraffic(users=300, payments=800, now_ms=NOW_MS)
+    traffic = UniformTraffic(users=300, payments=800, now_ms=NOW_MS)
     records = [*traffic.everybody(), *traffic.anybody(500)]
     for record in records:
         assert not isinstance(decode_transaction(record.value, record.key, NOW_MS, Limits()), Refusal)

@@ -56,7 +56,11 @@ def test_every_single_feature_has_a_formula_that_writes_its_column() -> None:
     nobody_wrote = -12_345.678
     columns = np.full((1, 1 + len(USER_SINGLES)), nobody_wrote)
     fill_singles(
-        columns, 1, np.ones((1, event_schema.OF_USER), np.int64), np.ones((1, GIVEN)), np.ones((1, behavior.TOLD))
+        columns,
+        1,
+        np.ones((1, event_schema.USER_EVENT_WIDTH), np.int64),
+        np.ones((1, GIVEN)),
+        np.ones((1, behavior.OUT_WIDTH)),
     )
     idle = [name for name, value in zip(AT._fields, columns[0, 1:], strict=True) if value == nobody_wrote]
     assert idle == []
@@ -70,7 +74,7 @@ def test_the_hash_follows_names_and_order() -> None:
 
 
 def test_a_first_payment_lacks_just_what_the_catalogue_says_may_be_absent() -> None:
-    row = user.observe_transactions([(UserProfile(), payment("a", 20.0))])[0]
+    row = user.update_and_compute([(UserProfile(), payment("a", 20.0))])[0]
     missing = [feature for feature, value in zip(USER_FEATURES, row, strict=True) if np.isnan(value)]
     assert missing
     assert [feature.name for feature in missing if not feature.absent] == []
@@ -79,10 +83,10 @@ def test_a_first_payment_lacks_just_what_the_catalogue_says_may_be_absent() -> N
 def test_values_stay_within_the_declared_range() -> None:
     user_profile, device_profile, merchant_profile = UserProfile(), DeviceProfile(), MerchantProfile()
     payments = [payment(f"p-{i}", (i % 7) * 50.0, i * 37.0, card_present=bool(i % 2)) for i in range(200)]
-    users = user.observe_transactions([(user_profile, one) for one in payments])
+    users = user.update_and_compute([(user_profile, one) for one in payments])
     shared = [SharedPayment(one.event_time, one.amount, "alice", one.declined) for one in payments]
-    devices = DEVICE_BLOCK.observe([(device_profile, one) for one in shared])
-    merchants = MERCHANT_BLOCK.observe([(merchant_profile, one) for one in shared])
+    devices = DEVICE_BLOCK.update_and_compute([(device_profile, one) for one in shared])
+    merchants = MERCHANT_BLOCK.update_and_compute([(merchant_profile, one) for one in shared])
     outside = [feature.name for feature, column in zip(CATALOGUE, np.hstack((users, devices, merchants)).T, strict=True)
                if _outside(feature, column)]  # fmt: skip
     assert outside == []

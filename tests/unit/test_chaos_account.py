@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.chaos.reconciliation import Account, Decided, account
+from deploy.chaos.reconciliation import Decided, Reconciliation, reconcile
 
 
 def outcome(amount: float = 1.0, merchants: float | None = 2.0, *, late: bool = False) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def decided(name: str, *, alert: bool = False, found: dict[str, Any] | None = No
 EACH_ONCE = [decided("a"), decided("b"), decided("c", alert=True)]
 
 
-def drawn_up(decisions: list[Decided], alerts: list[str], only: str = "") -> Account:
-    return account(SENT, decisions, alerts, QUIET, only)
+def drawn_up(decisions: list[Decided], alerts: list[str], only: str = "") -> Reconciliation:
+    return reconcile(SENT, decisions, alerts, QUIET, only)
 
 
 def test_nothing_is_wrong_when_each_payment_is_decided_and_each_alert_comes_once() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.control import Control, decode_control
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import LAST_VERSION
@@ -96,7 +96,7 @@ def test_the_same_record_means_something_else_where_there_are_other_features() -
 def test_thresholds_are_the_four_of_them() -> None:
     change = read("thresholds", THRESHOLDS)
     assert isinstance(change, Control)
-    assert change.value == Bands(block=0.95, challenge=0.8, monitor=0.6, alert=0.9)
+    assert change.value == Thresholds(block=0.95, challenge=0.8, monitor=0.6, alert=0.9)
 
 
 def test_a_deleted_record_is_no_change() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from state.kernel.times import DAY_MS
 from tests.pipeline.sent import NOW_MS
 from udfs.control import Control, decode_control
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import LAST_VERSION
@@ -27,7 +27,7 @@ NO_RULES = load_rules("version: 1\nrules: []", NAMES)
 
 def shard() -> ShardControl:
     """A shard to which control has said nothing yet."""
-    return ShardControl(NO_RULES, Bands())
+    return ShardControl(NO_RULES, Thresholds())
 
 
 def restarted(control: ShardControl) -> ShardControl:
@@ -66,8 +66,8 @@ def send(control: ShardControl, kind: str, version: int, body: object) -> Refusa
 
 def test_until_control_says_something_the_settings_are_in_force() -> None:
     control = shard()
-    assert (control.rules, control.bands) == (NO_RULES, Bands())
-    assert (restarted(control).rules, restarted(control).bands) == (NO_RULES, Bands())
+    assert (control.rules, control.bands) == (NO_RULES, Thresholds())
+    assert (restarted(control).rules, restarted(control).bands) == (NO_RULES, Thresholds())
 
 
 def test_a_change_is_in_force_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.decision import Action, Bands, Level, alert_id, graver, level
+from udfs.decision import Action, Level, Thresholds, alert_id, level, max_level
 
 scores = st.floats(0, 1)
 
@@ -21,7 +21,7 @@ scores = st.floats(0, 1)
     ],
 )
 def test_an_action_begins_where_its_band_does(score: float, action: Action) -> None:
-    assert Bands().action(score) == action
+    assert Thresholds().action(score) == action
 
 
 @pytest.mark.parametrize(
@@ -39,32 +39,32 @@ def test_a_level_begins_where_it_is_promised_to(score: float, name: Level) -> No
 def test_a_higher_score_never_gets_a_milder_answer(one: float, other: float) -> None:
     low, high = sorted((one, other))
     actions = ["approve", "monitor", "challenge", "block"]
-    assert actions.index(Bands().action(low)) <= actions.index(Bands().action(high))
-    assert graver(level(low), level(high)) == level(high)
+    assert actions.index(Thresholds().action(low)) <= actions.index(Thresholds().action(high))
+    assert max_level(level(low), level(high)) == level(high)
 
 
 @given(st.lists(scores, min_size=3, max_size=3).map(sorted), st.sampled_from(["monitor", "challenge", "block"]))
 def test_a_score_raised_to_an_actions_floor_gets_at_least_that_action(shares: list[float], action: Action) -> None:
     monitor, challenge, block = shares
-    bands = Bands(block=block, challenge=challenge, monitor=monitor, alert=challenge)
+    bands = Thresholds(block=block, challenge=challenge, monitor=monitor, alert=challenge)
     actions = ["approve", "monitor", "challenge", "block"]
     assert actions.index(bands.action(bands.floor(action))) >= actions.index(action)
 
 
 def test_no_action_has_no_floor() -> None:
-    assert Bands().floor(None) == 0.0
+    assert Thresholds().floor(None) == 0.0
 
 
 def test_bands_that_coincide_take_the_graver_action() -> None:
-    assert Bands(block=0.7, challenge=0.7, monitor=0.7).action(0.7) == "block"
+    assert Thresholds(block=0.7, challenge=0.7, monitor=0.7).action(0.7) == "block"
 
 
 @given(st.sampled_from(get_args(Level)), st.sampled_from(get_args(Level)))
 def test_the_graver_of_two_levels_does_not_depend_on_their_order(one: Level, other: Level) -> None:
-    assert graver(one, other) == graver(other, one)
-    assert graver(one, one) == one
-    assert graver(one, "minimal") == one
-    assert graver(one, "critical") == "critical"
+    assert max_level(one, other) == max_level(other, one)
+    assert max_level(one, one) == one
+    assert max_level(one, "minimal") == one
+    assert max_level(one, "critical") == "critical"
 
 
 # The alert's id

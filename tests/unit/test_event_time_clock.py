@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.event_time_clock import BEGINNING, EventTimeClock
+from state.event_time_clock import NO_WATERMARK, EventTimeClock
 
 SECOND = 1_000
 
@@ -44,7 +44,7 @@ def test_the_watermark_never_goes_back() -> None:
 
 
 def test_before_anything_is_heard_event_time_has_not_begun() -> None:
-    assert clock().advance(0, set()) == BEGINNING
+    assert clock().advance(0, set()) == NO_WATERMARK
 
 
 def test_a_restored_clock_goes_on_and_counts_every_source_as_just_heard() -> None:

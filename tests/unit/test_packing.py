@@ -43,7 +43,7 @@ def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantPro
 
 def test_a_profile_cut_short_anywhere_is_refused() -> None:
     profile = UserProfile()
-    user.observe_transactions([(profile, payment("a", 10.0))])
+    user.update_and_compute([(profile, payment("a", 10.0))])
     packed = profile.pack()
     for length in range(len(packed)):
         with pytest.raises(ProfileDamagedError):

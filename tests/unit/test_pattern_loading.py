@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import udfs.patterns
 from tests.watched import pattern_body, pattern_set
-from udfs.patterns import PatternError, load_patterns, ready_patterns
+from udfs.patterns import PatternError, default_patterns, load_patterns
 from udfs.patterns.checking import MAXIMUM_STEPS
 from udfs.patterns.loading import MAXIMUM_PATTERNS
 
@@ -167,7 +167,7 @@ _values = st.recursive(
 )
 
 
-@given(st.sampled_from([pattern.id for pattern in ready_patterns().all]), st.data())
+@given(st.sampled_from([pattern.id for pattern in default_patterns().all]), st.data())
 def test_any_pattern_with_any_value_anywhere_is_read_or_refused(name: str, data: st.DataObject) -> None:
     step: dict[str, Any] = {"name": "a", "where": "amount > 1"}
     body = pattern_body(step, {"name": "b"})

@@ -15,12 +15,12 @@ from udfs.features.catalogue import USER_WIDTH
 from udfs.names import Kind
 from udfs.patterns import Entity, PatternSet, load_patterns
 from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
-from udfs.patterns.match_buffer import REMEMBERED, PatternMemory, Progress, let_go
+from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress, prune
 from udfs.patterns.search import SEARCHED, Budget, find_match
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.stages import pattern_matching as watch_module
-from udfs.stages.pattern_matching import Happened, ShardWatch, Watch
+from udfs.stages.pattern_matching import BatchMatcher, Happened, PatternMatcher
 
 MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS
@@ -50,8 +50,8 @@ class Remembers:
         self.progress: dict[str, Progress] = {}
 
 
-def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[Watch, ShardWatch]:
-    watch = Watch(Entity.USER, LATENESS_MS)
+def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[PatternMatcher, BatchMatcher]:
+    watch = PatternMatcher(Entity.USER, LATENESS_MS)
     return watch, watch.shard(0, MemoryState(), lambda _: profile, found, watermark)
 
 
@@ -89,7 +89,7 @@ def test_an_account_event_that_is_sent_again_is_one() -> None:
 def test_what_one_that_is_as_late_as_may_be_needs_is_kept_and_what_is_older_is_not() -> None:
     pattern = compiled(pattern_set({"name": "one"}, {"name": "two"}, {"name": "three"}, within="8 min"))
     for first, expected in ((7.0, ["late"]), (6.9, [])):
-        memory = PatternMemory(pattern, {}, LATENESS_MS)
+        memory = MatchBuffer(pattern, {}, LATENESS_MS)
         events = {"first": first, "second": first + 1, "newest": 20.0, "late": 15.0}
         told = [memory.observe([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
         assert [match.transaction_ids[-1] for match in told[-1]] == expected
@@ -106,7 +106,7 @@ def test_each_event_of_an_account_lets_go_once_though_it_has_no_id(monkeypatch: 
 
     def counted(*given: Any) -> None:
         times.append(given[3])
-        let_go(*given)
+        prune(*given)
 
     monkeypatch.setattr(watch_module, "let_go", counted)
     found = load(body)
@@ -125,16 +125,16 @@ def load(patterns: list[dict[str, Any]]) -> PatternSet:
 
 def test_a_wait_is_not_over_while_an_event_may_come_that_ends_it() -> None:
     pattern = compiled(pattern_set(*NO_CHECK))
-    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    memory = MatchBuffer(pattern, {}, LATENESS_MS)
     memory.observe([at(0), 1, 0, ""], 0)
     due = memory.due()
     assert due == at(10)
-    assert memory.settle(due) == []
+    assert memory.on_watermark(due) == []
     memory.observe([due, 2, 0, ""], due)
-    assert memory.settle(due + 1) == []
-    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    assert memory.on_watermark(due + 1) == []
+    memory = MatchBuffer(pattern, {}, LATENESS_MS)
     memory.observe([at(0), 1, 0, ""], 0)
-    assert len(memory.settle(due + 1)) == 1
+    assert len(memory.on_watermark(due + 1)) == 1
 
 
 def test_who_is_woken_gets_no_entry_of_patterns_that_are_not_in_progress() -> None:
@@ -145,10 +145,10 @@ def test_who_is_woken_gets_no_entry_of_patterns_that_are_not_in_progress() -> No
     watch, shard = watched(found, profile)
     shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("password_reset", 0))])
     assert [name for name, _ in watch.entries(0)] != []
-    shard.settle(at(10) + 1)
+    shard.on_watermark(at(10) + 1)
     assert list(profile.progress) == ["one"]
     assert [name for name, _ in watch.entries(0)] != []
-    shard.settle(at(10) + 2)
+    shard.on_watermark(at(10) + 2)
     assert list(watch.entries(0)) == [], "nothing has changed"
 
 
@@ -166,38 +166,40 @@ def endless(last: str) -> CompiledPattern:
 
 def same(pattern: CompiledPattern) -> list[Event]:
     every = (1 << len(pattern.observed)) - 1
-    return [[at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.kept)] for n in range(REMEMBERED)]
+    return [
+        [at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.kept)] for n in range(MAX_BUFFERED_EVENTS)
+    ]
 
 
 def test_a_search_that_costs_too_much_is_given_up_in_time_and_counted() -> None:
     pattern = endless("amount < s0.amount")
-    memory = PatternMemory(pattern, {}, LATENESS_MS)
+    memory = MatchBuffer(pattern, {}, LATENESS_MS)
     events = same(pattern)
     begun = time.process_time()
     for event in events:
         memory.observe(event, 0)
     assert time.process_time() - begun < 5, "about 20 ms each"
-    assert memory.given_up > 0
+    assert memory.search_truncated > 0
 
 
 def test_one_event_has_one_budget_however_many_ends_it_may_have_changed() -> None:
     pattern = endless("amount < s0.amount")
     budget = Budget()
     events = same(pattern)
-    for end in range(20, REMEMBERED):
+    for end in range(20, MAX_BUFFERED_EVENTS):
         find_match(pattern, events, 0, end, budget)
     assert budget.left == 0
-    assert budget.given_up == REMEMBERED - 20
+    assert budget.truncated == MAX_BUFFERED_EVENTS - 20
     assert Budget().left == SEARCHED
 
 
 def test_a_search_that_is_given_up_tells_the_match_that_it_found_until_then() -> None:
     pattern = endless("amount > s0.amount")
     budget = Budget()
-    chosen = find_match(pattern, same(pattern), 0, REMEMBERED - 1, budget)
-    assert budget.given_up == 1
+    chosen = find_match(pattern, same(pattern), 0, MAX_BUFFERED_EVENTS - 1, budget)
+    assert budget.truncated == 1
     assert chosen is not None
-    assert chosen[-1] == REMEMBERED - 1
+    assert chosen[-1] == MAX_BUFFERED_EVENTS - 1
     assert list(chosen) == sorted(set(chosen))
     assert len(chosen) >= len(pattern.steps)
 
@@ -207,5 +209,5 @@ def test_searches_given_up_are_counted_for_the_stage_and_for_the_pattern(monkeyp
     found = pattern_set({"name": "one", "kind": "login"}, {"name": "two", "kind": "login"})
     watch, shard = watched(found, Remembers())
     shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("login", minute)) for minute in (0, 1)])
-    assert watch.given_up == 1
-    assert found.given_up == {"two": 1}
+    assert watch.search_truncated == 1
+    assert found.search_truncated == {"two": 1}

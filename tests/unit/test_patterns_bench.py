@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from apps.bench.micro.patterns import BATCH, copied, cost, ordinary_traffic
-from udfs.patterns import Entity, ready_patterns
+from udfs.patterns import Entity, default_patterns
 
 
 def test_every_stage_has_a_cost_with_account_events_among_the_users() -> None:
@@ -13,11 +13,11 @@ def test_every_stage_has_a_cost_with_account_events_among_the_users() -> None:
     assert any(batch.happened for batch in work[Entity.USER])
     assert all(0 <= one.before <= len(batch.payments) for batch in work[Entity.USER] for one in batch.happened)
     assert all(len(batch.payments) + len(batch.happened) in (BATCH, BATCH + 1) for batch in work[Entity.USER])
-    found = cost(ready_patterns(), work, rounds=1)
+    found = cost(default_patterns(), work, rounds=1)
     assert found.keys() == {*Entity}
     # What patterns add may be less than the clock's noise, on either side of nothing.
     assert all(map(math.isfinite, found.values()))
 
 
 def test_copies_are_patterns_of_their_own() -> None:
-    assert len(copied(2).all) == 2 * len(ready_patterns().all)
+    assert len(copied(2).all) == 2 * len(default_patterns().all)

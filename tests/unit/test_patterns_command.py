@@ -14,7 +14,7 @@ from deploy.cli import app
 from deploy.errors import OperationError
 from tests.pipeline.sent import at
 from tests.watched import pattern_body
-from udfs.patterns import ready_patterns
+from udfs.patterns import default_patterns
 
 SMALL, LARGE = {"name": "small", "where": "amount < 1"}, {"name": "large", "where": "amount > 500"}
 
@@ -92,7 +92,7 @@ def test_with_labels_it_tells_how_often_a_match_is_right(file: Path, payments: P
 
 
 def test_a_simulation_tells_how_many_attacks_are_found() -> None:
-    trial = on_simulation(ready_patterns(), Options(seed=3, users=500, rate=0.05), 3_000)
+    trial = on_simulation(default_patterns(), Options(seed=3, users=500, rate=0.05), 3_000)
     assert trial.transactions >= 3_000
     recall = trial.recall("card_testing")
     assert recall is not None

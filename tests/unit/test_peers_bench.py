@@ -11,7 +11,7 @@ from apps.peers import all_peers
 from apps.peers.options import Loop
 from deploy.bench.peers.backlog import Drained, Sample, figures
 from deploy.bench.peers.in_memory import together
-from deploy.bench.peers.rate_ramp import Rung, reach
+from deploy.bench.peers.rate_ramp import RateStep, max_rate_within_slo
 from deploy.bench.peers.report import drained_table
 from deploy.bench.peers.virtualenv import python_for
 from deploy.errors import OperationError
@@ -48,8 +48,8 @@ def test_who_stops_halfway_has_no_figures() -> None:
 
 
 def test_a_rate_that_brings_a_backlog_is_not_held() -> None:
-    assert reach([Rung(500, 20, 80), Rung(1_000, 30, 250), Rung(2_000, None, None)]) == 1_000
-    assert reach([Rung(500, 20, 251)]) == 0
+    assert max_rate_within_slo([RateStep(500, 20, 80), RateStep(1_000, 30, 250), RateStep(2_000, None, None)]) == 1_000
+    assert max_rate_within_slo([RateStep(500, 20, 251)]) == 0
 
 
 def test_shares_are_of_each_ceilings_rate_per_core() -> None:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.rules import ready_rules
+from udfs.rules import default_rules
 
-RULES = ready_rules(FEATURE_NAMES)
+RULES = default_rules(FEATURE_NAMES)
 
 
 def spoken(**features: float) -> set[str]:
@@ -142,7 +142,7 @@ def test_one_odd_thing_alone_does_not_alert_unless_it_is_ten_thousand() -> None:
     assert {rule.id for rule in RULES.rules if (rule.add or rule.at_least or 1) >= 0.7} == {"very_high_amount"}
 
 
-ALERT = Bands().alert
+ALERT = Thresholds().alert
 ADDS = {rule.id: rule.add or 0.0 for rule in RULES.rules}
 
 

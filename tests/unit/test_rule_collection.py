@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from udfs.rules.gc_paused import collection_paused
+from udfs.rules.gc_paused import gc_paused
 
 
 @pytest.fixture(autouse=True)
@@ -18,20 +18,20 @@ def on_again() -> Iterator[None]:
 
 
 def test_it_pauses_and_goes_on() -> None:
-    with collection_paused():
+    with gc_paused():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_it_goes_on_after_a_failure_and_can_be_paused_again() -> None:
     for _ in range(2):
-        with pytest.raises(ValueError, match="bad rules"), collection_paused():
+        with pytest.raises(ValueError, match="bad rules"), gc_paused():
             raise ValueError("bad rules")
         assert gc.isenabled()
 
 
 def test_who_does_without_it_still_does_afterwards() -> None:
     gc.disable()
-    with collection_paused():
+    with gc_paused():
         assert not gc.isenabled()
     assert not gc.isenabled()

@@ -33,11 +33,11 @@ from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import Feature
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
-from udfs.features.user import observe_transactions
+from udfs.features.user import update_and_compute
 from udfs.names import Kind
-from udfs.patterns import Entity, ready_patterns
+from udfs.patterns import Entity, default_patterns
 from udfs.patterns.compiled import PAYMENT
-from udfs.patterns.match_buffer import PatternMemory
+from udfs.patterns.match_buffer import MatchBuffer
 from udfs.pipeline import Pipeline
 from udfs.records.transaction import Device, Location, Transaction
 
@@ -133,7 +133,7 @@ def asked(profile: UserProfile) -> list[dict[str, float]]:
             channel="web",
         )
         profile = UserProfile.unpack(profile.pack()) if number == 2 else profile
-        told.append(named(USER_FEATURES, observe_transactions([(profile, payment)])[0].tolist()))
+        told.append(named(USER_FEATURES, update_and_compute([(profile, payment)])[0].tolist()))
     return told
 
 
@@ -146,7 +146,7 @@ def asked_shared(profile: SharedProfile) -> list[dict[str, float]]:
     for number, minute in enumerate((1.0, -10.5, 3.0)):
         profile = type(profile).unpack(profile.pack()) if number == 2 else profile
         payment = SharedPayment(at(minute), 27.3, "alice" if number else "carol", declined=False)
-        told.append(named(features, block.observe([(profile, payment)])[0].tolist()))
+        told.append(named(features, block.update_and_compute([(profile, payment)])[0].tolist()))
     return told
 
 
@@ -180,16 +180,16 @@ def test_a_user_of_version_1_still_knows_payments_and_the_progress_of_the_first_
     assert old.has_seen("p70")
     assert old.has_seen("s3")
     stored = old.progress["card_testing"]
-    pattern = ready_patterns().of(Entity.USER).by_id["card_testing"]
+    pattern = default_patterns().of(Entity.USER).by_id["card_testing"]
     assert isinstance(stored[0], list), "a list of steps, which reached back an hour"
-    PatternMemory(pattern, old.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
+    MatchBuffer(pattern, old.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
     assert old.progress["card_testing"][3] == [[at(0), 1, PAYMENT, "new"]]
 
 
 def test_progress_that_a_later_program_wrote_is_refused() -> None:
-    pattern = ready_patterns().of(Entity.USER).patterns[0]
+    pattern = default_patterns().of(Entity.USER).patterns[0]
     with pytest.raises(ProfileVersionError, match="card_testing has format 3"):
-        PatternMemory(pattern, {"card_testing": [3, 0, 0, []]}, 0)
+        MatchBuffer(pattern, {"card_testing": [3, 0, 0, []]}, 0)
 
 
 def test_a_merchant_of_version_2_has_no_patterns_begun() -> None:
@@ -282,10 +282,12 @@ class RoomierMerchant(MerchantProfile):
 def test_a_busy_merchant_of_a_program_that_kept_more_is_cut_down_to_what_is_kept_now() -> None:
     busy, kept = RoomierMerchant(), RoomierMerchant.PAYMENTS_KEPT
     payments = [SharedPayment(at(number), 10.0, f"user-{number}", declined=False) for number in range(kept)]
-    MERCHANT_BLOCK.observe([(busy, payment) for payment in payments])
+    MERCHANT_BLOCK.update_and_compute([(busy, payment) for payment in payments])
     read = MerchantProfile.unpack(busy.pack())
     for number in range(kept, kept + 4):
-        (row,) = MERCHANT_BLOCK.observe([(read, SharedPayment(at(number), 10.0, f"user-{number}", declined=False))])
+        (row,) = MERCHANT_BLOCK.update_and_compute(
+            [(read, SharedPayment(at(number), 10.0, f"user-{number}", declined=False))]
+        )
         told = named(MERCHANT_FEATURES, row.tolist())
         assert told["merchant_transaction_count_7d"] == number + 1
         assert told["merchant_transaction_count_1h"] == 60

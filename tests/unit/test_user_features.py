@@ -22,7 +22,7 @@ DAY = 24 * 60.0
 def features(*payments: Transaction, profile: UserProfile | None = None) -> dict[str, float]:
     """Those of the last payment of one user."""
     profile = profile or UserProfile()
-    rows = user.observe_transactions([(profile, one) for one in payments])
+    rows = user.update_and_compute([(profile, one) for one in payments])
     return dict(zip(NAMES, rows[-1].tolist(), strict=True))
 
 
@@ -270,4 +270,4 @@ def test_a_payment_older_than_all_that_is_kept_is_told_of_and_changes_nothing() 
 
 
 def test_no_payments_make_no_rows() -> None:
-    assert user.observe_transactions([]).shape == (0, len(USER_FEATURES))
+    assert user.update_and_compute([]).shape == (0, len(USER_FEATURES))

@@ -1,7 +1,7 @@
 """Conditions: a small closed language for rules and patterns, evaluated over whole batches or over single events."""
 
 from udfs.conditions.codes import code_of
-from udfs.conditions.columns import Condition, Conditions, Found, compile_condition
+from udfs.conditions.columns import Condition, Conditions, RowHits, compile_condition
 from udfs.conditions.grammar import ConditionError, Vocabulary, parse_condition
 from udfs.conditions.scalar import Question, compile_scalar
 
@@ -9,8 +9,8 @@ __all__ = [
     "Condition",
     "ConditionError",
     "Conditions",
-    "Found",
     "Question",
+    "RowHits",
     "Vocabulary",
     "code_of",
     "compile_condition",

@@ -22,7 +22,7 @@ _NOTHING: Mapping[str, float] = {}
 _NONE = np.empty((0, 0))
 
 
-class Found(NamedTuple):
+class RowHits(NamedTuple):
     """Which conditions hold in which rows.
 
     Attributes:
@@ -48,7 +48,7 @@ class Conditions:
     ) -> None:
         self._program = assemble(conditions, columns, known)
 
-    def ask(self, features: Floats, beside: Floats | None = None) -> Found:
+    def ask(self, features: Floats, beside: Floats | None = None) -> RowHits:
         """Ask all of them of every row.
 
         Args:
@@ -59,7 +59,7 @@ class Conditions:
         further = _NONE if beside is None else beside
         # Of another layout the machine would have to be compiled first.
         numbers = run(*self._program, np.ascontiguousarray(features), np.ascontiguousarray(further), ends)
-        return Found(numbers, ends)
+        return RowHits(numbers, ends)
 
 
 def compile_condition(text: str, names: Sequence[str]) -> Condition:

@@ -79,18 +79,18 @@ class Velocity:
     what: str
     aggregate: Aggregate
     windows_ms: tuple[int, ...]
-    where: Filter | None = None
+    filter: Filter | None = None
 
     def features(self) -> tuple[Feature, ...]:
         """The declared columns, one a window."""
         words, unit, high, absent, alone = _WORDS[self.aggregate]
-        passing = "" if self.where is None else f"{self.where.name} "
-        if self.where is not None:
+        passing = "" if self.filter is None else f"{self.filter.name} "
+        if self.filter is not None:
             absent = alone
         return tuple(
             Feature(
                 entity=self.entity,
-                what=self.what if self.where is None else f"{self.where.name}_{self.what}",
+                what=self.what if self.filter is None else f"{self.filter.name}_{self.what}",
                 aggregate=self.aggregate,
                 window_ms=window,
                 meaning=f"{words.format(what=self.what)} of the {self.entity}'s {passing}transactions in the last "

@@ -56,7 +56,7 @@ the card was present, else 0; where it was made (degrees). NaN where it is not s
 GIVEN = 8
 
 
-class Beside(NamedTuple):
+class FeatureInputs(NamedTuple):
     """A payment beside what was before it; NaN where there is nothing to tell.
 
     Attributes:
@@ -120,11 +120,11 @@ class Beside(NamedTuple):
 
 
 @compiled
-def _beside(fact: Words, given: Floats, before: Floats) -> Beside:
+def _beside(fact: Words, given: Floats, before: Floats) -> FeatureInputs:
     """The fields, in order: of ``state.windowing.event_schema``, as listed above, and as ``habits`` and ``surroundings`` tell."""
     latitude, longitude = fact[event_schema.LATITUDE], fact[event_schema.LONGITUDE]
-    around = before[behavior.SURROUNDINGS :]
-    return Beside(
+    around = before[behavior.GEO_AND_CHANNEL :]
+    return FeatureInputs(
         float(fact[event_schema.TIME]),
         given[AMOUNT],
         float(fact[event_schema.UNITS]),
@@ -194,7 +194,7 @@ def _in_hours(hour: float, hours: tuple[int, int]) -> bool:
 
 
 @compiled
-def _amount(b: Beside, told: Floats) -> None:
+def _amount(b: FeatureInputs, told: Floats) -> None:
     told[AT.amount] = b.amount
     told[AT.amount_log] = math.log1p(b.amount)
     told[AT.amount_small] = b.amount < SMALL_AMOUNT
@@ -209,7 +209,7 @@ def _amount(b: Beside, told: Floats) -> None:
 
 
 @compiled
-def _time(b: Beside, told: Floats) -> None:
+def _time(b: FeatureInputs, told: Floats) -> None:
     hour, weekday = b.time // HOUR_MS % 24, (b.time // DAY_MS + _FIRST_DAY) % 7
     gap = (b.time - b.last) / 1_000
     told[AT.time_hour] = hour
@@ -225,14 +225,14 @@ def _time(b: Beside, told: Floats) -> None:
 
 
 @compiled
-def _merchant(b: Beside, told: Floats) -> None:
+def _merchant(b: FeatureInputs, told: Floats) -> None:
     told[AT.user_merchant_new] = _if_known(b.visits == 0, b.earlier > 0)
     told[AT.user_merchant_share] = _over(b.visits, b.earlier)
     told[AT.merchant_category_risk] = b.category_risk
 
 
 @compiled
-def _place(b: Beside, told: Floats) -> None:
+def _place(b: FeatureInputs, told: Floats) -> None:
     moved = kilometres(b.latitude, b.longitude, b.last_latitude, b.last_longitude)
     away = max((b.time - b.last_time) / 1_000, 1.0)
     told[AT.user_place_distance_last] = moved
@@ -244,14 +244,14 @@ def _place(b: Beside, told: Floats) -> None:
 
 
 @compiled
-def _account(b: Beside, told: Floats) -> None:
+def _account(b: FeatureInputs, told: Floats) -> None:
     told[AT.account_age] = (b.time - b.created) / DAY_MS
     told[AT.account_limit_share] = _over(b.amount, b.limit)
     told[AT.user_account_event_count_24h] = b.account_events
 
 
 @compiled
-def _device(b: Beside, told: Floats) -> None:
+def _device(b: FeatureInputs, told: Floats) -> None:
     told[AT.user_channel_share] = _over(b.channel_count, b.channelled)
     told[AT.card_present] = b.card_present
     told[AT.user_device_new] = b.device_new

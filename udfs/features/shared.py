@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from udfs.records.label import Label
 
 
-_fact = struct.Struct(f"{event_schema.OF_SHARED}q").pack  # twice as quick as an array of a list of numbers
+_fact = struct.Struct(f"{event_schema.SHARED_EVENT_WIDTH}q").pack  # twice as quick as an array of a list of numbers
 
 
-class Seen(Protocol):
+class PaymentLike(Protocol):
     """A payment, as far as the profile needs it; ``event_time`` is epoch ms."""
 
     @property
@@ -66,9 +66,9 @@ class SharedBlock:
         self._risk_lengths = np.array(risk.windows_ms, np.int64)
         self.width = self._velocity.width + 2 * len(risk.windows_ms)
 
-    def observe(
+    def update_and_compute(
         self,
-        pairs: Sequence[tuple[SharedProfile, Seen]],
+        pairs: Sequence[tuple[SharedProfile, PaymentLike]],
         labels: Iterable[tuple[SharedProfile, Label]] = (),
     ) -> npt.NDArray[np.float64]:
         """Take payments, and what others were found to be, into their profiles.
@@ -116,10 +116,10 @@ class SharedBlock:
             observe(profiles[rows], told_of[rows], lengths, told[rows], self._delay, of_risk, risk[rows])
 
 
-def _noted(payments: Sequence[Seen]) -> Words:
+def _noted(payments: Sequence[PaymentLike]) -> Words:
     """The columns of ``state.windowing.event_schema``, (n, facts.OF_SHARED)."""
     noted = b"".join([_fact(payment.event_time, key_of(payment.user_id), 0, payment.declined) for payment in payments])
-    told_of = np.frombuffer(bytearray(noted), np.int64).reshape(len(payments), event_schema.OF_SHARED)
+    told_of = np.frombuffer(bytearray(noted), np.int64).reshape(len(payments), event_schema.SHARED_EVENT_WIDTH)
     _fill_units(told_of, np.array([payment.amount for payment in payments], np.float64))
     return told_of
 

@@ -36,11 +36,11 @@ _NAN = math.nan
 _CODE_CHARACTERS = 32
 _VELOCITY = VelocityBlock(USER_VELOCITY)
 # Packed, a payment is noted twice as quickly as by an array that is made of a list of numbers.
-_fact = struct.Struct(f"{event_schema.OF_USER}q").pack
+_fact = struct.Struct(f"{event_schema.USER_EVENT_WIDTH}q").pack
 _given = struct.Struct(f"{GIVEN}d").pack
 
 
-class AccountEventBefore(NamedTuple):
+class PositionedAccountEvent(NamedTuple):
     """An account event among payments; ``row`` is that of the first payment after it."""
 
     row: int
@@ -48,8 +48,8 @@ class AccountEventBefore(NamedTuple):
     event: AccountEvent
 
 
-def observe_transactions(
-    pairs: Sequence[tuple[UserProfile, Transaction]], happened: Sequence[AccountEventBefore] = ()
+def update_and_compute(
+    pairs: Sequence[tuple[UserProfile, Transaction]], happened: Sequence[PositionedAccountEvent] = ()
 ) -> npt.NDArray[np.float64]:
     """Take payments, and account events among them, into their users' profiles.
 
@@ -64,7 +64,7 @@ def observe_transactions(
     payments = [transaction for _, transaction in pairs]
     ids = [transaction.transaction_id for transaction in payments]
     told_of, given = _noted(payments)
-    told, before = _VELOCITY.told(len(pairs)), np.empty((len(pairs), behavior.TOLD))
+    told, before = _VELOCITY.told(len(pairs)), np.empty((len(pairs), behavior.OUT_WIDTH))
     _VELOCITY.observe_filtered(profiles, payments, told_of, told)
     start = 0
     for row, profile, event in happened:
@@ -127,7 +127,7 @@ def _noted(payments: Sequence[Transaction]) -> tuple[Words, Floats]:
             _NAN if latitude is None else latitude,
             _NAN if longitude is None else longitude,
         )
-    told_of = np.frombuffer(noted, np.int64).reshape(len(payments), event_schema.OF_USER)
+    told_of = np.frombuffer(noted, np.int64).reshape(len(payments), event_schema.USER_EVENT_WIDTH)
     given = np.frombuffer(said).reshape(len(payments), GIVEN)
     _fill_whole(told_of, given)
     return told_of, given

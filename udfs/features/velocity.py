@@ -106,7 +106,7 @@ class _Part(NamedTuple):
     parties: bool
 
 
-class Told(NamedTuple):
+class WindowOutputs(NamedTuple):
     """What is told of the windows that end with the payments of a batch.
 
     Attributes:
@@ -133,7 +133,7 @@ class VelocityBlock:
         self.width = sum(len(velocity.windows_ms) for velocity in velocities)
         grouped: defaultdict[Filter | None, list[Velocity]] = defaultdict(list)
         for velocity in velocities:
-            grouped[velocity.where].append(velocity)
+            grouped[velocity.filter].append(velocity)
         self._all = _part(None, grouped[None])
         self._filtered = [(where, _part(where, some)) for where, some in grouped.items() if where is not None]
         self.lengths = self._all.lengths
@@ -149,7 +149,7 @@ class VelocityBlock:
             starts[part.filter] = at, part.lengths.tolist()
             at += len(part.lengths)
         for velocity in velocities:
-            start, lengths = starts[velocity.where]
+            start, lengths = starts[velocity.filter]
             for length in velocity.windows_ms:
                 window, aggregate = lengths.index(length), _AGGREGATES[velocity.aggregate]
                 plan.append((aggregate, start, len(lengths), window, len(plan)))
@@ -158,23 +158,23 @@ class VelocityBlock:
         order = sorted(range(len(plan)), key=lambda place: plan[place][_PART_AT : _WINDOW + 1])
         return np.array([plan[place] for place in order], np.int64), np.array([hours[place] for place in order])
 
-    def told(self, payments: int) -> Told:
+    def told(self, payments: int) -> WindowOutputs:
         """Room for what is told of so many payments' windows: of all, then of each filter's, where nothing passed."""
-        whole = np.zeros((payments * self._windows, aggregates.TOLD))
+        whole = np.zeros((payments * self._windows, aggregates.OUT_WIDTH))
         whole[payments * len(self.lengths) :, aggregates.LOWEST :] = np.nan
         parts, at = list[Floats](), 0
         for part in self._parts:
             end = at + payments * len(part.lengths)
-            parts.append(whole[at:end].reshape(payments, len(part.lengths), aggregates.TOLD))
+            parts.append(whole[at:end].reshape(payments, len(part.lengths), aggregates.OUT_WIDTH))
             at = end
-        return Told(whole, parts)
+        return WindowOutputs(whole, parts)
 
     def observe_filtered(
         self,
         profiles: Sequence[HasHistories],
         payments: Sequence[object],
         told_of: Words,
-        told: Told,
+        told: WindowOutputs,
     ) -> None:
         """Take payments into the histories of the filters that let them pass, and tell of the windows of all.
 
@@ -201,7 +201,7 @@ class VelocityBlock:
             if rows:
                 observe(histories, told_of, np.array(counts), part.lengths, np.array(rows), of_part)
 
-    def fill(self, columns: Floats, told: Told) -> None:
+    def fill(self, columns: Floats, told: WindowOutputs) -> None:
         """Write the columns.
 
         Args:

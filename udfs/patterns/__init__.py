@@ -16,12 +16,12 @@ __all__ = [
     "Pattern",
     "PatternError",
     "PatternSet",
+    "default_patterns",
     "load_patterns",
-    "ready_patterns",
 ]
 
 
 @cache
-def ready_patterns() -> PatternSet:
+def default_patterns() -> PatternSet:
     """The patterns that come with the product."""
     return load_patterns(files(__package__).joinpath("ready.yaml").read_text())

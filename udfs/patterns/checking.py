@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from udfs.patterns.compiling import PREVIOUS, bounds
 from udfs.patterns.durations import duration_ms
-from udfs.patterns.match_buffer import REMEMBERED
+from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS
 from udfs.patterns.pattern import ACCOUNT_EVENT, TRANSACTION, Entity, Pattern, Step
 from udfs.patterns.vocabulary import names_of
 from udfs.records.account_event import KINDS
@@ -44,8 +44,8 @@ def faults_of(pattern: Pattern) -> Iterator[Fault]:
             yield Fault((*path, *fault.path), f"step {step.name[:64]}: {fault.message}")
     yield from _of_order(pattern)
     wanted = sum(bounds(step)[0] for step in pattern.steps if not step.absent)
-    if wanted > REMEMBERED:
-        yield Fault(("steps",), f"a match needs {wanted} events, and {REMEMBERED} are remembered")
+    if wanted > MAX_BUFFERED_EVENTS:
+        yield Fault(("steps",), f"a match needs {wanted} events, and {MAX_BUFFERED_EVENTS} are remembered")
 
 
 def _of_names(pattern: Pattern) -> Iterator[Fault]:

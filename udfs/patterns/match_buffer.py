@@ -18,7 +18,7 @@ from udfs.patterns.compiled import ENDS, FLAGS, ID, MASK, PAYMENT, REPORTED, SET
 from udfs.patterns.pattern import Match
 from udfs.patterns.search import Budget, find_match, nothing_followed
 
-REMEMBERED = 32
+MAX_BUFFERED_EVENTS = 32
 """Events of one key and pattern. About 1.5 kB with UUIDs as ids; who sends more within the pattern's time pushes out
 the oldest ones only."""
 
@@ -28,7 +28,7 @@ FORMAT = 2
 Progress = list[Any]
 
 
-class PatternMemory:
+class MatchBuffer:
     """The events of one key and pattern; what it does, it does to the profile's progress.
 
     Args:
@@ -43,12 +43,12 @@ class PatternMemory:
         ProfileVersionError: if a later program wrote them.
     """
 
-    __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern", "given_up")
+    __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern", "search_truncated")
 
     def __init__(self, pattern: CompiledPattern, progress: MutableMapping[str, Progress], lateness_ms: int) -> None:
         self._pattern = pattern
         self._lateness_ms = lateness_ms
-        self.given_up = 0
+        self.search_truncated = 0
         entry = progress.get(pattern.pattern.id)
         if not _is_of(pattern, entry):
             # A pattern that asks for something else has not seen what the old one did not ask for.
@@ -57,7 +57,7 @@ class PatternMemory:
         self._events: list[Event] = self._entry[3]
 
     @property
-    def forgotten(self) -> int:
+    def evicted(self) -> int:
         """Events that were pushed out by newer ones while they could still have been part of a match."""
         return int(self._entry[2])
 
@@ -81,23 +81,23 @@ class PatternMemory:
         while position and events[position - 1][TIME] > event[TIME]:
             position -= 1
         events.insert(position, event)
-        position -= self._forget(watermark)
+        position -= self._evict(watermark)
         if position < 0 or self._pattern.wait_ms:
             return []
         if position == len(events) - 1 and not event[MASK] & self._pattern.ending:
             return []
         return [self._pattern.match([events[at] for at in chosen]) for chosen in self._new_matches(position)]
 
-    def _forget(self, watermark: int) -> int:
+    def _evict(self, watermark: int) -> int:
         """Let go what no event can need that is not too late, and the oldest of too many; how many went."""
         events = self._events
         oldest = _oldest_needed(self._pattern, self._lateness_ms, events[-1][TIME], watermark)
-        if events[0][TIME] >= oldest and len(events) <= REMEMBERED:
+        if events[0][TIME] >= oldest and len(events) <= MAX_BUFFERED_EVENTS:
             return 0
         gone = 0
         while gone < len(events) - 1 and events[gone][TIME] < oldest:
             gone += 1
-        too_many = max(0, len(events) - gone - REMEMBERED)
+        too_many = max(0, len(events) - gone - MAX_BUFFERED_EVENTS)
         if too_many:
             self._entry[2] += too_many
         del events[: gone + too_many]
@@ -121,10 +121,10 @@ class PatternMemory:
                 continue
             if not skips and event[TIME] > latest:
                 break
-            given_up = budget.given_up
+            given_up = budget.truncated
             chosen = find_match(pattern, events, low, end, budget)
             if chosen is None:
-                if budget.given_up == given_up:
+                if budget.truncated == given_up:
                     event[FLAGS] &= ~ENDS
                 elif skips and event[FLAGS] & ENDS:
                     low = end + 1  # as far as is known it ends there still
@@ -134,7 +134,7 @@ class PatternMemory:
             event[FLAGS] |= ENDS | REPORTED
             if skips:
                 low = end + 1
-        self.given_up += budget.given_up
+        self.search_truncated += budget.truncated
         return found
 
     def _past_last_match(self, position: int) -> int:
@@ -149,7 +149,7 @@ class PatternMemory:
         waiting = [event[TIME] for event in self._events if self._waits(event)]
         return min(waiting) + pattern.wait_ms if waiting and pattern.wait_ms else None
 
-    def settle(self, watermark: int) -> list[Match]:
+    def on_watermark(self, watermark: int) -> list[Match]:
         """The matches that are complete because nothing followed before the watermark (ms); each wait ends once."""
         pattern, events = self._pattern, self._events
         skips = pattern.pattern.after_match == "skip_past_last"
@@ -160,7 +160,7 @@ class PatternMemory:
             event[FLAGS] |= SETTLED
             budget = Budget()
             chosen = find_match(pattern, events, self._past_last_match(end) if skips else 0, end, budget)
-            self.given_up += budget.given_up
+            self.search_truncated += budget.truncated
             if chosen is not None and nothing_followed(pattern, events, chosen):
                 event[FLAGS] |= ENDS | REPORTED
                 found.append(pattern.match([events[at] for at in chosen]))
@@ -180,7 +180,7 @@ def in_progress(pattern: CompiledPattern, progress: Mapping[str, Progress]) -> b
     return _is_of(pattern, entry) and bool(entry and entry[3])
 
 
-def let_go(
+def prune(
     progress: MutableMapping[str, Progress],
     patterns: Mapping[str, CompiledPattern],
     lateness_ms: int,

@@ -58,9 +58,9 @@ class PatternSet:
         }
 
     @property
-    def given_up(self) -> Counter[str]:
+    def search_truncated(self) -> Counter[str]:
         """Searches that cost too much to be gone through to their end, by pattern, since the set was loaded."""
-        return sum((of.given_up for of in self._of.values()), Counter[str]())
+        return sum((of.search_truncated for of in self._of.values()), Counter[str]())
 
     def of(self, entity: Entity) -> EntityPatterns:
         """The enabled patterns over the events of an entity."""
@@ -83,7 +83,7 @@ class EntityPatterns:
 
     def __init__(self, entity: Entity, patterns: Sequence[CompiledPattern]) -> None:
         self.patterns = tuple(patterns)
-        self.given_up: Counter[str] = Counter()
+        self.search_truncated: Counter[str] = Counter()
         self.by_id = {one.pattern.id: one for one in patterns}
         self._places = {name: place for place, name in enumerate(features_of(entity))}
         # Of each condition the patterns that ask it, by number, with the bits of their steps.

@@ -29,7 +29,7 @@ _Matches = dict[str, list[tuple[int, Match]]]
 _decoder = msgspec.msgpack.Decoder(tuple[_Matches, dict[str, int]])
 
 
-class Waiting:
+class PendingMatches:
     """Of one shard; times in epoch milliseconds of event time.
 
     Attributes:
@@ -70,7 +70,7 @@ class Waiting:
             self._count -= matches
             self.dropped += matches
 
-    def take(self, entity_id: str, time: int) -> tuple[Match, ...]:
+    def take_matches(self, entity_id: str, time: int) -> tuple[Match, ...]:
         """The matches that wait for a payment of that time; they are told now, or it is too late for them."""
         held = self._matches.pop(entity_id, None)
         if held is None:
@@ -79,7 +79,7 @@ class Waiting:
         self.changed = True
         return tuple(match for until, match in held if time <= until)
 
-    def wake(self, entity_id: str, due: int | None) -> None:
+    def register_timer(self, entity_id: str, due: int | None) -> None:
         """Come back to an entity when event time has gone past a time; None for no more."""
         before = self._wakes.get(entity_id)
         if before == due:
@@ -94,11 +94,11 @@ class Waiting:
                 del self._wakes[next(iter(self._wakes))]
                 self.dropped += 1
 
-    def wakes_at(self, entity_id: str) -> int | None:
+    def timer_of(self, entity_id: str) -> int | None:
         """When it is come back to."""
         return self._wakes.get(entity_id)
 
-    def awake(self, watermark: int) -> list[str]:
+    def due_timers(self, watermark: int) -> list[str]:
         """The entities whose time is over, and nothing more of matches that nobody came for.
 
         An event at the watermark may still come: what is due then is not over yet.
@@ -133,7 +133,7 @@ class Waiting:
         return self._packed
 
     @classmethod
-    def of(cls, packed: bytes | None) -> Waiting:
+    def of(cls, packed: bytes | None) -> PendingMatches:
         """What ``pack`` packed, or nothing that waits.
 
         Raises:

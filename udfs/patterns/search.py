@@ -34,11 +34,11 @@ class Budget:
         given_up: searches that were not gone through to their end.
     """
 
-    __slots__ = ("given_up", "left")
+    __slots__ = ("truncated", "left")
 
     def __init__(self, candidates: int = SEARCHED) -> None:
         self.left = candidates
-        self.given_up = 0
+        self.truncated = 0
 
 
 def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end: int, budget: Budget) -> Chosen | None:
@@ -64,7 +64,7 @@ def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end:
         return None
     search = _Search(pattern, events, first, end, budget)
     chosen = search.after(_NOWHERE, _NOWHERE, (_NOWHERE,) * pattern.slots)
-    budget.given_up += search.cut_short
+    budget.truncated += search.cut_short
     return chosen
 
 

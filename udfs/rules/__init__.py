@@ -9,10 +9,10 @@ from udfs.rules.loading import RuleError, load_rules
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import RuleHits, RuleSet
 
-__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "load_rules", "ready_rules"]
+__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "default_rules", "load_rules"]
 
 
-def ready_rules(names: Sequence[str]) -> RuleSet:
+def default_rules(names: Sequence[str]) -> RuleSet:
     """The rules that come with the product.
 
     Args:

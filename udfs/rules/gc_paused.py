@@ -11,7 +11,7 @@ _one_at_a_time = threading.Lock()
 
 
 @contextmanager
-def collection_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within, nothing is searched for cycles: the collector goes by how much is made, not by how much is let go.
 
     For the whole process, so it belongs around work of limited size. Not to be nested.

@@ -20,7 +20,7 @@ from udfs.rule_documents import (
     text_line,
     value_node,
 )
-from udfs.rules.gc_paused import collection_paused
+from udfs.rules.gc_paused import gc_paused
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import ReadRule, RuleSet
 
@@ -43,7 +43,7 @@ def load_rules(document: Any, names: Sequence[str]) -> RuleSet:  # noqa: ANN401 
         RuleError: naming every fault with its line.
     """
     try:
-        with collection_paused():
+        with gc_paused():
             version, entries = read_set(document, "rules", MAXIMUM_RULES)
             columns = {name: column for column, name in enumerate(names)}
             return RuleSet(version, _read(entries, Vocabulary(columns)), columns)

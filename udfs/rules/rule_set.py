@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.kernel.jit import compiled
-from udfs.conditions import Conditions, Found
+from udfs.conditions import Conditions, RowHits
 from udfs.conditions.tree import Truth
 from udfs.rules.rule import Rule
 
@@ -32,7 +32,7 @@ class RuleHits:
 
     __slots__ = ("_ends", "_rules", "_spoke", "additions")
 
-    def __init__(self, rules: Sequence[Rule], found: Found, additions: NDArray[np.float64]) -> None:
+    def __init__(self, rules: Sequence[Rule], found: RowHits, additions: NDArray[np.float64]) -> None:
         self._rules = rules
         self._spoke: list[int] = found.numbers.tolist()
         self._ends: list[int] = found.ends.tolist()

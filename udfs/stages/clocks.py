@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from state.event_time_clock import EventTimeClock
 from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
-from udfs.stages.stage_message import Handoff
+from udfs.stages.stage_message import StageMessage
 
 
 class ShardClocks:
@@ -33,7 +33,7 @@ class ShardClocks:
         return clock
 
 
-def advance(clock: EventTimeClock, handoffs: Sequence[Handoff], now_ms: int) -> int:
+def advance(clock: EventTimeClock, handoffs: Sequence[StageMessage], now_ms: int) -> int:
     """Note how far the shards of the stage before have come; the watermark that follows."""
     for handoff in handoffs:
         clock.observe(handoff.source, handoff.watermark)

@@ -10,7 +10,7 @@ import msgspec
 from state.kernel.times import DAY_MS
 from state.store.keyed_state import KeyedState
 from udfs.control import Control, decode_control
-from udfs.decision import Bands
+from udfs.decision import Thresholds
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import PatternSet
 from udfs.records.refusal import Refusal
@@ -32,7 +32,7 @@ class ShardControl:
     """
 
     def __init__(
-        self, rules: RuleSet | None = None, bands: Bands | None = None, patterns: PatternSet | None = None
+        self, rules: RuleSet | None = None, bands: Thresholds | None = None, patterns: PatternSet | None = None
     ) -> None:
         given = {"rules": rules, "thresholds": bands, "patterns": patterns}
         self._in_force = {kind: value for kind, value in given.items() if value is not None}
@@ -46,9 +46,9 @@ class ShardControl:
         return cast("RuleSet", self._in_force["rules"])
 
     @property
-    def bands(self) -> Bands:
+    def bands(self) -> Thresholds:
         """Likewise."""
-        return cast("Bands", self._in_force["thresholds"])
+        return cast("Thresholds", self._in_force["thresholds"])
 
     @property
     def patterns(self) -> PatternSet:

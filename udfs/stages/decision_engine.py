@@ -10,18 +10,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.decision import SCORE_DIGITS, Alert, Bands, Decision, ModelAnswer, Versions, alert_id, graver, level
+from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds, Versions, alert_id, level, max_level
 from udfs.explanation import reasons
 from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
-from udfs.stages.minute_totals import Tally
+from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
 
 _encoder = msgspec.json.Encoder()
 T = TypeVar("T")
 
 
-class Scores(Protocol):
+class ScoringModel(Protocol):
     """A model, as far as deciding needs one (``models.scorer.Scorer``)."""
 
     version: str
@@ -37,8 +37,8 @@ class Policy(NamedTuple):
     """What is in force for a batch; ``patterns`` are versions by id."""
 
     rules: RuleSet
-    bands: Bands
-    model: Scores | None
+    bands: Thresholds
+    model: ScoringModel | None
     patterns: dict[str, int]
 
 
@@ -50,7 +50,7 @@ class Sampling(NamedTuple):
 
 
 @dataclass
-class Verdicts:
+class DecisionBatch:
     """Records to write; keys and values of equal length belong together."""
 
     decision_keys: list[bytes] = field(default_factory=list)
@@ -64,9 +64,9 @@ def decide(
     features: NDArray[np.float64],
     policy: Policy,
     sampling: Sampling,
-    tally: Tally,
+    tally: MinuteAggregator,
     now_ms: int,
-) -> Verdicts:
+) -> DecisionBatch:
     """Decide payments.
 
     Args:
@@ -77,7 +77,7 @@ def decide(
         tally: where the decisions are counted.
         now_ms: the wall clock, epoch milliseconds.
     """
-    verdicts = Verdicts()
+    verdicts = DecisionBatch()
     if payments:
         _Batch(payments, features, policy, sampling).write(verdicts, tally, now_ms)
     return verdicts
@@ -107,7 +107,7 @@ class _Batch:
         self._model_version = None if model is None else model.version
         self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
 
-    def write(self, verdicts: Verdicts, tally: Tally, now_ms: int) -> None:
+    def write(self, verdicts: DecisionBatch, tally: MinuteAggregator, now_ms: int) -> None:
         bands = self._policy.bands
         final = [
             self._raised(score, rules, payment.matches) if rules or payment.matches else score
@@ -188,7 +188,7 @@ class _Batch:
         decision.features = _encoded(self._named(row))
         severity = decision.level
         for match in payment.matches:
-            severity = graver(severity, match.severity)
+            severity = max_level(severity, match.severity)
         return Alert(
             **msgspec.structs.asdict(decision),
             alert_id=alert_id(payment.user_id, payment.transaction_id),

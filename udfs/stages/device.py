@@ -17,14 +17,22 @@ from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.patterns import Entity, PatternSet, ready_patterns
+from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance
 from udfs.stages.control_state import ShardControl, ShardControls
-from udfs.stages.envelope import is_control, open_envelope
-from udfs.stages.pattern_matching import Watch
+from udfs.stages.envelope import decode_envelope, is_control
+from udfs.stages.pattern_matching import PatternMatcher
 from udfs.stages.stage import Stage
-from udfs.stages.stage_message import Handoff, Payment, hand_over, in_event_time, open_handoff, shard_of, with_matches
+from udfs.stages.stage_message import (
+    Payment,
+    StageMessage,
+    decode_message,
+    in_event_time,
+    partition_by_shard,
+    shard_of,
+    with_matches,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +55,7 @@ class DeviceStageOptions:
     idle_ms: int
     cached_profiles: int
     changelog: bool = True
-    patterns: PatternSet = field(default_factory=ready_patterns)
+    patterns: PatternSet = field(default_factory=default_patterns)
 
 
 class DeviceStage(Stage[DeviceProfile]):
@@ -64,9 +72,11 @@ class DeviceStage(Stage[DeviceProfile]):
         )
         clocks = ShardClocks(0, options.idle_ms)
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        super().__init__(profiles, clocks, controls, Watch(Entity.DEVICE, options.lateness_ms))
+        super().__init__(profiles, clocks, controls, PatternMatcher(Entity.DEVICE, options.lateness_ms))
 
-    def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> list[tuple[int, bytes]]:
+    def process(
+        self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int
+    ) -> list[tuple[int, bytes]]:
         """Take in a batch of one shard.
 
         Args:
@@ -78,26 +88,26 @@ class DeviceStage(Stage[DeviceProfile]):
         Returns:
             Number of the merchant shard, and a sealed handoff for it.
         """
-        profiles = self._profiles.of(shard, backing)
+        profiles = self._profiles.shard(shard, backing)
         clock = self._clocks.of(shard, backing)
-        handoffs: list[Handoff] = []
+        handoffs: list[StageMessage] = []
         for record in records:
             if is_control(record):
-                self._controls.change(shard, open_envelope(record), backing)
+                self._controls.change(shard, decode_envelope(record), backing)
             else:
-                handoffs.append(open_handoff(record))
+                handoffs.append(decode_message(record))
         labels = [label for handoff in handoffs for label in handoff.labels]
         payments, of_users = in_event_time(handoffs, USER_WIDTH)
         features = self._features(payments, of_users, labels, profiles)
         control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, profiles.open, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, profiles.get, control.patterns, clock.watermark)
         devices = [payment.device_id or "" for payment in payments]
         payments = with_matches(payments, watched.observe(devices, payments, features))
         watermark = advance(clock, handoffs, now_ms)
-        watched.settle(watermark)
-        profiles.taken(len(payments) + len(labels))
+        watched.on_watermark(watermark)
+        profiles.after_batch(len(payments) + len(labels))
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
-        return hand_over(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
+        return partition_by_shard(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
 
     def _features(
         self,
@@ -107,6 +117,6 @@ class DeviceStage(Stage[DeviceProfile]):
         profiles: ShardProfiles[DeviceProfile],
     ) -> NDArray[np.float64]:
         """(n, USER_WIDTH + DEVICE_WIDTH)."""
-        pairs = [(profiles.open(payment.device_id or ""), payment) for payment in payments]
-        labelled = [(profiles.open(label.device_id), label) for label in labels if label.device_id is not None]
-        return np.hstack((of_users, DEVICE_BLOCK.observe(pairs, labelled)))
+        pairs = [(profiles.get(payment.device_id or ""), payment) for payment in payments]
+        labelled = [(profiles.get(label.device_id), label) for label in labels if label.device_id is not None]
+        return np.hstack((of_users, DEVICE_BLOCK.update_and_compute(pairs, labelled)))

@@ -30,7 +30,7 @@ class DeadLetter(NamedTuple):
     refusal: Refusal
 
 
-def open_envelope(record: bytes) -> Envelope:
+def decode_envelope(record: bytes) -> Envelope:
     """Take a record apart."""
     header, newline, value = record.partition(b"\n")
     kind, partition, offset, key = header.split(b" ")
@@ -43,7 +43,7 @@ def open_envelope(record: bytes) -> Envelope:
     )
 
 
-def seal_envelope(envelope: Envelope) -> bytes:
+def encode_envelope(envelope: Envelope) -> bytes:
     """Put a record together as the job's source does; for tests, backtests and training."""
     key = _NO_KEY if envelope.key is None else b2a_base64(envelope.key, newline=False)
     header = b"%b %d %d %b" % (envelope.kind.encode(), envelope.partition, envelope.offset, key)

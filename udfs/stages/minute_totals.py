@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 MINUTE_MS = 60_000
 
-TALLY_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late", "too_late")
+MINUTE_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late", "too_late")
 """What is counted; ``amount`` is a sum in currency units, regardless of currency."""
 
 Totals = list[float]
@@ -15,16 +15,16 @@ Totals = list[float]
 
 _ACTIONS = {"block": "blocked", "challenge": "challenged", "monitor": "monitored"}
 _TRANSACTIONS, _AMOUNT, _ALERTS, _LATE, _TOO_LATE = (
-    TALLY_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late", "too_late")
+    MINUTE_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late", "too_late")
 )
-_BY_ACTION = {action: TALLY_COLUMNS.index(name) for action, name in _ACTIONS.items()}
-_NOTHING = [0.0] * len(TALLY_COLUMNS)
+_BY_ACTION = {action: MINUTE_COLUMNS.index(name) for action, name in _ACTIONS.items()}
+_NOTHING = [0.0] * len(MINUTE_COLUMNS)
 
 
 Key = TypeVar("Key")
 
 
-class Counted(NamedTuple):
+class MinuteTotals(NamedTuple):
     """Totals of a merchant in a minute, which begins at ``minute``, epoch milliseconds."""
 
     minute: int
@@ -32,7 +32,7 @@ class Counted(NamedTuple):
     totals: Totals
 
 
-class Tally:
+class MinuteAggregator:
     """Totals by minute and merchant, in the order in which they were first counted.
 
     Args:
@@ -74,8 +74,8 @@ class Tally:
         if column is not None:
             totals[column] += 1
 
-    def __iter__(self) -> Iterator[Counted]:
-        return (Counted(minute, merchant_id, totals) for (minute, merchant_id), totals in self._totals.items())
+    def __iter__(self) -> Iterator[MinuteTotals]:
+        return (MinuteTotals(minute, merchant_id, totals) for (minute, merchant_id), totals in self._totals.items())
 
     def totals(self) -> list[tuple[int, Totals]]:
         """The same of all merchants together, by minute."""
@@ -95,7 +95,7 @@ def add_up(sums: dict[Key, Totals], key: Key, more: Totals) -> None:
             totals[column] += value
 
 
-def clocks(before: int, after: int, rows: int) -> list[int]:
+def watermarks(before: int, after: int, rows: int) -> list[int]:
     """Event time as each of some rows is counted: as before the batch, and as after it with the last one.
 
     Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in the

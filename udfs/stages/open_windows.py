@@ -16,20 +16,20 @@ from functools import lru_cache
 
 import msgspec
 
-from state.event_time_clock import BEGINNING
+from state.event_time_clock import NO_WATERMARK
 from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
-from udfs.stages.minute_totals import MINUTE_MS, Counted, Totals, add_up
+from udfs.stages.minute_totals import MINUTE_MS, MinuteTotals, Totals, add_up
 
 _ROUND = 32
 _NO_ROUND = 0
 """In place of a round's number, which began at 1: the entries of a round do not go with what is written now."""
 
-_Stored = tuple[int, int, list[Counted]]
+_Stored = tuple[int, int, list[MinuteTotals]]
 """The number of the round, up to which time minutes are over, and what was counted."""
 
 
-class OpenMinutes:
+class OpenWindows:
     """Totals by minute and merchant, until the minute is over.
 
     Attributes:
@@ -37,25 +37,25 @@ class OpenMinutes:
     """
 
     def __init__(self) -> None:
-        self.over_until = BEGINNING
+        self.over_until = NO_WATERMARK
         self._minutes: dict[int, dict[str, Totals]] = {}
 
     def __bool__(self) -> bool:
         """Whether a minute is open."""
         return bool(self._minutes)
 
-    def add(self, counted: Iterable[Counted]) -> None:
+    def add(self, counted: Iterable[MinuteTotals]) -> None:
         """Take in what was counted, in minutes that are not over."""
         for minute, merchant_id, totals in counted:
             add_up(self._minutes.setdefault(minute, {}), merchant_id, totals)
 
-    def close(self, watermark: int) -> list[Counted]:
+    def close(self, watermark: int) -> list[MinuteTotals]:
         """Let go the minutes that are over at a watermark (epoch ms), the first one first."""
         over = sorted(minute for minute in self._minutes if minute + MINUTE_MS <= watermark)
         if over:
             self.over_until = max(self.over_until, over[-1] + MINUTE_MS)
         return [
-            Counted(minute, merchant_id, totals)
+            MinuteTotals(minute, merchant_id, totals)
             for minute in over
             for merchant_id, totals in self._minutes.pop(minute).items()
         ]
@@ -63,14 +63,14 @@ class OpenMinutes:
     def pack(self) -> bytes:
         """All that is open."""
         counted = [
-            Counted(minute, merchant_id, totals)
+            MinuteTotals(minute, merchant_id, totals)
             for minute, merchants in self._minutes.items()
             for merchant_id, totals in merchants.items()
         ]
         return msgspec.msgpack.encode((_NO_ROUND, self.over_until, counted))
 
     @classmethod
-    def of(cls, backing: KeyedState) -> OpenMinutes:
+    def of(cls, backing: KeyedState) -> OpenWindows:
         """What was open when the state was written."""
         minutes = cls()
         stored = _unpacked(backing.get(ShardEntry.MINUTES.value))
@@ -122,7 +122,7 @@ class MinuteMetrics(msgspec.Struct, gc=False):
 _encoder = msgspec.json.Encoder()
 
 
-def metrics_record(counted: Counted) -> bytes:
+def metrics_record(counted: MinuteTotals) -> bytes:
     """The record of a minute that is over."""
     minute, merchant_id, (transactions, amount, alerts, blocked, challenged, monitored, late, too_late) = counted
     return _encoder.encode(

@@ -14,8 +14,8 @@ from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
-from udfs.patterns.match_buffer import PatternMemory, Progress, in_progress, let_go
-from udfs.patterns.pending_matches import Waiting
+from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune
+from udfs.patterns.pending_matches import PendingMatches
 from udfs.records.account_event import AccountEvent
 from udfs.records.times import AsRead
 from udfs.records.transaction import Transaction
@@ -39,7 +39,7 @@ class Happened(NamedTuple):
     event: AccountEvent
 
 
-class Watch:
+class PatternMatcher:
     """The patterns of a stage; one instance serves all its shards.
 
     Args:
@@ -53,12 +53,12 @@ class Watch:
     def __init__(self, entity: Entity, lateness_ms: int) -> None:
         self._entity = entity
         self.lateness_ms = lateness_ms
-        self._waiting: dict[int, Waiting] = {}
+        self._waiting: dict[int, PendingMatches] = {}
         self._forgotten = 0
-        self.given_up = 0
+        self.search_truncated = 0
 
     @property
-    def forgotten(self) -> int:
+    def evicted(self) -> int:
         """Remembered events, matches and waits that were pushed out by newer ones, since the start."""
         return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
 
@@ -73,7 +73,7 @@ class Watch:
         open_profile: Callable[[str], RemembersProgress],
         patterns: PatternSet,
         watermark: int,
-    ) -> ShardWatch:
+    ) -> BatchMatcher:
         """What is to be watched of one batch of a shard.
 
         Args:
@@ -85,8 +85,8 @@ class Watch:
         """
         waiting = self._waiting.get(shard)
         if waiting is None:
-            waiting = self._waiting[shard] = Waiting.of(backing.get(ShardEntry.WAITING.value))
-        return ShardWatch(self, patterns.of(self._entity), waiting, open_profile, watermark)
+            waiting = self._waiting[shard] = PendingMatches.of(backing.get(ShardEntry.WAITING.value))
+        return BatchMatcher(self, patterns.of(self._entity), waiting, open_profile, watermark)
 
     def entries(self, shard: int) -> Iterator[tuple[str, bytes]]:
         """What a shard keeps beside its profiles for this, where it is not what is stored already."""
@@ -95,14 +95,14 @@ class Watch:
             yield ShardEntry.WAITING.value, waiting.pack()
 
 
-class ShardWatch:
+class BatchMatcher:
     """One batch of one shard; ``Watch.shard`` makes it."""
 
     def __init__(
         self,
-        watch: Watch,
+        watch: PatternMatcher,
         patterns: EntityPatterns,
-        waiting: Waiting,
+        waiting: PendingMatches,
         open_profile: Callable[[str], RemembersProgress],
         watermark: int,
     ) -> None:
@@ -134,7 +134,7 @@ class ShardWatch:
         told: defaultdict[int, list[Match]] = defaultdict(list)
         if self._waiting.holds_matches:
             for row, entity_id in enumerate(entity_ids):
-                told[row] += self._waiting.take(entity_id, payments[row].event_time)
+                told[row] += self._waiting.take_matches(entity_id, payments[row].event_time)
         events = iter(happened)
         event = next(events, None)
         for row, pattern, remembered in self._patterns.touched(features, self._carriers(payments)):
@@ -179,39 +179,39 @@ class ShardWatch:
         # Once for each event, so that what is remembered does not depend on how events are cut into batches.
         if len(progress) > 1 and record is not self._looked_through:
             self._looked_through = record
-            let_go(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
-        memory = PatternMemory(pattern, progress, watch.lateness_ms)
-        before = memory.forgotten
+            prune(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
+        memory = MatchBuffer(pattern, progress, watch.lateness_ms)
+        before = memory.evicted
         matches = memory.observe(event, self._watermark)
-        watch.forget(memory.forgotten - before)
+        watch.forget(memory.evicted - before)
         self._count_given_up(pattern, memory)
         if pattern.wait_ms:
-            due, known = memory.due(), self._waiting.wakes_at(entity_id)
+            due, known = memory.due(), self._waiting.timer_of(entity_id)
             if due is not None and (known is None or due < known):
-                self._waiting.wake(entity_id, due)
+                self._waiting.register_timer(entity_id, due)
         return matches
 
-    def _count_given_up(self, pattern: CompiledPattern, memory: PatternMemory) -> None:
-        if memory.given_up:
-            self._watch.given_up += memory.given_up
-            self._patterns.given_up[pattern.pattern.id] += memory.given_up
+    def _count_given_up(self, pattern: CompiledPattern, memory: MatchBuffer) -> None:
+        if memory.search_truncated:
+            self._watch.search_truncated += memory.search_truncated
+            self._patterns.search_truncated[pattern.pattern.id] += memory.search_truncated
 
-    def settle(self, watermark: int) -> None:
+    def on_watermark(self, watermark: int) -> None:
         """End the waits that are over, at the watermark after the batch; what they come to waits for a payment."""
         patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
-        for entity_id in self._waiting.awake(watermark):
+        for entity_id in self._waiting.due_timers(watermark):
             dues: list[int] = []
             progress = self._open(entity_id).progress
             for pattern in patterns:
                 if not in_progress(pattern, progress):
                     continue
-                memory = PatternMemory(pattern, progress, self._watch.lateness_ms)
-                for match in memory.settle(watermark):
+                memory = MatchBuffer(pattern, progress, self._watch.lateness_ms)
+                for match in memory.on_watermark(watermark):
                     self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
                 self._count_given_up(pattern, memory)
                 due = memory.due()
                 dues += () if due is None else (due,)
-            self._waiting.wake(entity_id, min(dues, default=None))
+            self._waiting.register_timer(entity_id, min(dues, default=None))
 
 
 def _whole(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, but for the event time

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from state.store.changelog import Logged
+from state.store.changelog import Loggable
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControls
-from udfs.stages.pattern_matching import Watch
+from udfs.stages.pattern_matching import PatternMatcher
 
-P = TypeVar("P", bound=Logged)
+P = TypeVar("P", bound=Loggable)
 
 
 class Stage(Generic[P]):
@@ -28,7 +28,9 @@ class Stage(Generic[P]):
         watch: its patterns, which count what they had to let go.
     """
 
-    def __init__(self, profiles: ProfileStore[P], clocks: ShardClocks, controls: ShardControls, watch: Watch) -> None:
+    def __init__(
+        self, profiles: ProfileStore[P], clocks: ShardClocks, controls: ShardControls, watch: PatternMatcher
+    ) -> None:
         self._profiles = profiles
         self._clocks = clocks
         self._controls = controls
@@ -48,7 +50,7 @@ class Stage(Generic[P]):
             **dict(self.watch.entries(shard)),
             **self._kept_beside(shard, backing),
         }
-        self._profiles.of(shard, backing).checkpoint(beside)
+        self._profiles.shard(shard, backing).checkpoint(beside)
 
     def write_profiles(self, shard: int, backing: KeyedState) -> None:
         """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
@@ -57,7 +59,7 @@ class Stage(Generic[P]):
             shard: its number.
             backing: its state.
         """
-        self._profiles.of(shard, backing).checkpoint({})
+        self._profiles.shard(shard, backing).checkpoint({})
 
     def _kept_beside(self, shard: int, backing: KeyedState) -> dict[str, bytes]:
         """What a shard of this stage alone keeps, to be written with every checkpoint."""

@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.event_time_clock import BEGINNING
+from state.event_time_clock import NO_WATERMARK
 from udfs.patterns import Match
 from udfs.records.label import Label
 
-LONGEST_HANDOFF = 256
+MAX_MESSAGE_PAYMENTS = 256
 """Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and as one block of tens of megabytes,
 which Java copies many times over, they let a TaskManager run out of memory."""
 
@@ -42,7 +42,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     too_late: bool = False  # last: what is in flight in a savepoint of before it lacks it
 
 
-class Handoff(msgspec.Struct, array_like=True, frozen=True):
+class StageMessage(msgspec.Struct, array_like=True, frozen=True):
     """What one batch of a shard holds for one shard of the next stage.
 
     Attributes:
@@ -65,15 +65,15 @@ class Handoff(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Handoff)
+_decoder = msgspec.msgpack.Decoder(StageMessage)
 
 
-def seal_handoff(handoff: Handoff) -> bytes:
+def encode_message(handoff: StageMessage) -> bytes:
     """As bytes."""
     return _encoder.encode(handoff)
 
 
-def open_handoff(data: bytes) -> Handoff:
+def decode_message(data: bytes) -> StageMessage:
     """What ``seal_handoff`` sealed."""
     return _decoder.decode(data)
 
@@ -83,7 +83,7 @@ def shard_of(entity_id: str, shards: int) -> int:
     return zlib.crc32(entity_id.encode()) % shards
 
 
-def in_event_time(handoffs: Sequence[Handoff], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
+def in_event_time(handoffs: Sequence[StageMessage], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
     """The payments of several handoffs in order of event time, and their features, (n, width).
 
     Each handoff is in order by itself, or nearly; together they are not, and a payment that comes after a newer one is
@@ -105,7 +105,7 @@ def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...
     ]
 
 
-def hand_over(
+def partition_by_shard(
     payments: Sequence[Payment],
     features: NDArray[np.float64],
     labels: Sequence[Label],
@@ -135,8 +135,8 @@ def hand_over(
         labelled[target].append(label)
 
     def sealed(some: list[int], watermark: int, labels: list[Label]) -> bytes:
-        return seal_handoff(
-            Handoff(
+        return encode_message(
+            StageMessage(
                 source=source,
                 watermark=watermark,
                 payments=[payments[row] for row in some],
@@ -148,8 +148,8 @@ def hand_over(
     handoffs: list[tuple[int, bytes]] = []
     for target in sorted(rows.keys() | labelled.keys()):
         left = rows[target]
-        while len(left) > LONGEST_HANDOFF:
-            handoffs.append((target, sealed(left[:LONGEST_HANDOFF], BEGINNING, [])))
-            left = left[LONGEST_HANDOFF:]
+        while len(left) > MAX_MESSAGE_PAYMENTS:
+            handoffs.append((target, sealed(left[:MAX_MESSAGE_PAYMENTS], NO_WATERMARK, [])))
+            left = left[MAX_MESSAGE_PAYMENTS:]
         handoffs.append((target, sealed(left, watermark, labelled[target])))
     return handoffs

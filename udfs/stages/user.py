@@ -17,9 +17,9 @@ from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
-from udfs.features.user import AccountEventBefore, observe_transactions
+from udfs.features.user import PositionedAccountEvent, update_and_compute
 from udfs.names import Kind
-from udfs.patterns import Entity, Match, PatternSet, ready_patterns
+from udfs.patterns import Entity, Match, PatternSet, default_patterns
 from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
@@ -27,10 +27,10 @@ from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControl, ShardControls
-from udfs.stages.envelope import DeadLetter, Envelope, open_envelope
-from udfs.stages.pattern_matching import Happened, Watch
+from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
+from udfs.stages.pattern_matching import Happened, PatternMatcher
 from udfs.stages.stage import Stage
-from udfs.stages.stage_message import Payment, hand_over, shard_of
+from udfs.stages.stage_message import Payment, partition_by_shard, shard_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class UserStageOptions:
     idle_ms: int
     cached_profiles: int
     changelog: bool = True
-    patterns: PatternSet = field(default_factory=ready_patterns)
+    patterns: PatternSet = field(default_factory=default_patterns)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class _Batch:
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
-    account_events: list[AccountEventBefore] = field(default_factory=list)
+    account_events: list[PositionedAccountEvent] = field(default_factory=list)
     matches: Sequence[tuple[Match, ...]] = ()
     labels: list[Label] = field(default_factory=list)
     partitions: set[int] = field(default_factory=set)
@@ -111,7 +111,7 @@ class UserStage(Stage[UserProfile]):
         )
         clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        super().__init__(profiles, clocks, controls, Watch(Entity.USER, options.lateness_ms))
+        super().__init__(profiles, clocks, controls, PatternMatcher(Entity.USER, options.lateness_ms))
 
     def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> UserOutput:
         """Take in a batch of one shard.
@@ -122,11 +122,11 @@ class UserStage(Stage[UserProfile]):
             backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
-        profiles = self._profiles.of(shard, backing)
+        profiles = self._profiles.shard(shard, backing)
         clock = self._clocks.of(shard, backing)
         batch, output = _Batch(), UserOutput()
         for record in records:
-            envelope = open_envelope(record)
+            envelope = decode_envelope(record)
             if envelope.kind == Kind.CONTROL:
                 # What is refused is answered for by the merchant stage, which takes all that is sent.
                 self._controls.change(shard, envelope, backing)
@@ -135,17 +135,17 @@ class UserStage(Stage[UserProfile]):
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
         control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, profiles.open, control.patterns, clock.watermark)
+        watched = self.watch.shard(shard, backing, profiles.get, control.patterns, clock.watermark)
         payments = [transaction for _, transaction in batch.opened]
         users = [transaction.user_id for transaction in payments]
-        features = observe_transactions(batch.opened, batch.account_events)
+        features = update_and_compute(batch.opened, batch.account_events)
         happened = [Happened(row, event) for row, _, event in batch.account_events]
         batch.matches = watched.observe(users, payments, features, happened)
         watermark = clock.advance(now_ms, batch.partitions)
-        watched.settle(watermark)
+        watched.on_watermark(watermark)
         self._hand_over(shard, watermark, batch, features, output)
         output.transactions = len(batch.opened)
-        profiles.taken(len(batch.opened) + len(batch.account_events))
+        profiles.after_batch(len(batch.opened) + len(batch.account_events))
         return output
 
     def _take(
@@ -187,7 +187,7 @@ class UserStage(Stage[UserProfile]):
     ) -> bool:
         """False if it is a repetition, which changes nothing."""
         identity = (transaction.user_id, transaction.transaction_id)
-        profile = profiles.open(transaction.user_id)
+        profile = profiles.get(transaction.user_id)
         if identity in batch.seen or profile.has_seen(transaction.transaction_id):
             return False
         batch.seen.add(identity)
@@ -198,8 +198,8 @@ class UserStage(Stage[UserProfile]):
         return True
 
     def _take_account_event(self, event: AccountEvent, batch: _Batch, profiles: ShardProfiles[UserProfile]) -> None:
-        profile = profiles.open(event.user_id)
-        batch.account_events.append(AccountEventBefore(len(batch.opened), profile, event))
+        profile = profiles.get(event.user_id)
+        batch.account_events.append(PositionedAccountEvent(len(batch.opened), profile, event))
 
     def _hand_over(
         self, shard: int, watermark: int, batch: _Batch, features: NDArray[np.float64], output: UserOutput
@@ -217,7 +217,7 @@ class UserStage(Stage[UserProfile]):
         direct = np.full((len(without), USER_WIDTH + DEVICE_WIDTH), np.nan)
         direct[:, :USER_WIDTH] = features[without]
         others, shards = [payments[row] for row in without], self._options.merchant_shards
-        output.to_merchants = hand_over(
+        output.to_merchants = partition_by_shard(
             others,
             direct,
             batch.labels,
@@ -258,4 +258,4 @@ class UserStage(Stage[UserProfile]):
             [shard_of(payment.device_id or "", shards) for payment in payments],
             [shard_of(label.device_id or "", shards) for label in labels],
         )
-        return hand_over(payments, features, labels, targets, shard, watermark)
+        return partition_by_shard(payments, features, labels, targets, shard, watermark)

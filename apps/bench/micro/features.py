@@ -139,10 +139,12 @@ def costs(size: int, chance: random.Random) -> dict[str, Cost]:
     """Cost of each kind of profile at one size."""
     shared = 37 * DAY_MS // size
     return {
-        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.observe_transactions, size),
-        "device": measure(DeviceProfile, shared_payments(chance, shared, users=5), DEVICE_BLOCK.observe, size),
+        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.update_and_compute, size),
+        "device": measure(
+            DeviceProfile, shared_payments(chance, shared, users=5), DEVICE_BLOCK.update_and_compute, size
+        ),
         "merchant": measure(
-            MerchantProfile, shared_payments(chance, shared, users=10_000), MERCHANT_BLOCK.observe, size
+            MerchantProfile, shared_payments(chance, shared, users=10_000), MERCHANT_BLOCK.update_and_compute, size
         ),
     }
 

@@ -28,13 +28,13 @@ from state.profiles.user_profile import UserProfile
 from state.store.profile_store import ProfileStore
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.names import Kind, Topic
-from udfs.patterns import Entity, PatternSet, load_patterns, ready_patterns
+from udfs.patterns import Entity, PatternSet, default_patterns, load_patterns
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS, AccountEvent
 from udfs.records.limits import Limits
 from udfs.records.transaction import Transaction, decode_transaction
-from udfs.stages.envelope import Envelope, seal_envelope
-from udfs.stages.pattern_matching import Happened, Watch
+from udfs.stages.envelope import Envelope, encode_envelope
+from udfs.stages.pattern_matching import Happened, PatternMatcher
 from udfs.stages.stage_message import Payment
 
 BATCH = 100
@@ -67,18 +67,18 @@ class _Profiles:
         store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
         self._asked: set[str] = set()
         self.state = MemoryState()
-        self._profiles = store.of(0, self.state)
+        self._profiles = store.shard(0, self.state)
 
     def open(self, entity_id: str) -> Any:  # noqa: ANN401 - of whichever kind
         self._asked.add(entity_id)
-        return self._profiles.open(entity_id)
+        return self._profiles.get(entity_id)
 
     def store(self, beside: Iterable[tuple[str, bytes]]) -> float:
         """Store those that were asked for; the seconds it would have taken had patterns not touched them."""
         self._profiles.checkpoint(dict(beside))
         begun = time.perf_counter()
         for entity_id in self._asked:
-            self._profiles.open(entity_id)
+            self._profiles.get(entity_id)
         self._profiles.checkpoint({})
         self._asked.clear()
         return time.perf_counter() - begun
@@ -112,9 +112,9 @@ def _batches(simulator: Simulator) -> Iterator[tuple[list[bytes], list[AccountEv
             kind = "login" if chance.random() < LOGINS else chance.choice(sorted(KINDS))
             user = record.key.decode()
             event = AccountEvent(user, kind, record.time, f"e{chance.getrandbits(64):016x}")
-            waiting.append(seal_envelope(Envelope(Kind.ACCOUNT_EVENT, 0, 0, record.key, msgspec.json.encode(event))))
+            waiting.append(encode_envelope(Envelope(Kind.ACCOUNT_EVENT, 0, 0, record.key, msgspec.json.encode(event))))
             happened.append(event)
-        waiting.append(seal_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
+        waiting.append(encode_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
         if len(waiting) >= BATCH:
             yield waiting, happened
             waiting, happened = [], []
@@ -147,7 +147,7 @@ def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROU
 
 def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
     profiles = _Profiles(PROFILES[entity])
-    watch = Watch(entity, LATENESS_MS)
+    watch = PatternMatcher(entity, LATENESS_MS)
     warm = len(batches) // 4
     seconds, watermark = 0.0, 0
     for number, batch in enumerate(batches):
@@ -155,7 +155,7 @@ def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> flo
         watched = watch.shard(0, profiles.state, profiles.open, patterns, watermark)
         watched.observe(batch.entity_ids, batch.payments, batch.features, batch.happened)
         watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
-        watched.settle(watermark)
+        watched.on_watermark(watermark)
         anyway = profiles.store(watch.entries(0))
         if number >= warm:
             # Anyway is done once more here than in a stage, and once it is the stage's own.
@@ -165,7 +165,7 @@ def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> flo
 
 def copied(times: int) -> PatternSet:
     """The ready patterns so many times over, each copy with numbers of its own, so that nothing is asked only once."""
-    ready = ready_patterns().all
+    ready = default_patterns().all
     entries = []
     for copy in range(times):
         for pattern in ready:

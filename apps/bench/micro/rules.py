@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.bench.uniform_traffic import EvenTraffic
+from apps.bench.uniform_traffic import UniformTraffic
 from models.artefact import load
 from models.scorer import Scorer
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.names import Kind
 from udfs.pipeline import Pipeline
 from udfs.rules import RuleSet, load_rules
-from udfs.stages.envelope import Envelope, seal_envelope
+from udfs.stages.envelope import Envelope, encode_envelope
 
 BATCH = 200
 USERS = 2_000
@@ -54,11 +54,11 @@ def cost_of_rules(
     pipelines = [Pipeline(model=scorer, rules=_rule_set(count)) for count in counts]
     now_ms = time.time_ns() // 1_000_000
     payments = (warm + measured) * BATCH
-    traffic = EvenTraffic(USERS, payments, now_ms).anybody(payments)
+    traffic = UniformTraffic(USERS, payments, now_ms).anybody(payments)
     spent: list[list[float]] = [[] for _ in counts]
     for number in range(warm + measured):
         batch = [
-            seal_envelope(Envelope(Kind.TRANSACTION, 0, number * BATCH + place, record.key, record.value))
+            encode_envelope(Envelope(Kind.TRANSACTION, 0, number * BATCH + place, record.key, record.value))
             for place, record in zip(range(BATCH), traffic, strict=False)
         ]
         for pipeline, times in zip(pipelines, spent, strict=True):

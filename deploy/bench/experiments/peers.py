@@ -18,7 +18,7 @@ from deploy.bench.output import Out, recording, show
 from deploy.bench.peers import runner
 from deploy.bench.peers.backlog import Drained, drain
 from deploy.bench.peers.in_memory import run_loop
-from deploy.bench.peers.rate_ramp import LIMIT_MS, Load, Rung, climb, reach, send_load_history
+from deploy.bench.peers.rate_ramp import LIMIT_MS, Load, RateStep, max_rate_within_slo, ramp_up, send_load_history
 from deploy.bench.peers.report import drained_table, live_plot, live_table, of_ceilings, promises_table
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 from deploy.console import say
@@ -81,7 +81,8 @@ def peers(
             load = Load(sorted(live), live_seconds, live_seconds, min(transactions, 20_000), users)
             climbed = _climb_all(settings, [one for one in chosen if one.runs is not Runs.IN_MEMORY], load, notes)
             figures |= {
-                f"{one.figure}_within_{LIMIT_MS:.0f}_ms_up_to_per_s": reach(rungs) for one, rungs in climbed.items()
+                f"{one.figure}_within_{LIMIT_MS:.0f}_ms_up_to_per_s": max_rate_within_slo(rungs)
+                for one, rungs in climbed.items()
             }
             tables.append(live_table(climbed))
             plots.append(live_plot(climbed))
@@ -120,8 +121,8 @@ def _drain_one(one: Peer, run: Bench, sent: int, seconds: float) -> Drained:
         return drain(running, sent, seconds)
 
 
-def _climb_all(settings: Settings, chosen: list[Peer], load: Load, notes: list[str]) -> dict[Peer, list[Rung]]:
-    found: dict[Peer, list[Rung]] = {}
+def _climb_all(settings: Settings, chosen: list[Peer], load: Load, notes: list[str]) -> dict[Peer, list[RateStep]]:
+    found: dict[Peer, list[RateStep]] = {}
     for one in chosen:
         rungs = _attempted(one, notes, lambda one=one: _climb_one(one, settings, load))  # type: ignore[misc]
         if rungs is not None:
@@ -130,14 +131,14 @@ def _climb_all(settings: Settings, chosen: list[Peer], load: Load, notes: list[s
     return found
 
 
-def _climb_one(one: Peer, settings: Settings, load: Load) -> list[Rung]:
+def _climb_one(one: Peer, settings: Settings, load: Load) -> list[RateStep]:
     with bench(settings, start_from="earliest") as run:
         feed, simulator, pace = send_load_history(run, load, lambda _: None)
         with _running(one, run.settings) as running:
-            return climb(running, load, feed, simulator, pace)
+            return ramp_up(running, load, feed, simulator, pace)
 
 
-def _running(one: Peer, settings: Settings) -> AbstractContextManager[runner.Contestant]:
+def _running(one: Peer, settings: Settings) -> AbstractContextManager[runner.Runner]:
     return runner.own_job(settings, say) if one is US else runner.peer(one, settings, say)
 
 

@@ -12,7 +12,7 @@ import typer
 from apps.bench.curve_fit import fit_line
 from apps.bench.micro.rules import cost_of_rules
 from apps.bench.result import Cell, Plot, Table
-from apps.bench.uniform_traffic import EvenTraffic
+from apps.bench.uniform_traffic import UniformTraffic
 from apps.simulator.sending import Sent
 from apps.simulator.writing import SimulatedRecord
 from deploy.bench.backlog import DRAINED_WITHIN_S
@@ -155,7 +155,7 @@ class _UsersCost(NamedTuple):
 def _cost_with_users(settings: Settings, users: int, transactions: int) -> _UsersCost:
     rest = FlinkRest(settings.flink.rest_url)
     with bench(settings, start_from="earliest") as run:
-        traffic = EvenTraffic(users, users + transactions, time.time_ns() // 1_000_000)
+        traffic = UniformTraffic(users, users + transactions, time.time_ns() // 1_000_000)
         _send(run, traffic.everybody())
         job = run.submit(say)
         begun = time.monotonic()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.bench.peers.runner import BROKER, STORE, Contestant
+from deploy.bench.peers.runner import BROKER, STORE, Runner
 from deploy.clients import kafka_clients, topics
 from deploy.errors import OperationError
 
@@ -57,7 +57,7 @@ class Drained:
         return 1e6 / (self.cpu_us + self.store_us)
 
 
-def drain(contestant: Contestant, most: int, seconds: float) -> Drained:
+def drain(contestant: Runner, most: int, seconds: float) -> Drained:
     """Let it decide so many transactions, or for so long, whatever is over first.
 
     Raises:
@@ -69,7 +69,7 @@ def drain(contestant: Contestant, most: int, seconds: float) -> Drained:
     return figures(samples, appended)
 
 
-def _watch(contestant: Contestant, most: int, seconds: float) -> list[Sample]:
+def _watch(contestant: Runner, most: int, seconds: float) -> list[Sample]:
     settings = contestant.settings
     samples: list[Sample] = []
     moved = time.monotonic()
@@ -88,7 +88,7 @@ def _watch(contestant: Contestant, most: int, seconds: float) -> list[Sample]:
         time.sleep(POLL_S)
 
 
-def _appended(contestant: Contestant) -> NDArray[np.float64]:
+def _appended(contestant: Runner) -> NDArray[np.float64]:
     """When each decision was appended, epoch milliseconds, ascending."""
     settings = contestant.settings
     messages = kafka_clients.read_all(settings, settings.kafka.topics.decisions, READ_WITHIN_S)

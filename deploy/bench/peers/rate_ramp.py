@@ -10,7 +10,7 @@ from apps.bench.latency import Matched
 from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
 from deploy.bench.harness import Bench
-from deploy.bench.peers.runner import Contestant
+from deploy.bench.peers.runner import Runner
 from deploy.clients import topics
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 
@@ -46,7 +46,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Rung:
+class RateStep:
     """One rate: the share of it that was decided, and how long that took; no times when it could not keep up."""
 
     rate: float
@@ -59,7 +59,7 @@ class Rung:
         return self.p99_ms is not None and self.p99_ms <= LIMIT_MS
 
 
-def climb(contestant: Contestant, load: Load, feed: Feed, simulator: Simulator, pace: float) -> list[Rung]:
+def ramp_up(contestant: Runner, load: Load, feed: Feed, simulator: Simulator, pace: float) -> list[RateStep]:
     """Offer one rate after another until p99 is over the limit.
 
     The history must have been sent. What is sent comes on time whether or not decisions do.
@@ -68,7 +68,7 @@ def climb(contestant: Contestant, load: Load, feed: Feed, simulator: Simulator, 
     decisions = settings.kafka.topics.decisions
     sent = Sent(transactions=load.history)
     _await(contestant, decisions, sent.transactions, CAUGHT_UP_WITHIN_S)
-    rungs: list[Rung] = []
+    rungs: list[RateStep] = []
     for rate in load.rates:
         begun = time.time()
         sent += send_live(feed, simulator, load.warm_up_s + load.seconds, rate * pace, lambda _: None)
@@ -76,7 +76,7 @@ def climb(contestant: Contestant, load: Load, feed: Feed, simulator: Simulator, 
         keeps_up = _await(contestant, decisions, sent.transactions, SETTLED_WITHIN_S)
         measured = _matched(contestant).between((begun + load.warm_up_s) * 1000, ended * 1000)
         times = measured.percentiles() if keeps_up or not measured.missing else {}
-        rungs.append(Rung(rate, times.get("p50"), times.get("p99")))
+        rungs.append(RateStep(rate, times.get("p50"), times.get("p99")))
         if not rungs[-1].holds:
             break
     return rungs
@@ -90,7 +90,7 @@ def send_load_history(run: Bench, load: Load, tell: Callable[[Sent], None]) -> t
     return feed, simulator, pace
 
 
-def _await(contestant: Contestant, topic: str, count: int, within_s: float) -> bool:
+def _await(contestant: Runner, topic: str, count: int, within_s: float) -> bool:
     """Whether so many decisions are there in time."""
     deadline = time.monotonic() + within_s
     while topics.records(contestant.settings, topic) < count:
@@ -101,11 +101,11 @@ def _await(contestant: Contestant, topic: str, count: int, within_s: float) -> b
     return True
 
 
-def _matched(contestant: Contestant) -> Matched:
+def _matched(contestant: Runner) -> Matched:
     run = Bench(contestant.settings)
     return run.matched()
 
 
-def reach(rungs: Sequence[Rung]) -> float:
+def max_rate_within_slo(rungs: Sequence[RateStep]) -> float:
     """The highest rate at which p99 is within the limit, 0 for none."""
     return max((rung.rate for rung in rungs if rung.holds), default=0.0)

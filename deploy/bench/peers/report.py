@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from apps.bench.result import Cell, Plot, Table
 from apps.peers.peer import Peer, Runs
 from deploy.bench.peers.backlog import Drained
-from deploy.bench.peers.rate_ramp import LIMIT_MS, Rung, reach
+from deploy.bench.peers.rate_ramp import LIMIT_MS, RateStep, max_rate_within_slo
 
 
 def drained_table(drained: Mapping[Peer, Drained]) -> Table:
@@ -71,18 +71,18 @@ def promises_table(drained: Mapping[Peer, Drained]) -> Table:
     return Table("promises", columns, rows)
 
 
-def live_table(climbed: Mapping[Peer, Sequence[Rung]]) -> Table:
+def live_table(climbed: Mapping[Peer, Sequence[RateStep]]) -> Table:
     """Latency by rate, and the highest rate within the limit; empty where decisions could not keep up."""
     columns = ["contestant", "offered /s", "p50 ms", "p99 ms", f"p99 within {LIMIT_MS:.0f} ms up to /s"]
     rows: list[list[Cell]] = [
-        [peer.name, rung.rate, rung.p50_ms, rung.p99_ms, reach(rungs)]
+        [peer.name, rung.rate, rung.p50_ms, rung.p99_ms, max_rate_within_slo(rungs)]
         for peer, rungs in climbed.items()
         for rung in rungs
     ]
     return Table("live", columns, rows)
 
 
-def live_plot(climbed: Mapping[Peer, Sequence[Rung]]) -> Plot:
+def live_plot(climbed: Mapping[Peer, Sequence[RateStep]]) -> Plot:
     """Latency over the offered rate."""
     series = {
         peer.name: [(rung.rate, rung.p99_ms) for rung in rungs if rung.p99_ms is not None]

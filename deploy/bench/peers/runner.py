@@ -35,7 +35,7 @@ _REDIS_DATABASE = 15
 BROKER, STORE = "kafka", "redis"
 
 
-class Contestant(Protocol):
+class Runner(Protocol):
     """One that decides what comes to the input topics of its settings."""
 
     settings: Settings
@@ -111,14 +111,14 @@ def _cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def own_job(settings: Settings, say: Callable[[str], None]) -> Iterator[Contestant]:
+def own_job(settings: Settings, say: Callable[[str], None]) -> Iterator[Runner]:
     """Our own job, on fresh TaskManagers; it is cancelled at the end."""
     with _flink_job(settings, submission.JOB_FILE, (), say) as running:
         yield running
 
 
 @contextmanager
-def peer(which: Peer, settings: Settings, say: Callable[[str], None]) -> Iterator[Contestant]:
+def peer(which: Peer, settings: Settings, say: Callable[[str], None]) -> Iterator[Runner]:
     """A peer that reads the input topics of some settings and writes to topics of its own; it is ended at the end.
 
     Raises:

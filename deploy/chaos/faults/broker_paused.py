@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
-class BrokerPaused(Disturbance):
-    def inject(self, scene: Scene) -> None:
+class BrokerPaused(InfrastructureFault):
+    def inject(self, scene: Target) -> None:
         process = scene.stack.broker().component.process()
         if process is not None:
             process.suspend()
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         process = scene.stack.broker().component.process()
         if process is not None:
             process.resume()

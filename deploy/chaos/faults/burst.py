@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import BadTraffic, Fault, Traffic
+from deploy.chaos.fault import Fault, Traffic, TrafficFault
 
-FAULT: Fault = BadTraffic(name="burst", what="ten times the rate", traffic=Traffic(burst=10.0))
+FAULT: Fault = TrafficFault(name="burst", what="ten times the rate", traffic=Traffic(burst=10.0))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 from deploy.stack import disk
 from deploy.stack.ephemeral import checkpoints
 
 
-class CheckpointsFull(Disturbance):
-    def inject(self, scene: Scene) -> None:
+class CheckpointsFull(InfrastructureFault):
+    def inject(self, scene: Target) -> None:
         scene.notes.append(f"{self.name}: {disk.fill(checkpoints(scene.settings))}.")
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         disk.free(checkpoints(scene.settings))
 
 

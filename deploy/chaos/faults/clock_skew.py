@@ -6,9 +6,9 @@ the user's features alone do not.
 
 from __future__ import annotations
 
-from deploy.chaos.fault import BadTraffic, Fault, Traffic
+from deploy.chaos.fault import Fault, Traffic, TrafficFault
 
-FAULT: Fault = BadTraffic(
+FAULT: Fault = TrafficFault(
     name="clock-skew",
     what="a tenth of the payments is up to 20 h ahead of the wall clock, a tenth up to 5 days behind the others",
     traffic=Traffic(skewed=0.2),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import BadTraffic, Fault, Traffic
+from deploy.chaos.fault import Fault, Traffic, TrafficFault
 
-FAULT: Fault = BadTraffic(
+FAULT: Fault = TrafficFault(
     name="hot-key",
     what="30 % of the payments are of one user, at one merchant, with one device",
     traffic=Traffic(hot=0.3),

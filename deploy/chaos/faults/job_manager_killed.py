@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
-class JobManagerKilled(Disturbance):
-    def inject(self, scene: Scene) -> None:
+class JobManagerKilled(InfrastructureFault):
+    def inject(self, scene: Target) -> None:
         scene.stack.job_manager().component.kill()
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         part = scene.stack.job_manager()
         if not part.component.is_running():
             part.launch()

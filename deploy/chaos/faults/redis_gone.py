@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
-class RedisGone(Disturbance):
-    def inject(self, scene: Scene) -> None:
+class RedisGone(InfrastructureFault):
+    def inject(self, scene: Target) -> None:
         scene.stack.redis().component.kill()
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         part = scene.stack.redis()
         if not part.component.is_running():
             part.launch()

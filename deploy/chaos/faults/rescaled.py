@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 from deploy.job import submission
 
 WITHIN_S = 120.0
 
 
-class Rescaled(Disturbance):
-    def inject(self, scene: Scene) -> None:
+class Rescaled(InfrastructureFault):
+    def inject(self, scene: Target) -> None:
         job = scene.rest.running(scene.settings.job.name)
         path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
         scene.rest.await_ended(job.id, WITHIN_S)
@@ -18,7 +18,7 @@ class Rescaled(Disturbance):
         scene.settings = scene.settings.model_copy(update={"job": of_job})
         submission.submit(scene.settings, savepoint=path)
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         """It runs again."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from deploy import upgrade
-from deploy.chaos.fault import Disturbance, Fault, Scene
+from deploy.chaos.fault import Fault, InfrastructureFault, Target
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.paths import ROOT, python_executable
@@ -26,8 +26,8 @@ WITHIN_S = 120.0
 COMPILED_WITHIN_S = 600.0
 
 
-class Upgraded(Disturbance):
-    def submit(self, scene: Scene) -> None:
+class Upgraded(InfrastructureFault):
+    def submit(self, scene: Target) -> None:
         """Lay out the earlier version beside this one, and submit its job to TaskManagers that import its code."""
         project = scene.stack.folder / "earlier"
         if not project.exists():
@@ -39,14 +39,14 @@ class Upgraded(Disturbance):
         scene.settings = scene.settings.model_copy(update={"job": of_job})
         submission.submit(scene.settings, job_file=project / "flink_jobs" / "job.py", project=project)
 
-    def inject(self, scene: Scene) -> None:
+    def inject(self, scene: Target) -> None:
         job = scene.rest.running(scene.settings.job.name)
         path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
         scene.rest.await_ended(job.id, WITHIN_S)
         _import_from(scene, ROOT)
         upgrade.restore(scene.settings, path)
 
-    def heal(self, scene: Scene) -> None:
+    def revert(self, scene: Target) -> None:
         """Whatever happened: the next job is of this version."""
         if _configuration(scene)["python.pythonpath"] != flink_configuration.python_path(ROOT):
             _import_from(scene, ROOT)
@@ -64,19 +64,19 @@ def _lay_out(project: Path) -> None:
     subprocess.run(compiling, cwd=project, env=environment, check=True, timeout=COMPILED_WITHIN_S)
 
 
-def _import_from(scene: Scene, project: Path) -> None:
+def _import_from(scene: Target, project: Path) -> None:
     """Let the TaskManagers import the packages of a version: in new processes, since an interpreter keeps its own."""
     values = _configuration(scene) | {"python.pythonpath": flink_configuration.python_path(project)}
     flink_configuration.write(values, _conf(scene))
     scene.stack.restart_task_managers()
 
 
-def _configuration(scene: Scene) -> dict[str, object]:
+def _configuration(scene: Target) -> dict[str, object]:
     values: dict[str, object] = yaml.safe_load((_conf(scene) / "config.yaml").read_text())
     return values
 
 
-def _conf(scene: Scene) -> Path:
+def _conf(scene: Target) -> Path:
     return scene.stack.folder / "flink" / "conf"
 
 
