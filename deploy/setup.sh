@@ -133,10 +133,11 @@ compile_code() {
 }
 
 main() {
-    local packages jars code
+    local packages jars code sources
     packages="$(hash_of pyproject.toml deploy/constraints.txt) $PWD"
     jars=$(hash_of deploy/pom.xml)
-    code="$(hash_of pyproject.toml deploy/constraints.txt state/*.py models/*.py udfs/*.py udfs/*/*.py) ${XDG_CACHE_HOME:-$HOME}"
+    readarray -d '' -t sources < <(find state models udfs -name '*.py' -print0 | sort -z)
+    code="$(hash_of pyproject.toml deploy/constraints.txt "${sources[@]}") ${XDG_CACHE_HOME:-$HOME}"
     mkdir -p "$RUN"
     exec 9>"$RUN/setup.lock"
     if ! flock --nonblock 9; then

@@ -1,15 +1,15 @@
-"""Compiles the functions that run for every event, from Python to machine code.
+"""JIT compilation of the functions that run for every event, with an on-disk cache keyed by content.
 
-What is remembered of an entity lies in a few NumPy arrays, and plain loops over them do the work. Compiled, a pass
-over the 512 events that are kept at most takes 40 ns, about what Python needs for one assignment; so the loops may be
-as simple as the definition, whatever the order in which events come.
+Per-entity state lies in a few NumPy arrays, and plain loops over them do the work. Compiled, a pass over the 512 events
+that are kept at most takes 40 ns, about the cost of one assignment in Python; so each loop can be as simple as its
+definition, in whatever order events arrive.
 
-The machine code is stored, since to make it takes half a minute: in the user's cache, in a folder named after the
-source that it may have been made of and the version of the compiler. The compiler's own rule goes by the path and the
-age of the one file that a function stands in. It would keep code of another file that was compiled into it, and find
-nothing where a job's code is shipped to a new folder for each start.
+Compiling takes half a minute, so the machine code is cached below the user's cache folder. The key is a hash of all
+source that the code can have been made of, and the version of the compiler. Numba's own key, the path and age of one
+file, would keep code that was inlined from another file, and would miss wherever a job's code is shipped to a new
+folder.
 
-So a compiled function calls those of this package, and of the folder that it stands in itself, and no others.
+A compiled function may therefore call compiled functions of ``state`` and of its own folder, and no others.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ from numba.core.caching import CompileResultCacheImpl, _CacheLocator
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_HERE = Path(__file__).resolve().parent
-_ROOMS = tuple(_HERE.parent / room for room in ("state", "models", "udfs"))
+_STATE = Path(__file__).resolve().parents[1]
+_ROOMS = tuple(_STATE.parent / room for room in ("state", "models", "udfs"))
 
 
 @cache
 def _cache_folder(source: Path) -> Path | None:
-    """Where machine code of the functions in a folder is stored; None where nothing can be."""
+    """Folder of the machine code of a source folder's functions; None if no cache can be written."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for folder in dict.fromkeys((_HERE, source)):
-        for file in sorted(folder.glob("*.py")):
-            digest.update(file.read_bytes())
+    for file in sorted({*_STATE.rglob("*.py"), *source.glob("*.py")}):
+        digest.update(file.read_bytes())
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         stored = base / "stream-sentinel" / f"compiled-{source.name}-{digest.hexdigest()[:16]}"
@@ -47,7 +46,7 @@ def _cache_folder(source: Path) -> Path | None:
 
 
 class _ByContent(_CacheLocator):  # type: ignore[misc]  # the compiler has no types
-    """Where the compiler looks for stored machine code: by the content of what it may have been made of."""
+    """Locates cached machine code by the content of the source it was made of."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -64,7 +63,7 @@ class _ByContent(_CacheLocator):  # type: ignore[misc]  # the compiler has no ty
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], file: str) -> _ByContent | None:
-        """For functions of the project; None leaves others to the compiler's own rules."""
+        """The locator of a function of this project; None leaves others to Numba's own locators."""
         path = Path(file).resolve()
         folder = _cache_folder(path.parent) if any(path.is_relative_to(room) for room in _ROOMS) else None
         return None if folder is None else cls(folder, f"{path.stem}-{function.__name__}")
@@ -74,6 +73,6 @@ CompileResultCacheImpl._locator_classes.insert(0, _ByContent)
 
 
 def compiled(function: F) -> F:
-    """The function in machine code, made at its first call. Whole numbers are 64 bits wide and wrap around."""
+    """Compile a function at its first call. Integers are 64 bits wide and wrap around."""
     stored = _cache_folder(Path(function.__code__.co_filename).resolve().parent) is not None
     return cast(F, numba.njit(cache=stored, error_model="numpy")(function))
