@@ -5,13 +5,13 @@
  * It is given whether its rows are a table's, and the numbers of the columns that it unfolds side by side: arrays of
  * one length. It looks at no other column, and gives nothing for arrays that are empty.
  */
-public class Unfold extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
+public class Explode extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
         implements org.apache.flink.streaming.api.operators.OneInputStreamOperator {
 
     private final boolean toTable;
     private final int[] columns;
 
-    public Unfold(
+    public Explode(
             Object[] references,
             org.apache.flink.streaming.runtime.tasks.StreamTask task,
             org.apache.flink.streaming.api.graph.StreamConfig config,

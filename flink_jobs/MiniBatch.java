@@ -5,7 +5,7 @@
  * It is given how long a batch gathers at least and at most, milliseconds, and the bytes of all
  * shards together at which it is full.
  */
-public class Gather extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
+public class MiniBatch extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
         implements org.apache.flink.streaming.api.operators.OneInputStreamOperator,
                 org.apache.flink.streaming.api.operators.BoundedOneInput,
                 org.apache.flink.api.common.operators.ProcessingTimeService.ProcessingTimeCallback {
@@ -19,7 +19,7 @@ public class Gather extends org.apache.flink.streaming.api.operators.AbstractStr
     private transient long length;
     private transient boolean waiting;
 
-    public Gather(
+    public MiniBatch(
             Object[] references,
             org.apache.flink.streaming.runtime.tasks.StreamTask task,
             org.apache.flink.streaming.api.graph.StreamConfig config,

@@ -20,7 +20,7 @@ from pyflink.table import Schema, StreamTableEnvironment
 from flink_jobs.java_operator import operator_factory
 from flink_jobs.mini_batch import RECORD
 
-_NAME = "Unfold"
+_NAME = "Explode"
 
 
 def explode_records(rows: DataStream, shards: str, records: str) -> DataStream:
@@ -61,7 +61,7 @@ def explode_table(
 
 
 def _unfold(rows: DataStream, columns: Sequence[str], kind: JavaObject, *, to_table: bool) -> DataStream:
-    """An operator of ``Unfold.java`` in the task of the stage."""
+    """An operator of ``Explode.java`` in the task of the stage."""
     jvm = get_gateway().jvm
     stage = rows._j_data_stream
     names = list(stage.getType().getFieldNames())

@@ -31,7 +31,7 @@ FULL_BYTES = 512 * 1024
 
 
 def mini_batch(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStream:
-    """Gather rows of ``(shard, record)`` into batches keyed by shard.
+    """MiniBatch rows of ``(shard, record)`` into batches keyed by shard.
 
     Args:
         streams: two or more of ``RECORD``, whose rows are gathered together.
@@ -48,7 +48,7 @@ def mini_batch(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> Keyed
     transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
         by_shard.getTransformation(),
         uid.value,
-        operator_factory("Gather", length_ms, MAX_STRETCH * length_ms, FULL_BYTES),
+        operator_factory("MiniBatch", length_ms, MAX_STRETCH * length_ms, FULL_BYTES),
         BATCH.get_java_type_info(),
         by_shard.getParallelism(),
     )

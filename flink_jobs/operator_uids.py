@@ -39,8 +39,8 @@ _STATEFUL = {
 }
 _ROLES = {
     "Calc": "project",
-    "Correlate": "unfold",
-    "Unfold": "unfold",
+    "Correlate": "explode",
+    "Explode": "explode",
     "Expand": "per merchant and overall",
     "SinkConversion": "to stream",
     "WindowAggregate": "windows of before",

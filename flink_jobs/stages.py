@@ -98,7 +98,7 @@ class _Stage(KeyedProcessFunction):
         self._number = {key: number for number, key in enumerate(shards.keys)}
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """A batch of a shard; or an empty one, by which ``Gather`` says that a checkpoint begins."""
+        """A batch of a shard; or an empty one, by which ``MiniBatch`` says that a checkpoint begins."""
         if value:
             yield from self._batch(value, ctx)
             return

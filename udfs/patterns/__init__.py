@@ -24,4 +24,4 @@ __all__ = [
 @cache
 def default_patterns() -> PatternSet:
     """The patterns that come with the product."""
-    return load_patterns(files(__package__).joinpath("ready.yaml").read_text())
+    return load_patterns(files(__package__).joinpath("defaults.yaml").read_text())

@@ -18,4 +18,4 @@ def default_rules(names: Sequence[str]) -> RuleSet:
     Args:
         names: of the feature columns, in order.
     """
-    return load_rules(files(__package__).joinpath("ready.yaml").read_text(), names)
+    return load_rules(files(__package__).joinpath("defaults.yaml").read_text(), names)
