@@ -1,9 +1,8 @@
 /**
- * Unfolds the arrays of a stage's rows: one row for each of their elements; flink_jobs/explode.py says why.
+ * Explodes array columns of a stage's rows: emits one row for each element; see flink_jobs/explode.py.
  *
- * Flink compiles this text on the cluster, as it does with the operators that SQL makes; its compiler knows no generics.
- * It is given whether its rows are a table's, and the numbers of the columns that it unfolds side by side: arrays of
- * one length. It looks at no other column, and gives nothing for arrays that are empty.
+ * Flink compiles this source on the cluster; its compiler knows no generics. References: whether to emit table data, and
+ * the positions of the columns, whose arrays have equal length. Other columns are not read.
  */
 public class Explode extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
         implements org.apache.flink.streaming.api.operators.OneInputStreamOperator {
@@ -34,8 +33,8 @@ public class Explode extends org.apache.flink.streaming.api.operators.AbstractSt
             arrays[place] = (Object[]) row.getField(columns[place]);
         }
         for (int position = 0; position < arrays[0].length; position++) {
-            Object unfolded = toTable ? (Object) tableRow(arrays, position) : (Object) streamRow(arrays, position);
-            output.collect(new org.apache.flink.streaming.runtime.streamrecord.StreamRecord(unfolded));
+            Object exploded = toTable ? (Object) tableRow(arrays, position) : (Object) streamRow(arrays, position);
+            output.collect(new org.apache.flink.streaming.runtime.streamrecord.StreamRecord(exploded));
         }
     }
 

@@ -1,9 +1,8 @@
 /**
- * Gathers records into short batches, one stream of batches for each shard; flink_jobs/mini_batch.py says why.
+ * Buffers records and emits them as mini-batches of one shard; see flink_jobs/mini_batch.py.
  *
- * Flink compiles this text on the cluster, as it does with the operators that SQL makes; its compiler knows no generics.
- * It is given how long a batch gathers at least and at most, milliseconds, and the bytes of all
- * shards together at which it is full.
+ * Flink compiles this source on the cluster; its compiler knows no generics. References: the least and the greatest
+ * interval of mini-batches (milliseconds), and the buffered bytes of all shards at which it flushes early.
  */
 public class MiniBatch extends org.apache.flink.streaming.api.operators.AbstractStreamOperator
         implements org.apache.flink.streaming.api.operators.OneInputStreamOperator,
@@ -15,7 +14,7 @@ public class MiniBatch extends org.apache.flink.streaming.api.operators.Abstract
     private final long full;
 
     private transient java.util.HashMap shards;
-    private transient long gathered;
+    private transient long buffered;
     private transient long length;
     private transient boolean waiting;
 
@@ -49,9 +48,9 @@ public class MiniBatch extends org.apache.flink.streaming.api.operators.Abstract
             shards.put(shard, batch);
         }
         batch.add(record);
-        gathered += record.length;
-        if (gathered >= full) {
-            hand();
+        buffered += record.length;
+        if (buffered >= full) {
+            flush();
         } else if (!waiting) {
             waiting = true;
             getProcessingTimeService().registerTimer(getProcessingTimeService().getCurrentProcessingTime() + length, this);
@@ -60,31 +59,31 @@ public class MiniBatch extends org.apache.flink.streaming.api.operators.Abstract
 
     public void onProcessingTime(long time) throws Exception {
         waiting = false;
-        hand();
+        flush();
     }
 
     /**
-     * Whatever is gathered is processed before a checkpoint, so that there is nothing to be kept in state; and an empty
-     * batch tells the stage to write what its own state lacks.
+     * Flushes before the barrier, so that the buffer need not be in state; an empty batch then makes the stage write
+     * everything that its own state lacks.
      */
     public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
-        hand();
+        flush();
         java.util.Iterator keys = shards.keySet().iterator();
         while (keys.hasNext()) {
-            give(keys.next(), new byte[0][]);
+            emit(keys.next(), new byte[0][]);
         }
     }
 
     public void endInput() throws Exception {
-        hand();
+        flush();
     }
 
-    /** The next batch gathers for as long as this one takes to process: the less there is to spare, the longer it is. */
-    private void hand() throws Exception {
-        if (gathered == 0) {
+    /** Emits all batches; the next interval is at least the time that they took to process. */
+    private void flush() throws Exception {
+        if (buffered == 0) {
             return;
         }
-        gathered = 0;
+        buffered = 0;
         long begun = System.nanoTime();
         java.util.Iterator entries = shards.entrySet().iterator();
         while (entries.hasNext()) {
@@ -95,13 +94,13 @@ public class MiniBatch extends org.apache.flink.streaming.api.operators.Abstract
             }
             byte[][] records = (byte[][]) batch.toArray(new byte[batch.size()][]);
             batch.clear();
-            give(entry.getKey(), records);
+            emit(entry.getKey(), records);
         }
         long took = (System.nanoTime() - begun) / 1000000L;
         length = Math.max(shortest, Math.min(longest, took));
     }
 
-    private void give(Object shard, byte[][] records) throws Exception {
+    private void emit(Object shard, byte[][] records) throws Exception {
         org.apache.flink.types.Row row = new org.apache.flink.types.Row(2);
         row.setField(0, shard);
         row.setField(1, records);

@@ -1,4 +1,4 @@
-"""The settings Flink gets from the job itself, whatever the cluster says."""
+"""The Flink environment, with the options that the job sets regardless of the cluster's configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flink_jobs.shards import MAX_PARALLELISM
 
 
 def create_environment(settings: Settings) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    """Both views of the one environment."""
+    """Create the stream environment and its table environment."""
     configuration = Configuration()
     for key, value in _options(settings).items():
         configuration.set_string(key, value)
@@ -24,18 +24,17 @@ def _options(settings: Settings) -> dict[str, str]:
     job = settings.job
     return {
         "pipeline.max-parallelism": str(MAX_PARALLELISM),
-        # Rows are handed on within a task, and no operator here keeps one.
+        # Safe: no operator of the job keeps a row after it has emitted it.
         "pipeline.object-reuse": "true",
-        # Profiles written in one execution mode come back empty in the other, without a word.
+        # Must not change with existing state: a savepoint of one execution mode restores empty in the other.
         "python.execution-mode": "thread",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.interval": f"{job.checkpoint_interval_ms} ms",
         "execution.checkpointing.min-pause": f"{job.checkpoint_interval_ms // 2} ms",
         "execution.checkpointing.timeout": "10 min",
-        # A full disk must not stop decisions: alerts wait for the next checkpoint that succeeds, and the payments of
-        # the cardholders who wait are decided meanwhile.
+        # Failing checkpoints (a full disk) must not stop decisions; alerts wait for the next successful one.
         "execution.checkpointing.tolerable-failed-checkpoints": "1000000",
-        # A checkpoint flushes what was written since the last one, and the stages stand still for it.
+        # A checkpoint flushes memtables synchronously: cheap flushes keep the pause short.
         "state.backend.rocksdb.thread.num": "4",
         "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
         "execution.buffer-timeout.interval": "5 ms",

@@ -1,10 +1,8 @@
-"""Unfolding: a stage's rows of arrays become records again, one for each element.
+"""Exploding: the rows of arrays that a stage emits become records again, one for each element.
 
-A stage emits one row a batch, since every row that Python gives to Java costs. SQL can unfold arrays, too (UNNEST), but
-only arrays that are table data, and with each element it copies all the arrays that stand beside it: that was a tenth
-of all that the TaskManagers did in a drain. The operator here takes references out of the row as the stage left it, in
-the stage's own task, and looks at nothing but the columns that it unfolds. So a stage may emit what it has in one row,
-and what is empty costs nothing.
+A stage emits one row for each batch, since every row that crosses from Python to Java costs. SQL's UNNEST works only on
+table data, and copies all other columns with each element. ``Explode.java`` takes references out of the row instead,
+in the task of the stage, and reads only the columns that it explodes.
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ _NAME = "Explode"
 
 
 def explode_records(rows: DataStream, shards: str, records: str) -> DataStream:
-    """A stream of ``(shard, record)``, as it is gathered, from a column of shards' keys and one of records."""
-    return _unfold(rows, (shards, records), RECORD.get_java_type_info(), to_table=False)
+    """Explode a column of shard keys and a column of records into a stream of ``RECORD``."""
+    return _explode(rows, (shards, records), RECORD.get_java_type_info(), to_table=False)
 
 
 def explode_table(
@@ -35,32 +33,32 @@ def explode_table(
     columns: Mapping[str, str],
     schema: Schema | None = None,
 ) -> None:
-    """Declare a view whose rows are elements of arrays.
+    """Declare a view with a row for each element of arrays.
 
     Args:
         tables: where to declare it.
         view: its name.
-        stages: rows of arrays, of one stage or more.
-        columns: which arrays to unfold side by side, and the SQL type of their elements: BYTES, BIGINT or DOUBLE, which
-            tables hold in the form that Java gets from Python. STRING is none of them.
-        schema: what the view has beside them.
+        stages: streams of rows of arrays.
+        columns: array columns of equal length, and the SQL type of their elements: BYTES, BIGINT or DOUBLE, whose table
+            form is the form that Java gets from Python (that of STRING is not).
+        schema: additional columns and the watermark of the view.
     """
     jvm = get_gateway().jvm
     elements = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     row_type = jvm.org.apache.flink.table.types.logical.utils.LogicalTypeParser.parse(
         f"ROW<{elements}>", jvm.Thread.currentThread().getContextClassLoader()
     )
-    # Table data already: SQL takes it as it is.
+    # The operator emits table data, which SQL reads without conversion.
     kind = jvm.org.apache.flink.table.runtime.typeutils.InternalTypeInfo.of(row_type)
-    unfolded = [_unfold(rows, tuple(columns), kind, to_table=True) for rows in stages]
-    stream = reduce(DataStream.union, unfolded)
+    exploded = [_explode(rows, tuple(columns), kind, to_table=True) for rows in stages]
+    stream = reduce(DataStream.union, exploded)
     if schema is None:
         tables.create_temporary_view(view, stream)
     else:
         tables.create_temporary_view(view, stream, schema)
 
 
-def _unfold(rows: DataStream, columns: Sequence[str], kind: JavaObject, *, to_table: bool) -> DataStream:
+def _explode(rows: DataStream, columns: Sequence[str], kind: JavaObject, *, to_table: bool) -> DataStream:
     """An operator of ``Explode.java`` in the task of the stage."""
     jvm = get_gateway().jvm
     stage = rows._j_data_stream

@@ -1,6 +1,6 @@
-"""Operators of our own, in Java: one file each, shipped as text, which Flink compiles where it runs.
+"""Custom operators in Java: one file each, shipped as source that Flink compiles on the cluster.
 
-As it does with the operators that SQL makes. So the job needs no build of its own and no jar.
+Flink compiles the operators of its SQL planner in the same way; so the job needs no build and no jar.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _HERE = Path(__file__).parent
 
 
 def operator_factory(name: str, *references: object) -> JavaObject:
-    """A factory of the operator in the file of that name, which is given the references when it is made."""
+    """Make a factory of the operator in ``<name>.java``; ``references`` are the arguments of its constructor."""
     gateway = get_gateway()
     jvm = gateway.jvm
-    given = gateway.new_array(jvm.Object, len(references))
+    arguments = gateway.new_array(jvm.Object, len(references))
     for place, reference in enumerate(references):
-        given[place] = reference
+        arguments[place] = reference
     code = jvm.org.apache.flink.table.runtime.generated.GeneratedOperator(
-        name, (_HERE / f"{name}.java").read_text(), given, jvm.org.apache.flink.configuration.Configuration()
+        name, (_HERE / f"{name}.java").read_text(), arguments, jvm.org.apache.flink.configuration.Configuration()
     )
     return jvm.org.apache.flink.table.runtime.operators.CodeGenOperatorFactory(code)

@@ -1,8 +1,8 @@
-"""The job. Read from top to bottom it is the picture in the README.
+"""The job graph; read from top to bottom it is the picture in the docs (``docs/concepts/architecture.md``).
 
-events -> gather by user -> user stage -> gather by device -> device stage -> gather by merchant -> merchant stage ->
-decisions, alerts, dead letters, metrics. What names no device goes from the user stage to the merchants at once, and
-control to every shard of every stage.
+events -> mini-batch by user -> user stage -> mini-batch by device -> device stage -> mini-batch by merchant ->
+merchant stage -> decisions, alerts, dead letters, metrics. Payments without a device go from the user stage to the
+merchant stage directly, and control records to every shard of every stage.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from flink_jobs.mini_batch import RECORD, mini_batch
 from flink_jobs.minute_metrics import write_metrics
 from flink_jobs.operator_uids import name_operators
 from flink_jobs.settings import Settings, SettingsError, load_settings
-from flink_jobs.shards import Shards, find_shards
-from flink_jobs.windows import left_in_windows
+from flink_jobs.shards import find_shards
 from flink_jobs.wiring import ModelRefusedError
 from udfs.names import Uid
 
 
 def build(settings: Settings) -> StreamExecutionEnvironment:
-    """Lay the job out; nothing runs before the environment is executed."""
+    """Build the job graph; nothing runs before the environment is executed."""
     environment, tables = create_environment(settings)
     job = settings.job
     users, devices = find_shards(job.shards), find_shards(job.device_shards)
@@ -37,27 +36,23 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     control_of_devices = sources.read_control(tables, settings, sources.CONTROL_OF_DEVICES, devices)
     control = sources.read_control(tables, settings, sources.CONTROL, merchants)
 
-    def left_in(stage: str, shards: Shards) -> list[DataStream]:
-        """What a savepoint of before may hold, in the one job that is to read it."""
-        return [_stream(tables, left_in_windows(tables, stage, shards))] if job.read_windows else []
-
-    to_users = [_records(tables, events), _records(tables, control_of_users), *left_in("user", users)]
+    to_users = [_records(tables, events), _records(tables, control_of_users)]
     by_user = mini_batch(to_users, Uid.BATCH_BY_USER, job.mini_batch_ms)
-    handed_over = stages.user_stage(by_user, settings, users, devices, merchants)
+    from_users = stages.user_stage(by_user, settings, users, devices, merchants)
 
-    to_devices = [_handoffs(handed_over, "device"), _records(tables, control_of_devices), *left_in("device", devices)]
+    to_devices = [_messages(from_users, "device"), _records(tables, control_of_devices)]
     by_device = mini_batch(to_devices, Uid.BATCH_BY_DEVICE, job.downstream_mini_batch_ms)
-    passed_on = stages.device_stage(by_device, settings, devices, merchants)
+    from_devices = stages.device_stage(by_device, settings, devices, merchants)
 
-    handoffs = [_handoffs(stage, "merchant") for stage in (handed_over, passed_on)]
-    to_merchants = [*handoffs, _records(tables, control), *left_in("merchant", merchants)]
+    messages = [_messages(stage, "merchant") for stage in (from_users, from_devices)]
+    to_merchants = [*messages, _records(tables, control)]
     by_merchant = mini_batch(to_merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
     decided = stages.merchant_stage(by_merchant, settings, merchants)
 
     writes = tables.create_statement_set()
     sinks.write_decisions(tables, writes, settings, decided)
     sinks.write_alerts(tables, writes, settings, decided)
-    sinks.write_dead_letters(tables, writes, settings, [handed_over, decided])
+    sinks.write_dead_letters(tables, writes, settings, [from_users, decided])
     write_metrics(tables, writes, settings, decided)
     writes.attach_as_datastream()
 
@@ -70,16 +65,16 @@ def _records(tables: StreamTableEnvironment, view: str) -> DataStream:
 
 
 def _stream(tables: StreamTableEnvironment, query: str) -> DataStream:
-    """Rows of ``(shard, record)``, in the task that they come from: what SQL unites goes through one more."""
+    """Rows of ``(shard, record)`` in the task of their source; a union in SQL would add a task."""
     return tables.to_append_stream(tables.sql_query(query), RECORD)
 
 
-def _handoffs(stage: DataStream, entity: str) -> DataStream:
-    return explode_records(stage, f"{entity}_shards", f"{entity}_handoffs")
+def _messages(stage: DataStream, entity: str) -> DataStream:
+    return explode_records(stage, f"{entity}_shards", f"{entity}_messages")
 
 
 def main() -> None:
-    """Check everything that can be checked beforehand, then submit."""
+    """Check settings and model, then submit."""
     try:
         settings = load_settings()
         wiring.check_model(settings)

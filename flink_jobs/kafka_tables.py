@@ -1,4 +1,4 @@
-"""Kafka topics as SQL tables: records as they are, key and value in bytes."""
+"""Kafka topics as SQL tables of raw records: key and value in bytes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from flink_jobs.settings import Settings
 
 MIB = 1024 * 1024
 
-# Small requests cost the broker more than the job costs: a live stream is fetched every 25 ms at most, or when there is
-# a batch to fetch. With 10 ms the median was no better (82 and 78 ms at 1,000/s, one pair in JVMs that had just
-# started) and p99 worse (404 and 276), since the processors had no rest.
-# A fetch takes little of each partition (a larger record still comes, by itself): of a backlog the partitions are then
-# read side by side. One that runs ahead by megabytes brings merchants and devices hours of disorder, which costs them
-# more than everything else.
+# Small requests cost the broker more than the job: a live stream is fetched every 25 ms, or when a batch is available.
+# Shorter waits gave no better median and a worse p99 (docs/benchmarks/latency.md).
+# A fetch reads little of each partition (a larger record comes alone), so that a backlog is read side by side: a
+# partition that runs ahead brings hours of disorder to merchants and devices.
 _CONSUMER = {
     "fetch.max.wait.ms": "25",
     "fetch.min.bytes": str(32 * 1024),
     "isolation.level": "read_committed",
     "max.partition.fetch.bytes": str(32 * 1024),
 }
-# To ask for nothing a hundred times a second costs what it costs to read a stream.
-_SELDOM = {"fetch.max.wait.ms": "500", "fetch.min.bytes": "1"}
-# Five milliseconds of waiting fill a request; lz4 costs least for what it saves.
+# Polling an idle topic costs as much as reading a stream.
+_LOW_RATE = {"fetch.max.wait.ms": "500", "fetch.min.bytes": "1"}
+# A linger of 5 ms fills a request; lz4 costs least for what it saves.
 _PRODUCER = {"linger.ms": "5", "compression.type": "lz4", "batch.size": str(256 * 1024)}
 
 
@@ -36,21 +34,20 @@ def create_source(
     columns: str,
     start: str,
     *,
-    seldom: bool = False,
+    low_rate: bool = False,
 ) -> None:
-    """Declare a table that reads topics, key and value as text that is never decoded.
+    """Declare a table that reads raw records of topics.
 
-    STRING and not BYTES, because SQL can join strings and cannot join bytes; a raw STRING keeps every byte as it came,
-    valid UTF-8 or not.
+    Key and value are STRING, since SQL cannot concatenate BYTES; a raw STRING keeps every byte, valid UTF-8 or not.
 
     Args:
         tables: where to declare it.
         settings: where Kafka is.
         name: of the table.
         topics: to read.
-        columns: metadata columns beside ``record_key`` and ``record_value``, as DDL.
+        columns: metadata columns in addition to ``record_key`` and ``record_value``, as DDL.
         start: a Kafka connector's scan.startup.mode.
-        seldom: whether a record comes once in a while, so that it is asked for seldom, and is here at once.
+        low_rate: whether records are rare, so that a fetch may wait long.
     """
     kafka = settings.kafka
     options = {
@@ -60,7 +57,7 @@ def create_source(
         "properties.bootstrap.servers": kafka.bootstrap_servers,
         "properties.group.id": kafka.consumer_group,
         "properties.auto.offset.reset": "earliest",
-        **_prefixed(_CONSUMER | (_SELDOM if seldom else {}) | kafka.properties),
+        **_prefixed(_CONSUMER | (_LOW_RATE if low_rate else {}) | kafka.properties),
         **_raw("record_key"),
     }
     tables.execute_sql(
@@ -86,8 +83,8 @@ def create_sink(
         name: of the table.
         topic: to write.
         columns: of the table, as DDL.
-        exactly_once: whether records appear to read-committed consumers with the checkpoint, once each; otherwise at
-            once, and again after a failure.
+        exactly_once: whether records are committed with the checkpoint, once each; otherwise they are written at once,
+            and again after a failure.
         formats: format options; without them key and value are raw bytes.
     """
     job, kafka = settings.job, settings.kafka
@@ -102,7 +99,7 @@ def create_sink(
     if exactly_once:
         options |= {
             "sink.delivery-guarantee": "exactly-once",
-            # A promise to the broker: a restarted job finds its open transactions by this prefix.
+            # Must not change: a restarted job finds its open transactions by this prefix.
             "sink.transactional-id-prefix": f"{job.name}-{name}",
             "properties.transaction.timeout.ms": str(job.transaction_timeout_s * 1000),
         }
@@ -129,5 +126,5 @@ def _listed(options: Mapping[str, str]) -> str:
 
 
 def literal(text: str) -> str:
-    """The text as a SQL string literal."""
+    """Quote a text as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

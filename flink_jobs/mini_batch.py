@@ -1,13 +1,12 @@
-"""Gathering: records become short batches, one stream of batches for each shard.
+"""Mini-batching: records become short batches of one shard, so that Python is called once for a batch.
 
-Crossing from Java to Python once for each event is what makes PyFlink slow, so Java gathers first, in the very task of
-the stage: what came for a shard within some milliseconds is one batch. While Python is busy nothing is read, and the
-next batch is the larger for it; and it gathers for as long as the last one took, so that batches follow the load by
-themselves. It ends early when it is full: of a backlog there is always more, and what is handed over as a block must
-not grow without bound.
+``MiniBatch.java`` buffers the records of each shard and flushes them at an interval. It is chained to the stage: while
+Python is busy nothing is read, and the next batch is larger. The interval adapts: it is at least the time that the
+previous batch took. Under load batches grow, and the cost per payment falls. A batch is flushed early when the buffered
+records of the task exceed ``FULL_BYTES``.
 
-What is gathered is in no state. Before a checkpoint all of it is handed to the stage, and behind it an empty batch of
-each shard, upon which the stage writes what its state lacks: PyFlink has no call before a snapshot.
+The buffer is not in Flink state. Before a checkpoint barrier it is flushed to the stage, followed by an empty batch for
+each shard, on which the stage writes what its state lacks: PyFlink has no hook before a snapshot.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
 MAX_STRETCH = 5
-"""A batch gathers at most so many times as long as it would at least."""
+"""Longest interval of a mini-batch, in multiples of the least one."""
 FULL_BYTES = 512 * 1024
-"""When a task has gathered so much for all of its shards, it hands over what it has."""
+"""Bytes buffered for all shards of a task at which it flushes early."""
 
 
-def mini_batch(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> KeyedStream:
-    """MiniBatch rows of ``(shard, record)`` into batches keyed by shard.
+def mini_batch(streams: Sequence[DataStream], uid: Uid, interval_ms: int) -> KeyedStream:
+    """Batch rows of ``(shard, record)`` by shard.
 
     Args:
-        streams: two or more of ``RECORD``, whose rows are gathered together.
+        streams: two or more streams of ``RECORD``.
         uid: of the operator.
-        length_ms: how long a batch gathers at least.
+        interval_ms: least interval of the mini-batches, milliseconds.
     """
     jvm = get_gateway().jvm
     first, *others = streams
@@ -44,19 +43,19 @@ def mini_batch(streams: Sequence[DataStream], uid: Uid, length_ms: int) -> Keyed
     key_type = Types.ROW([Types.LONG()]).get_java_type_info()
     selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
     by_shard = records._j_data_stream.keyBy(selector, key_type)
-    # Of the partitioned stream and not of the keyed one: an operator with a key would be given a RocksDB for nothing.
+    # On the partitioned stream, not the keyed one: a keyed operator would open a RocksDB instance that it never uses.
     transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
         by_shard.getTransformation(),
         uid.value,
-        operator_factory("MiniBatch", length_ms, MAX_STRETCH * length_ms, FULL_BYTES),
+        operator_factory("MiniBatch", interval_ms, MAX_STRETCH * interval_ms, FULL_BYTES),
         BATCH.get_java_type_info(),
         by_shard.getParallelism(),
     )
-    gathered = jvm.org.apache.flink.streaming.api.datastream.DataStream(
+    batches = jvm.org.apache.flink.streaming.api.datastream.DataStream(
         by_shard.getExecutionEnvironment(), transformation
     )
-    # Not keyBy, which would send batches through the network: the stream is partitioned already as keyBy would do it.
+    # Not keyBy, which would shuffle again: the stream is already partitioned by this key.
     keyed = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream(
-        gathered, selector, key_type
+        batches, selector, key_type
     )
     return KeyedStream(keyed, BATCH, records)

@@ -1,4 +1,4 @@
-"""What a stage counts, and what it costs in Python, as counters of its operator."""
+"""Counters of a stage operator: what it processed, and what that cost in Python."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from pyflink.datastream import RuntimeContext
 from pyflink.metrics import Counter
 
 PUBLISH_NS = 250_000_000
-"""Between two times that a busy stage tells Java what it has counted: each counter is a call, and with ten of them in
-every small batch they cost more than the batch. One that has been idle for so long tells at once."""
+"""Interval at which a busy stage passes its counts to Java: each counter is a call, and ten calls cost more than a
+small batch. After an idle interval the first batch passes them at once."""
 
 
 class OperatorMetrics:
     """Counters of one stage instance.
 
-    They may lack what was counted less than ``PUBLISH_NS`` after they were told last: the next batch tells it.
+    They lag by up to ``PUBLISH_NS``; the next batch catches up.
 
-    ``busy_us`` is time by the wall, ``cpu_us`` what of it this thread computed; the rest it waited for the processor,
-    or for the interpreter, which the stages of a TaskManager share. Both hold what the stage does, with reading and
-    writing state, and not how its rows go back to Java. ``batches`` and ``gathered`` give the mean length of a batch,
-    in what Java gathered: records, or handoffs of other stages. ``checkpoint_us`` is what of ``busy_us`` went by while
-    a stage wrote what its state lacked.
+    ``busy_us`` is wall-clock time in the stage, including state access and excluding the way of its rows back to Java.
+    ``cpu_us`` is the part of it that the thread was running; in the rest it waited for a processor or for the
+    interpreter, which the stages of a TaskManager share. ``checkpoint_us`` is the part of it that was spent writing at
+    checkpoints. ``gathered`` divided by ``batches`` is the mean size of a batch, in records or messages.
 
     Args:
         context: of the operator.
@@ -37,7 +36,7 @@ class OperatorMetrics:
         self.declare("busy_us", "cpu_us", "batches", "gathered", "checkpoint_us")
 
     def declare(self, *names: str) -> None:
-        """Have counters that are there, at 0, before anything is counted."""
+        """Declare counters, so that they exist at 0 before anything is counted."""
         for name in names:
             self._counters[name] = self._group.counter(name)
             self._counted[name] = 0
@@ -47,8 +46,8 @@ class OperatorMetrics:
         self._counted[name] += number
 
     @contextmanager
-    def batch(self, gathered: int) -> Iterator[None]:
-        """Around the work on one batch of so many elements, and the counting of it; of none before a checkpoint."""
+    def batch(self, size: int) -> Iterator[None]:
+        """Measure the work on one batch; a batch of 0 elements is a checkpoint."""
         busy, cpu = time.perf_counter_ns(), time.thread_time_ns()
         try:
             yield
@@ -56,8 +55,8 @@ class OperatorMetrics:
             now = time.perf_counter_ns()
             self.count("cpu_us", (time.thread_time_ns() - cpu) // 1_000)
             self.count("busy_us", (now - busy) // 1_000)
-            self.count(*("batches", 1) if gathered else ("checkpoint_us", (now - busy) // 1_000))
-            self.count("gathered", gathered)
+            self.count(*("batches", 1) if size else ("checkpoint_us", (now - busy) // 1_000))
+            self.count("gathered", size)
             if now - self._published_ns >= PUBLISH_NS:
                 self._published_ns = now
                 self._publish()

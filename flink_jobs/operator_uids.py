@@ -1,7 +1,7 @@
-"""A uid and a readable name for every operator, also for those that SQL made.
+"""Assigns a uid and a readable name to every operator, including those that the SQL planner made.
 
-Flink finds the state in a savepoint by operator uid. SQL's planner numbers its operators, and a number changes when a
-query before it changes. So each is named here by its place: the stage or sink it works for, and what it does there.
+Flink finds the state of an operator in a savepoint by its uid. The planner numbers its operators, and a number changes
+with any query in front of it. So operators are named by their place: the stage or sink they feed, and their role there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyflink.datastream import StreamExecutionEnvironment
 
 from udfs.names import Uid
 
-# Ends of branches: everything upstream of one, up to the end of another, works for it.
+# Ends of branches: everything upstream of one, up to the end of another, feeds it.
 _STAGES = {"user stage": Uid.USER_STAGE, "device stage": Uid.DEVICE_STAGE, "merchant stage": Uid.MERCHANT_STAGE}
 _SINKS = {
     "decisions": Uid.DECISIONS,
@@ -30,45 +30,37 @@ _SOURCES = {
     "control_of_users": Uid.CONTROL_OF_USERS,
     "control_of_devices": Uid.CONTROL_OF_DEVICES,
 }
-_GATHERED = {uid.value: uid for uid in (Uid.BATCH_BY_USER, Uid.BATCH_BY_DEVICE, Uid.BATCH_BY_MERCHANT)}
+_MINI_BATCHES = {uid.value: uid for uid in (Uid.BATCH_BY_USER, Uid.BATCH_BY_DEVICE, Uid.BATCH_BY_MERCHANT)}
 _STATEFUL = {
-    ("user stage", "windows of before"): Uid.GATHER_BY_USER,
-    ("device stage", "windows of before"): Uid.GATHER_BY_DEVICE,
-    ("merchant stage", "windows of before"): Uid.GATHER_BY_MERCHANT,
     ("metrics", "sum minutes"): Uid.METRICS_WINDOW,
 }
 _ROLES = {
     "Calc": "project",
     "Correlate": "explode",
     "Explode": "explode",
-    "Expand": "per merchant and overall",
     "SinkConversion": "to stream",
-    "WindowAggregate": "windows of before",
     "WatermarkAssigner": "event time",
-    "LocalWindowAggregate": "sum in front",
+    "LocalWindowAggregate": "local sums",
     "GlobalWindowAggregate": "sum minutes",
-    "unfolded_decisions": "to table",
-    "unfolded_alerts": "to table",
-    "unfolded_merchant_metrics": "to table",
+    "exploded_decisions": "to table",
+    "exploded_alerts": "to table",
+    "exploded_merchant_metrics": "to table",
     "refused": "to table",
-    "tallied": "to table",
-    "idle_for_user": "nothing",
-    "idle_for_device": "nothing",
-    "idle_for_merchant": "nothing",
+    "minute_totals": "to table",
 }
 # Partitioning and union are edges of the graph and not operators.
 _EDGES = ("PartitionTransformation", "UnionTransformation")
 
 
 class UnknownOperatorError(Exception):
-    """The planner made an operator that has no name here."""
+    """The planner made an operator of a kind that has no name here."""
 
 
 def name_operators(environment: StreamExecutionEnvironment) -> None:
-    """Name everything that has been added to the environment, and have what batches leave behind sent at once.
+    """Name all operators of the environment, and send the output of stages without a buffer timeout.
 
     Raises:
-        UnknownOperatorError: for an operator that is not listed here, which would lose its state in the next version.
+        UnknownOperatorError: an operator has no name, and would lose its state with the next change of the planner.
     """
     named: set[int] = set()
     for end in environment._j_stream_execution_environment.getTransformations():
@@ -78,14 +70,14 @@ def name_operators(environment: StreamExecutionEnvironment) -> None:
         roles: Counter[str] = Counter()
         for operator in _upstream(end, named):
             _name(operator, place, roles)
-            # What comes of a batch is the last for some milliseconds: there is nothing to wait for. Single records,
-            # which come in front of the first stage, wait for others (``execution.buffer-timeout.interval``).
+            # Behind a stage nothing follows a batch for milliseconds, so a buffer must not wait for more. In front of
+            # the first stage single records do wait (``execution.buffer-timeout.interval``).
             if place != "user stage":
                 operator.setBufferTimeout(0)
 
 
 def _upstream(operator: Any, named: set[int]) -> Iterator[Any]:  # noqa: ANN401 - a Java object
-    """The operator and all in front of it that were not met before, edges left out."""
+    """The operator and everything upstream that has no name yet, without edges."""
     if operator.getId() in named:
         return
     named.add(operator.getId())
@@ -97,7 +89,7 @@ def _upstream(operator: Any, named: set[int]) -> Iterator[Any]:  # noqa: ANN401 
 
 def _name(operator: Any, place: str, roles: Counter[str]) -> None:  # noqa: ANN401 - a Java object
     kind = _kind(operator)
-    known = _STAGES.get(kind) or _SINKS.get(kind) or _SOURCES.get(kind) or _GATHERED.get(kind)
+    known = _STAGES.get(kind) or _SINKS.get(kind) or _SOURCES.get(kind) or _MINI_BATCHES.get(kind)
     if known is not None:
         operator.setUid(known.value)
         operator.setName(known.value.replace("-", " "))
@@ -118,5 +110,5 @@ def _name(operator: Any, place: str, roles: Counter[str]) -> None:  # noqa: ANN4
 
 
 def _kind(operator: Any) -> str:  # noqa: ANN401 - a Java object
-    """The planner's name of an operator without its number: ``Calc[12]`` is a ``Calc``."""
+    """The kind of an operator: ``Calc`` for ``Calc[12]``."""
     return re.sub(r"(\[\d+\])?(: .*)?$", "", str(operator.getName()))

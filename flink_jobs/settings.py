@@ -1,4 +1,4 @@
-"""The one settings object: every field with its unit and default, read from YAML and from the environment.
+"""The settings object: every field with its unit and default, read from YAML and the environment.
 
 Order of precedence: environment (``SENTINEL_KAFKA__BOOTSTRAP_SERVERS=...``), then the YAML file named by
 ``SENTINEL_SETTINGS`` (or ``sentinel.yaml`` in the working directory when it is there), then the defaults below.
@@ -7,6 +7,7 @@ Order of precedence: environment (``SENTINEL_KAFKA__BOOTSTRAP_SERVERS=...``), th
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -25,6 +26,10 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 MAXIMUM_TRANSACTION_TIMEOUT_S = 900  # the broker's transaction.max.timeout.ms default
 
 
+RENAMED_JOB_SETTINGS = {"gather_ms": "mini_batch_ms", "regather_ms": "downstream_mini_batch_ms"}
+"""Old names of settings in the section ``job``, and their names now."""
+
+
 class SettingsError(Exception):
     """A setting is missing or out of range; the message names each one and where it came from."""
 
@@ -34,7 +39,7 @@ class _Section(BaseModel):
 
 
 class TopicNames(_Section):
-    """What each topic is called on this Kafka."""
+    """Names of the topics on this Kafka."""
 
     transactions: str = Topic.TRANSACTIONS.value
     account_events: str = Topic.ACCOUNT_EVENTS.value
@@ -47,7 +52,7 @@ class TopicNames(_Section):
 
 
 class KafkaSettings(_Section):
-    """Where Kafka is, and how topics are made when they are missing."""
+    """Addresses of Kafka, and the configuration of topics that are created."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
     topics: TopicNames = TopicNames()
@@ -65,22 +70,32 @@ class KafkaSettings(_Section):
 
 
 class EventTimeSettings(_Section):
-    """What late means."""
+    """Disorder and lateness of event time."""
 
-    out_of_orderness_s: float = Field(default=5.0, ge=0, description="disorder that is not yet called late, seconds")
-    allowed_lateness_s: float = Field(default=3600.0, ge=0, description="up to which features are exact, seconds")
-    idle_partition_s: float = Field(default=30.0, gt=0, description="a silent partition stops holding the clock back")
-    maximum_ahead_s: float = Field(default=86_400.0, gt=0, description="further ahead of the wall clock is refused")
+    out_of_orderness_s: float = Field(default=5.0, ge=0, description="disorder that is not yet late, seconds")
+    allowed_lateness_s: float = Field(
+        default=3600.0, ge=0, description="lateness up to which features are exact, seconds"
+    )
+    idle_partition_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="a partition without records for so long no longer holds back event time, seconds",
+    )
+    maximum_ahead_s: float = Field(
+        default=86_400.0, gt=0, description="payments further ahead of the wall clock are refused, seconds"
+    )
 
     @model_validator(mode="after")
     def _lateness_covers_disorder(self) -> Self:
         if self.allowed_lateness_s < self.out_of_orderness_s:
-            raise ValueError("allowed_lateness_s must be at least out_of_orderness_s: what is not late is exact")
+            raise ValueError(
+                "allowed_lateness_s must be at least out_of_orderness_s: payments that are not late are exact"
+            )
         return self
 
 
 class DecisionSettings(_Section):
-    """Score bands of the decision (shares of 1)."""
+    """Score thresholds of actions and alerts (0 to 1)."""
 
     block: Share = 0.9
     challenge: Share = 0.7
@@ -89,9 +104,9 @@ class DecisionSettings(_Section):
     sampled_features: Share = Field(default=0.0, description="share of decisions that carry their features")
 
     @model_validator(mode="after")
-    def _bands_rise(self) -> Self:
+    def _thresholds_rise(self) -> Self:
         if not self.monitor <= self.challenge <= self.block:
-            raise ValueError("bands must rise: monitor <= challenge <= block")
+            raise ValueError("thresholds must rise: monitor <= challenge <= block")
         return self
 
 
@@ -100,35 +115,56 @@ class JobSettings(_Section):
 
     name: str = "stream-sentinel"
     parallelism: Positive = 2
-    shards: Annotated[int, Field(ge=1, le=128, description="slices of the users; fixed once there is state")] = 2
-    device_shards: Annotated[int, Field(ge=1, le=128, description="slices of the devices; fixed likewise")] = 2
-    merchant_shards: Annotated[int, Field(ge=1, le=128, description="slices of the merchants; fixed likewise")] = 2
+    shards: Annotated[int, Field(ge=1, le=128, description="shards of the user stage; fixed once there is state")] = 2
+    device_shards: Annotated[
+        int, Field(ge=1, le=128, description="shards of the device stage; fixed once there is state")
+    ] = 2
+    merchant_shards: Annotated[
+        int, Field(ge=1, le=128, description="shards of the merchant stage; fixed once there is state")
+    ] = 2
     mini_batch_ms: Milliseconds = Field(
-        default=10, description="how long a batch gathers by user at least, milliseconds"
+        default=10, description="least mini-batch interval in front of the user stage, milliseconds"
     )
-    downstream_mini_batch_ms: Milliseconds = Field(default=10, description="the same by device, and then by merchant")
+    downstream_mini_batch_ms: Milliseconds = Field(
+        default=10, description="least mini-batch interval in front of the device and merchant stages, milliseconds"
+    )
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
     cached_profiles: Positive = Field(default=50_000, description="decoded profiles kept by each stage instance")
-    profile_ttl_days: Positive = Field(default=60, description="a profile not written for so long is forgotten, days")
-    checkpoint_interval_ms: Positive = Field(default=5_000, description="also how long an alert may wait, milliseconds")
-    decisions_exactly_once: bool = Field(default=False, description="decisions then wait for the checkpoint, too")
-    transaction_timeout_s: Annotated[int, Field(ge=10, le=MAXIMUM_TRANSACTION_TIMEOUT_S)] = 600
-    read_windows: bool = Field(
-        default=False, description="read what a savepoint of before November 2026 holds; `restore` sets it by itself"
+    profile_ttl_days: Positive = Field(default=60, description="time to live of a profile that is not written, days")
+    checkpoint_interval_ms: Positive = Field(
+        default=5_000, description="interval of checkpoints, and so the longest wait of an alert, milliseconds"
     )
+    decisions_exactly_once: bool = Field(
+        default=False, description="write decisions exactly once as well; they then wait for the checkpoint"
+    )
+    transaction_timeout_s: Annotated[int, Field(ge=10, le=MAXIMUM_TRANSACTION_TIMEOUT_S)] = 600
     start_from: Literal["earliest", "latest", "group"] = Field(
         default="group", description="group: committed offsets, and earliest where there are none"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_renamed(cls, values: object) -> object:
+        """Accept the old names of renamed settings for one release, with a warning."""
+        if not isinstance(values, dict):
+            return values
+        for old in RENAMED_JOB_SETTINGS.keys() & values.keys():
+            new = RENAMED_JOB_SETTINGS[old]
+            if new in values:
+                raise ValueError(f"job.{old} is the old name of job.{new}: give one of them")
+            warnings.warn(f"job.{old} is called job.{new} now; the next release drops the old name", FutureWarning, 2)
+            values = {**{name: value for name, value in values.items() if name != old}, new: values[old]}
+        return values
+
 
 class ModelSettings(_Section):
-    """Which model scores."""
+    """The model that scores."""
 
-    folder: Path | None = Field(default=None, description="a trained model; empty: the one that is shipped")
+    folder: Path | None = Field(default=None, description="folder of a trained model; empty: the shipped one")
 
 
 class FlinkSettings(_Section):
-    """Where the Flink cluster is."""
+    """Address of the Flink cluster."""
 
     rest_url: str = "http://127.0.0.1:8081"
     home: Path | None = Field(default=None, description="FLINK_HOME; empty: the one inside the apache-flink package")
@@ -144,20 +180,20 @@ class StackSettings(_Section):
     redis_port: Port = 6379
     flink_rest_port: Port = 8081
     zookeeper_port: Port = 2181
-    high_availability: bool = Field(default=False, description="a JobManager started again goes on with its jobs")
+    high_availability: bool = Field(default=False, description="a restarted JobManager recovers its jobs")
     task_managers: Positive = 2
     task_manager_memory_mb: Positive = 1728
     task_manager_java_options: str = Field(
         default="-XX:TieredStopAtLevel=1",
-        description="of the TaskManagers' JVMs; by default the quick compiler alone: the thorough one takes a third "
-        "to a half of what they compute for the first ten minutes",
+        description="JVM options of the TaskManagers; the default compiles with C1 only, since C2 takes a third to "
+        "a half of their CPU for the first ten minutes",
     )
     job_manager_memory_mb: Positive = 1024
     kafka_heap_mb: Positive = 768
 
 
 class Settings(BaseSettings):
-    """All of them; ``load_settings`` is the way to get one."""
+    """All settings; made by ``load_settings``."""
 
     model_config = SettingsConfigDict(
         env_prefix="SENTINEL_",
@@ -189,7 +225,7 @@ class Settings(BaseSettings):
 
 
 def settings_file() -> Path | None:
-    """The YAML file in force, or None when there is none."""
+    """The YAML file in force, or None."""
     named = os.environ.get("SENTINEL_SETTINGS")
     if named:
         return Path(named)
@@ -201,7 +237,7 @@ def load_settings() -> Settings:
     """Read and check all settings.
 
     Raises:
-        SettingsError: naming every bad value at once, so that one run shows all that has to be mended.
+        SettingsError: names every bad value at once.
     """
     file = settings_file()
     if file is not None:
@@ -233,7 +269,7 @@ def _check_file(file: Path) -> None:
 
 
 def _misspelt_variables() -> list[tuple[str, str]]:
-    """Variables that name a setting with one underscore between section and field, and what was meant."""
+    """Variables with one underscore between section and field, and the right spelling of each."""
     prefix = str(Settings.model_config["env_prefix"])
     given = {name.upper(): name for name in os.environ}
     return [
@@ -246,9 +282,9 @@ def _misspelt_variables() -> list[tuple[str, str]]:
 
 
 def _unknown_variables() -> list[str]:
-    """Variables that name a section there is not; pydantic takes no notice of them.
+    """Variables that name an unknown section; pydantic ignores them.
 
-    Without ``__`` a variable may be somebody else's: Kubernetes makes such for a service called sentinel.
+    A variable without ``__`` may be somebody else's: Kubernetes sets such for a service called sentinel.
     """
     prefix = str(Settings.model_config["env_prefix"])
     sections = {prefix + name.upper() for name in Settings.model_fields}

@@ -1,4 +1,4 @@
-"""What the job writes: each stage's rows of arrays, unfolded by Java into Kafka records."""
+"""Kafka sinks of the job: the arrays of a stage's rows, exploded by Java into records."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _HEADERS = {
 def write_decisions(
     tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: DataStream
 ) -> None:
-    """Every decision, at once (or, by a setting, with the checkpoint and exactly once), keyed by user."""
+    """Write every decision, keyed by user: at once, or by a setting exactly once, with the checkpoint."""
     once = settings.job.decisions_exactly_once
     create_sink(tables, settings, "decisions", settings.kafka.topics.decisions, exactly_once=once)
     write_exploded(tables, writes, "decisions", decided, "decision_keys", "decision_values")
 
 
 def write_alerts(tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, decided: DataStream) -> None:
-    """Decisions that ask for action, exactly once, keyed by user."""
+    """Write alerts, keyed by user, exactly once."""
     create_sink(tables, settings, "alerts", settings.kafka.topics.alerts, exactly_once=True)
     write_exploded(tables, writes, "alerts", decided, "alert_keys", "alert_values")
 
@@ -38,7 +38,7 @@ def write_alerts(tables: StreamTableEnvironment, writes: StatementSet, settings:
 def write_dead_letters(
     tables: StreamTableEnvironment, writes: StatementSet, settings: Settings, stages: Sequence[DataStream]
 ) -> None:
-    """What was refused, byte for byte, with the reason and where it stood in headers."""
+    """Write refused records byte for byte; headers hold the reason and the source position."""
     columns = "record_key BYTES, record_value BYTES, headers MAP<STRING, BYTES> METADATA"
     create_sink(tables, settings, "dead_letters", settings.kafka.topics.dead_letters, columns)
     arrays = ("refused_keys", "refused_values", *_HEADERS.values())
@@ -50,7 +50,7 @@ def write_dead_letters(
 def write_exploded(
     tables: StreamTableEnvironment, writes: StatementSet, sink: str, stage: DataStream, keys: str, values: str
 ) -> None:
-    """Write arrays of record keys and of their values, element by element."""
-    view = f"unfolded_{sink}"
+    """Write arrays of record keys and of record values, element by element."""
+    view = f"exploded_{sink}"
     explode_table(tables, view, [stage], {keys: "BYTES", values: "BYTES"})
     writes.add_insert_sql(f"INSERT INTO {sink} SELECT {keys}, {values} FROM {view}")

@@ -1,8 +1,7 @@
-"""What the job reads, as SQL views of ``(shard, record)``.
+"""Kafka sources of the job, as SQL views of ``(shard, record)``.
 
-``record`` is one BYTES: a header of kind, partition, offset and key (base64, ``-`` for none), then a newline and the
-value as it came; a record without value has no newline. ``udfs.stages.envelope`` reads it. One value and not five
-columns: that is what a batch is made of.
+``record`` is an envelope in BYTES: a header of kind, partition, offset and key (base64, ``-`` for none), then a newline
+and the value as it arrived; a record without value has no newline. ``udfs.stages.envelope`` decodes it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _METADATA = (
 
 
 def read_events(tables: StreamTableEnvironment, settings: Settings, shards: Shards) -> str:
-    """Transactions, account events and labels, each to the shard of its user; returns the view's name."""
+    """Read transactions, account events and labels, each for the shard of its user; returns the name of the view."""
     names = settings.kafka.topics
     topics = [names.transactions, names.account_events, names.labels]
     create_source(tables, settings, EVENTS, topics, _METADATA, _START[settings.job.start_from])
@@ -46,29 +45,29 @@ def read_events(tables: StreamTableEnvironment, settings: Settings, shards: Shar
 
 
 def read_control(tables: StreamTableEnvironment, settings: Settings, source: str, shards: Shards) -> str:
-    """Control records, each to every shard of a stage; returns the view's name.
+    """Read control records, each for every shard of a stage; returns the name of the view.
 
-    Each stage has a source of its own: SQL plans them one by one, and two plans do not share a source.
+    Each stage has its own source, since two SQL plans do not share one.
 
-    Each shard takes a control record in between two of its batches and keeps it in its own state. That is a broadcast
-    without Flink's broadcast state: a stage has one input, so it runs in the task that gathers for it.
+    Each shard applies a control record between two batches and keeps it in its own state. This replaces Flink's
+    broadcast state, which needs a second input: with one input a stage is chained to its mini-batch operator.
     """
     topics = [settings.kafka.topics.control]
-    # From the beginning: the topic is compacted, and what is in force is the last record of each key.
-    create_source(tables, settings, source, topics, _METADATA, _START["earliest"], seldom=True)
-    # The keys are made a matter of the record: a constant array would be a table, and the unfolding a join with state.
+    # From the beginning: the topic is compacted, and the last record of each key is in force.
+    create_source(tables, settings, source, topics, _METADATA, _START["earliest"], low_rate=True)
+    # The keys depend on the record, formally: UNNEST of a constant array would be a join with state.
     keys = f"CASE WHEN kafka_offset >= 0 THEN {_keys(shards)} END"
     tables.execute_sql(f"""
         CREATE TEMPORARY VIEW keyed_{source} AS
         SELECT shard, record
         FROM (SELECT {_record(literal(Kind.CONTROL))} AS record, {keys} AS shards FROM {source})
-        CROSS JOIN UNNEST(shards) AS unfolded (shard)
+        CROSS JOIN UNNEST(shards) AS exploded (shard)
     """)
     return f"keyed_{source}"
 
 
 def _record(kind: str) -> str:
-    # CONCAT and not ||, which puts replacement characters where a value is not UTF-8.
+    # CONCAT, since || replaces bytes that are not UTF-8.
     return (
         f"CAST(CONCAT({kind}, ' ', CAST(kafka_partition AS STRING), ' ', CAST(kafka_offset AS STRING), ' ',"
         f" COALESCE(TO_BASE64(record_key), '-'), COALESCE(CONCAT('\n', record_value), '')) AS BYTES)"

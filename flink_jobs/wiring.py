@@ -1,4 +1,4 @@
-"""Settings into the parts of the stages, the same on the client (to check) and in the TaskManagers (to run)."""
+"""Builds stages from settings: on the client to check them, in the TaskManagers to run them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 
 
 class ModelRefusedError(Exception):
-    """The model of the settings cannot score what this job computes; the message says why and what to do."""
+    """The configured model cannot score the features of this job; the message says why and what to do."""
 
 
 def check_model(settings: Settings) -> None:
-    """Refuse, before anything is submitted, a model that is damaged or was trained on other features.
+    """Check, before the job is submitted, that the model is intact and was trained on these features.
 
     Raises:
         ModelRefusedError: with the reason.
@@ -39,7 +39,7 @@ def check_model(settings: Settings) -> None:
 
 
 def user_stage(settings: Settings) -> UserStage:
-    """The user stage as the settings want it."""
+    """Build the user stage."""
     event_time = settings.event_time
     limits = Limits(record_bytes=settings.job.max_record_bytes, ahead_ms=int(event_time.maximum_ahead_s * 1000))
     return UserStage(
@@ -56,7 +56,7 @@ def user_stage(settings: Settings) -> UserStage:
 
 
 def device_stage(settings: Settings) -> DeviceStage:
-    """The device stage as the settings want it; its shards hand over beside the user stage's."""
+    """Build the device stage; as sources of the merchant stage its shards are numbered after those of users."""
     return DeviceStage(
         DeviceStageOptions(
             first_source=settings.job.shards,
@@ -69,14 +69,13 @@ def device_stage(settings: Settings) -> DeviceStage:
 
 
 def merchant_stage(settings: Settings) -> MerchantStage:
-    """The merchant stage as the settings want it."""
+    """Build the merchant stage."""
     decision = settings.decision
     share = decision.sampled_features
     return MerchantStage(
         MerchantStageOptions(
-            names=FEATURE_NAMES,
             rules=default_rules(FEATURE_NAMES),
-            bands=Thresholds(
+            thresholds=Thresholds(
                 block=decision.block,
                 challenge=decision.challenge,
                 monitor=decision.monitor,
@@ -96,7 +95,7 @@ def _lateness_ms(settings: Settings) -> int:
 
 
 def _model_or_fallback(settings: Settings) -> Scorer | None:
-    """The model, or None: it was checked before the job was submitted, and decisions go on without one that is lost."""
+    """Load the model, or None if it was lost since the job was submitted: decisions go on by rules."""
     try:
         return _load_model(settings)
     except ArtefactError as error:

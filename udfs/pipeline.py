@@ -40,7 +40,7 @@ class Pipeline:
         model: to be asked; None lets rules decide alone.
         rules: in force at first; None for the ready ones.
         patterns: likewise; None for the ready ones.
-        bands: in force at first.
+        thresholds: in force until a control record changes them.
         limits: of the records.
         out_of_orderness_ms: disorder that is not called late.
         lateness_ms: how late an event may come and be decided and matched exactly.
@@ -59,7 +59,7 @@ class Pipeline:
         model: ScoringModel | None = None,
         rules: RuleSet | None = None,
         patterns: PatternSet | None = None,
-        bands: Thresholds = Thresholds(),  # noqa: B008 - frozen
+        thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         out_of_orderness_ms: int = 5_000,
         lateness_ms: int = HOUR_MS,
@@ -95,9 +95,8 @@ class Pipeline:
         )
         self.merchants = MerchantStage(
             MerchantStageOptions(
-                names=FEATURE_NAMES,
                 rules=rules or default_rules(FEATURE_NAMES),
-                bands=bands,
+                thresholds=thresholds,
                 model=model,
                 sample_every=0,
                 lateness_ms=lateness_ms,

@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.pipeline.sent import RULES
 from udfs.decision import Thresholds
-from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.limits import Limits
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantStage, MerchantStageOptions
@@ -30,5 +29,5 @@ def device_stage(**options: Any) -> DeviceStage:
 
 def merchant_stage(**options: Any) -> MerchantStage:
     """A merchant stage; options by the names of ``MerchantStageOptions``."""
-    ordinary = {"names": FEATURE_NAMES, "rules": RULES, "bands": Thresholds(), "model": None, "sample_every": 0}
+    ordinary = {"rules": RULES, "thresholds": Thresholds(), "model": None, "sample_every": 0}
     return MerchantStage(MerchantStageOptions(**(_COMMON | ordinary | options)))

@@ -10,7 +10,7 @@ from tests.pipeline.sent import NOW_MS, RULES, controlled, copied, decide, decis
 from tests.pipeline.stages import merchant_stage
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
-from udfs.stages.control_state import ControlLostError
+from udfs.stages.control_in_force import ControlLostError
 
 STRICT = {"block": 0.5, "challenge": 0.3, "monitor": 0.1, "alert": 0.3}
 

@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.event_time_clock import NO_WATERMARK
+from state.kernel.sections import ProfileVersionError
+from state.kernel.times import MINUTE_MS
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, at, decisions, paid, pipeline, restarted, summed
 from tests.pipeline.traffic import USERS, cut, cuts, traffic
 from udfs.decision import Decision
-from udfs.names import ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.minute_totals import MINUTE_COLUMNS, MINUTE_MS, MinuteAggregator, MinuteTotals, watermarks
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteAggregator, MinuteTotals, watermarks
 from udfs.stages.open_windows import OpenWindows, metrics_record
 
 END = 35 * 60.0
@@ -109,21 +110,14 @@ def test_minutes_that_are_open_at_a_restart_are_told_as_if_there_had_been_none(
     assert [output.closed for output in shaken] == [output.closed for output in steady[before:]]
 
 
-def stored(round_: int, *minutes: int) -> bytes:
-    """An entry of open minutes, one payment in each."""
-    counted = [(at(minute), "shop", [1.0, 2.0, 0, 0, 0, 0, 0, 0]) for minute in minutes]
-    return msgspec.msgpack.encode((round_, at(0), counted))
-
-
-def test_minutes_that_an_earlier_version_wrote_batch_by_batch_are_read() -> None:
-    entry = ShardEntry.MINUTES.value
-    of_this_round = {entry: stored(7, 0, 1), f"{entry}-1": stored(7, 1), f"{entry}-2": stored(7, 2)}
-    state = MemoryState({**of_this_round, f"{entry}-3": stored(6, 3)})
-    minutes = OpenWindows.of(state)
-    state.put_many({entry: minutes.pack()})
-    for again in (minutes, OpenWindows.of(state)):
-        over = again.close(at(1_000))
-        assert [(minute, totals[0]) for minute, _, totals in over] == [(at(0), 1.0), (at(1), 2.0), (at(2), 1.0)]
+def test_open_windows_come_back_from_state_and_an_unknown_format_is_refused() -> None:
+    windows = OpenWindows()
+    windows.add([MinuteTotals(at(1), "shop", [1.0, 2.0, 0, 0, 0, 0, 0, 0])])
+    restored = OpenWindows.of(windows.pack())
+    assert restored.close(at(1_000)) == windows.close(at(1_000)) != []
+    _, *rest = msgspec.msgpack.decode(windows.pack())
+    with pytest.raises(ProfileVersionError, match="format 2"):
+        OpenWindows.of(msgspec.msgpack.encode((2, *rest)))
 
 
 def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:

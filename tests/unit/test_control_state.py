@@ -18,19 +18,19 @@ from udfs.names import Kind, Refused, ShardEntry
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import LAST_VERSION
 from udfs.rules import load_rules
-from udfs.stages.control_state import ControlLostError, ShardControl
+from udfs.stages.control_in_force import ControlInForce, ControlLostError
 from udfs.stages.envelope import Envelope
 
 NAMES = ("amount",)
 NO_RULES = load_rules("version: 1\nrules: []", NAMES)
 
 
-def shard() -> ShardControl:
+def shard() -> ControlInForce:
     """A shard to which control has said nothing yet."""
-    return ShardControl(NO_RULES, Thresholds())
+    return ControlInForce(NO_RULES, Thresholds())
 
 
-def restarted(control: ShardControl) -> ShardControl:
+def restarted(control: ControlInForce) -> ControlInForce:
     """What another process makes of the shard's state."""
     other = shard()
     if packed(control):
@@ -41,7 +41,7 @@ def restarted(control: ShardControl) -> ShardControl:
 _days = count(NOW_MS, DAY_MS)  # what is in force is written once a day
 
 
-def packed(control: ShardControl) -> bytes:
+def packed(control: ControlInForce) -> bytes:
     """What the shard's state holds of it; nothing before control has said anything."""
     return dict(control.entries(next(_days))).get(ShardEntry.CONTROL.value, b"")
 
@@ -56,12 +56,12 @@ def thresholds(block: float) -> dict[str, float]:
     return {"block": block, "challenge": 0.5, "monitor": 0.4, "alert": 0.6}
 
 
-def send(control: ShardControl, kind: str, version: int, body: object) -> Refusal | None:
+def send(control: ControlInForce, kind: str, version: int, body: object) -> Refusal | None:
     """Show the shard a control record that can be read."""
     value = json.dumps({"kind": kind, "version": version, "body": body}).encode()
     change = decode_control(value, kind.encode(), NAMES)
     assert isinstance(change, Control), change
-    return control.take(change, Envelope(Kind.CONTROL, 0, 0, kind.encode(), value))
+    return control.apply(change, Envelope(Kind.CONTROL, 0, 0, kind.encode(), value))
 
 
 def test_until_control_says_something_the_settings_are_in_force() -> None:

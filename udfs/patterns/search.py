@@ -34,7 +34,7 @@ class Budget:
         given_up: searches that were not gone through to their end.
     """
 
-    __slots__ = ("truncated", "left")
+    __slots__ = ("left", "truncated")
 
     def __init__(self, candidates: int = SEARCHED) -> None:
         self.left = candidates

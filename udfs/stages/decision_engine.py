@@ -1,10 +1,10 @@
-"""Decides a batch: features in, the bytes of decisions and alerts out."""
+"""The decision engine: features in, encoded decisions and alerts out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds
 from udfs.explanation import reasons
 from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
+from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
 
@@ -22,36 +23,37 @@ T = TypeVar("T")
 
 
 class ScoringModel(Protocol):
-    """A model, as far as deciding needs one (``models.scorer.Scorer``)."""
+    """A model that scores and explains (``models.scorer.Scorer``)."""
 
     version: str
 
     def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, F) to (n,), 0 to 1."""
+        """Score features (n, F): (n,), 0 to 1."""
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, F) to (n, F), log-odds."""
+        """Contributions of features (n, F) to the scores: (n, F), log-odds."""
 
 
-class Policy(NamedTuple):
-    """What is in force for a batch; ``patterns`` are versions by id."""
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What decides a batch.
+
+    Attributes:
+        rules: in force.
+        thresholds: in force.
+        model: None if none answers: rules then decide alone.
+        patterns: versions of the patterns in force, by pattern id.
+    """
 
     rules: RuleSet
-    bands: Thresholds
+    thresholds: Thresholds
     model: ScoringModel | None
     patterns: dict[str, int]
 
 
-class Sampling(NamedTuple):
-    """Which decisions carry their features: every so many-th, 0 for none. Alerts always do."""
-
-    names: Sequence[str]
-    every: int
-
-
 @dataclass
 class DecisionBatch:
-    """Records to write; keys and values of equal length belong together."""
+    """Records to write to Kafka; ``decision_keys`` and ``decisions`` belong together, as do the other two."""
 
     decision_keys: list[bytes] = field(default_factory=list)
     decisions: list[bytes] = field(default_factory=list)
@@ -59,42 +61,67 @@ class DecisionBatch:
     alerts: list[bytes] = field(default_factory=list)
 
 
-def decide(
-    payments: Sequence[Payment],
-    features: NDArray[np.float64],
-    policy: Policy,
-    sampling: Sampling,
-    tally: MinuteAggregator,
-    now_ms: int,
-) -> DecisionBatch:
-    """Decide payments.
+class DecisionEngine:
+    """Decides payments by rules, matches and a model.
 
     Args:
-        payments: n of them.
-        features: (n, F), NaN where absent.
-        policy: what is in force.
-        sampling: of features into decisions.
-        tally: where the decisions are counted.
-        now_ms: the wall clock, epoch milliseconds.
+        model: None if none answers: rules then decide alone.
+        sample_every: one decision in this many carries its features (0: none); alerts always do.
+        names: of the features, in order.
     """
-    verdicts = DecisionBatch()
-    if payments:
-        _Batch(payments, features, policy, sampling).write(verdicts, tally, now_ms)
-    return verdicts
+
+    def __init__(self, model: ScoringModel | None, sample_every: int, names: Sequence[str]) -> None:
+        self._model = model
+        self._sample_every = sample_every
+        self._names = names
+
+    def decide(
+        self,
+        payments: Sequence[Payment],
+        features: NDArray[np.float64],
+        control: ControlInForce,
+        minutes: MinuteAggregator,
+        now_ms: int,
+    ) -> DecisionBatch:
+        """Decide payments, and encode the decisions and alerts.
+
+        Args:
+            payments: n of them, with their pattern matches.
+            features: (n, F), NaN where absent.
+            control: rules, thresholds and patterns in force.
+            minutes: counts the decisions.
+            now_ms: the wall clock, epoch milliseconds.
+        """
+        decisions = DecisionBatch()
+        if payments:
+            policy = Policy(
+                rules=control.rules,
+                thresholds=control.thresholds,
+                model=self._model,
+                patterns=control.patterns.versions,
+            )
+            _Batch(payments, features, policy, self._sample_every, self._names).write(decisions, minutes, now_ms)
+        return decisions
 
 
 class _Batch:
-    """Scores of a batch by column, decisions by row."""
+    """One batch: scores are computed by column, decisions are written by row."""
 
     def __init__(
-        self, payments: Sequence[Payment], features: NDArray[np.float64], policy: Policy, sampling: Sampling
+        self,
+        payments: Sequence[Payment],
+        features: NDArray[np.float64],
+        policy: Policy,
+        sample_every: int,
+        names: Sequence[str],
     ) -> None:
         self._payments = payments
         self._features = features
         self._policy = policy
-        self._sampling = sampling
+        self._sample_every = sample_every
+        self._names = names
         hits = policy.rules.evaluate(features)
-        self._spoken = hits.by_row()
+        self._hits = hits.by_row()
         model = policy.model
         self._model_scores: Sequence[float | None] = [None] * len(payments)
         scores = hits.additions
@@ -102,29 +129,29 @@ class _Batch:
             answers = model.score(features)
             self._model_scores = np.round(answers, SCORE_DIGITS).tolist()
             scores = answers + scores
-        # An addition cannot go over 1; a floor raises what is below it.
+        # Additions are capped at 1; floors raise lower scores.
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         self._model_version = None if model is None else model.version
         self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
 
-    def write(self, verdicts: DecisionBatch, tally: MinuteAggregator, now_ms: int) -> None:
-        bands = self._policy.bands
+    def write(self, decisions: DecisionBatch, minutes: MinuteAggregator, now_ms: int) -> None:
+        thresholds = self._policy.thresholds
         final = [
             self._raised(score, rules, payment.matches) if rules or payment.matches else score
-            for score, rules, payment in zip(self._scores, self._spoken, self._payments, strict=True)
+            for score, rules, payment in zip(self._scores, self._hits, self._payments, strict=True)
         ]
-        explained = self._explain([row for row, score in enumerate(final) if score >= bands.alert])
+        explained = self._explain([row for row, score in enumerate(final) if score >= thresholds.alert])
         for row, (payment, score) in enumerate(zip(self._payments, final, strict=True)):
             key = payment.user_id.encode()
             decision = self._decision(row, score, now_ms)
             is_alert = row in explained
             if is_alert:
                 alert = self._alert(row, decision, explained[row])
-                verdicts.alert_keys.append(key)
-                verdicts.alerts.append(_encoder.encode(alert))
-            verdicts.decision_keys.append(key)
-            verdicts.decisions.append(_encoder.encode(decision))
-            tally.add(
+                decisions.alert_keys.append(key)
+                decisions.alerts.append(_encoder.encode(alert))
+            decisions.decision_keys.append(key)
+            decisions.decisions.append(_encoder.encode(decision))
+            minutes.add(
                 payment.merchant_id,
                 payment.event_time,
                 payment.amount,
@@ -135,40 +162,40 @@ class _Batch:
             )
 
     def _explain(self, rows: Sequence[int]) -> dict[int, NDArray[np.float64] | None]:
-        """The model's contributions to rows that are alerts, asked at once; None of each where rules decide alone."""
+        """The model's contributions to the scores of alerts, by row, in one call; None where rules decide alone."""
         model = self._policy.model
         if model is None or not rows:
             return dict.fromkeys(rows)
         features = self._features[rows]
-        # What a payment does not have would say nothing to whoever reads it.
+        # An absent feature is no reason that an analyst could use.
         return dict(zip(rows, np.where(np.isnan(features), 0.0, model.contributions(features)), strict=True))
 
     def _raised(self, score: float, rules: Sequence[Rule], matches: Sequence[Match]) -> float:
-        """The score, at least what rules and patterns ask for."""
+        """The score, raised to the floors of rules and matches."""
         for rule in rules:
-            score = max(score, rule.at_least or 0.0, self._policy.bands.floor(rule.action))
+            score = max(score, rule.at_least or 0.0, self._policy.thresholds.floor(rule.action))
         for match in matches:
             score = max(score, match.score)
         return score
 
     def _decision(self, row: int, score: float, now_ms: int) -> Decision:
-        payment, policy, rules = self._payments[row], self._policy, self._spoken[row]
-        without_model, every, matches = policy.model is None, self._sampling.every, payment.matches
-        # Its fields in their order: named one by one, making it takes 1.0 us instead of 0.25.
+        payment, policy, rules = self._payments[row], self._policy, self._hits[row]
+        without_model, every, matches = policy.model is None, self._sample_every, payment.matches
+        # Positional, in field order: keywords make construction cost 1.0 us instead of 0.25.
         return Decision(
             payment.transaction_id,
             payment.user_id,
             payment.merchant_id,
-            policy.bands.action(score),
+            policy.thresholds.action(score),
             score,
             level(score),
             ModelAnswer(self._model_version, self._model_scores[row], without_model),
             [rule.id for rule in rules],
-            # A late payment may complete a pattern for several that came before it.
+            # A late payment may complete a pattern several times, for payments that came before it.
             list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
             reasons(rules, matches) if rules or matches else [],
             {},
-            # By the payment's own time and not by a count, so that a decision made again is the same.
+            # Sampled by event time and not by a counter, so that a replayed decision is the same.
             self._named(row) if every and payment.event_time % every == 0 else {},
             self._versions,
             payment.event_time,
@@ -178,13 +205,11 @@ class _Batch:
         )
 
     def _alert(self, row: int, decision: Decision, contributions: NDArray[np.float64] | None) -> Alert:
-        """The alert, and into the decision the reasons and features that only alerts are worth."""
+        """Make the alert; adds to the decision the reasons and features that only alerts carry."""
         payment = self._payments[row]
         if contributions is not None:
-            of_model = decision.model.score or 0.0
-            decision.reasons = reasons(
-                self._spoken[row], payment.matches, of_model, contributions, self._sampling.names
-            )
+            score = decision.model.score or 0.0
+            decision.reasons = reasons(self._hits[row], payment.matches, score, contributions, self._names)
         decision.features = _encoded(self._named(row))
         severity = decision.level
         for match in payment.matches:
@@ -201,12 +226,12 @@ class _Batch:
         )
 
     def _named(self, row: int) -> dict[str, float | None]:
-        """The features by name; what is absent is NaN, which the encoder writes as null, since JSON has none."""
-        return dict(zip(self._sampling.names, self._features[row].tolist(), strict=True))
+        """The features by name; NaN (absent) is encoded as null."""
+        return dict(zip(self._names, self._features[row].tolist(), strict=True))
 
 
 def _encoded(value: T) -> T:
-    """What is written more than once, as JSON already: for the encoder it stands for the value itself."""
+    """Encode a value once that is written several times; the encoder copies the result as it is."""
     return cast("T", msgspec.Raw(_encoder.encode(value)))
 
 

@@ -1,29 +1,22 @@
-"""The device stage: device features of the payments that name a device; what does not, never comes here.
-
-It knows no engine: it is given a batch of one shard and the state of that shard, and returns what is to be handed on.
-"""
+"""The device stage: features and patterns of devices, for the payments that name one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from state.profiles.shared_profile import DeviceProfile
 from state.store.keyed_state import KeyedState
-from state.store.profile_store import ProfileStore, ShardProfiles
-from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
+from udfs.features.catalogue import USER_WIDTH
 from udfs.features.device import DEVICE_BLOCK
-from udfs.patterns import Entity, PatternSet, default_patterns
+from udfs.patterns import Entity
 from udfs.records.label import Label
-from udfs.stages.clocks import ShardClocks, advance
-from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import decode_envelope, is_control
-from udfs.stages.pattern_matching import PatternMatcher
-from udfs.stages.stage import Stage
+from udfs.stages.shard import Shard
+from udfs.stages.stage import Stage, StageOptions, profile_store
 from udfs.stages.stage_message import (
     Payment,
     StageMessage,
@@ -36,87 +29,65 @@ from udfs.stages.stage_message import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceStageOptions:
-    """What the stage is told when it starts.
+class DeviceStageOptions(StageOptions):
+    """Options of the device stage.
 
     Attributes:
-        first_source: number of the first device shard among all that hand over to the merchant stage.
+        first_source: number of the first device shard among all sources of the merchant stage.
         merchant_shards: number of shards of the merchant stage.
-        lateness_ms: how late a payment may come and be decided and matched exactly.
-        idle_ms: wall-clock time after which a silent shard no longer holds event time back.
-        cached_profiles: decoded profiles kept.
-        changelog: whether a checkpoint writes what changed, and not every profile that did.
-        patterns: in force until control says otherwise.
     """
 
     first_source: int
     merchant_shards: int
-    lateness_ms: int
-    idle_ms: int
-    cached_profiles: int
-    changelog: bool = True
-    patterns: PatternSet = field(default_factory=default_patterns)
 
 
 class DeviceStage(Stage[DeviceProfile]):
-    """One instance serves all the shards of a subtask."""
+    """Computes the features of devices and matches their patterns."""
 
     def __init__(self, options: DeviceStageOptions) -> None:
+        super().__init__(options, Entity.DEVICE, profile_store(DeviceProfile, options))
         self._options = options
-        profiles = ProfileStore(
-            partial(DeviceProfile, options.lateness_ms),
-            partial(DeviceProfile.unpack, lateness=options.lateness_ms),
-            DeviceProfile.pack_all,
-            options.cached_profiles,
-            DeviceProfile.changes if options.changelog else None,
-        )
-        clocks = ShardClocks(0, options.idle_ms)
-        controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        super().__init__(profiles, clocks, controls, PatternMatcher(Entity.DEVICE, options.lateness_ms))
 
-    def process(
-        self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int
-    ) -> list[tuple[int, bytes]]:
-        """Take in a batch of one shard.
+    def process(self, number: int, records: Sequence[bytes], state: KeyedState, now_ms: int) -> list[tuple[int, bytes]]:
+        """Process a batch of one shard.
 
         Args:
-            shard: its number.
-            records: handoffs of the user stage, and control records, in the order in which they came.
-            backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
+            number: of the shard.
+            records: encoded messages of the user stage, and control records, in order of arrival.
+            state: keyed state of the shard; it lacks the batch until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
 
         Returns:
-            Number of the merchant shard, and a sealed handoff for it.
+            Number of a merchant shard, and an encoded message for it.
         """
-        profiles = self._profiles.shard(shard, backing)
-        clock = self._clocks.of(shard, backing)
-        handoffs: list[StageMessage] = []
+        shard = self.shard(number, state)
+        messages: list[StageMessage] = []
         for record in records:
             if is_control(record):
-                self._controls.change(shard, decode_envelope(record), backing)
+                # The merchant stage receives the same record, and writes the dead letter if it is refused.
+                self._apply_control(shard, decode_envelope(record))
             else:
-                handoffs.append(decode_message(record))
-        labels = [label for handoff in handoffs for label in handoff.labels]
-        payments, of_users = in_event_time(handoffs, USER_WIDTH)
-        features = self._features(payments, of_users, labels, profiles)
-        control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, profiles.get, control.patterns, clock.watermark)
-        devices = [payment.device_id or "" for payment in payments]
-        payments = with_matches(payments, watched.observe(devices, payments, features))
-        watermark = advance(clock, handoffs, now_ms)
-        watched.on_watermark(watermark)
-        profiles.after_batch(len(payments) + len(labels))
+                messages.append(decode_message(record))
+        labels = [label for message in messages for label in message.labels]
+        payments, user_features = in_event_time(messages, USER_WIDTH)
+        features = self._features(shard, payments, user_features, labels)
+        matcher = self.matcher.batch(shard.profiles.get, shard.pending, shard.control.patterns, shard.clock.watermark)
+        device_ids = [payment.device_id or "" for payment in payments]
+        payments = with_matches(payments, matcher.observe(device_ids, payments, features))
+        watermark = self._advance(shard, messages, now_ms)
+        matcher.on_watermark(watermark)
+        shard.profiles.after_batch(len(payments) + len(labels))
         targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
-        return partition_by_shard(payments, features, (), (targets, ()), self._options.first_source + shard, watermark)
+        return partition_by_shard(payments, features, (), (targets, ()), self._options.first_source + number, watermark)
 
+    @staticmethod
     def _features(
-        self,
+        shard: Shard[DeviceProfile],
         payments: Sequence[Payment],
-        of_users: NDArray[np.float64],
+        user_features: NDArray[np.float64],
         labels: Sequence[Label],
-        profiles: ShardProfiles[DeviceProfile],
     ) -> NDArray[np.float64]:
-        """(n, USER_WIDTH + DEVICE_WIDTH)."""
-        pairs = [(profiles.get(payment.device_id or ""), payment) for payment in payments]
-        labelled = [(profiles.get(label.device_id), label) for label in labels if label.device_id is not None]
-        return np.hstack((of_users, DEVICE_BLOCK.update_and_compute(pairs, labelled)))
+        """Features of users and devices, (n, USER_WIDTH + DEVICE_WIDTH)."""
+        pairs = [(shard.profiles.get(payment.device_id or ""), payment) for payment in payments]
+        labelled = [(shard.profiles.get(label.device_id), label) for label in labels if label.device_id is not None]
+        return np.hstack((user_features, DEVICE_BLOCK.update_and_compute(pairs, labelled)))

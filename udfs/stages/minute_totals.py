@@ -1,31 +1,31 @@
-"""What decisions add to the one-minute metrics: totals for each minute and merchant."""
+"""Totals of decisions by minute and merchant, for the one-minute metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
-MINUTE_MS = 60_000
+from state.kernel.times import MINUTE_MS
 
 MINUTE_COLUMNS = ("transactions", "amount", "alerts", "blocked", "challenged", "monitored", "late", "too_late")
-"""What is counted; ``amount`` is a sum in currency units, regardless of currency."""
+"""Columns of the totals; ``amount`` is a sum in currency units, regardless of currency."""
 
 Totals = list[float]
-"""By ``TALLY_COLUMNS``."""
+"""One number for each of ``MINUTE_COLUMNS``."""
 
 _ACTIONS = {"block": "blocked", "challenge": "challenged", "monitor": "monitored"}
 _TRANSACTIONS, _AMOUNT, _ALERTS, _LATE, _TOO_LATE = (
     MINUTE_COLUMNS.index(name) for name in ("transactions", "amount", "alerts", "late", "too_late")
 )
 _BY_ACTION = {action: MINUTE_COLUMNS.index(name) for action, name in _ACTIONS.items()}
-_NOTHING = [0.0] * len(MINUTE_COLUMNS)
+_ZERO = [0.0] * len(MINUTE_COLUMNS)
 
 
 Key = TypeVar("Key")
 
 
 class MinuteTotals(NamedTuple):
-    """Totals of a merchant in a minute, which begins at ``minute``, epoch milliseconds."""
+    """Totals of a merchant in the minute that begins at ``minute`` (epoch milliseconds)."""
 
     minute: int
     merchant_id: str
@@ -33,11 +33,11 @@ class MinuteTotals(NamedTuple):
 
 
 class MinuteAggregator:
-    """Totals by minute and merchant, in the order in which they were first counted.
+    """Totals of one batch by minute and merchant, in order of first occurrence.
 
     Args:
-        watermark: event time before it is counted, epoch milliseconds: what ended before it is closed. A transaction
-            that is behind it counts in the minute of the watermark: what is late is counted late, and not lost.
+        watermark: event time up to which minutes are closed, epoch milliseconds. A decision behind it counts in the
+            minute of the watermark: late decisions are counted late, and not lost.
     """
 
     __slots__ = ("_totals", "_watermark")
@@ -62,7 +62,7 @@ class MinuteAggregator:
         place = (moment - moment % MINUTE_MS, merchant_id)
         totals = self._totals.get(place)
         if totals is None:
-            totals = self._totals[place] = _NOTHING.copy()
+            totals = self._totals[place] = _ZERO.copy()
         totals[_TRANSACTIONS] += 1
         totals[_AMOUNT] += amount
         if alert:
@@ -78,7 +78,7 @@ class MinuteAggregator:
         return (MinuteTotals(minute, merchant_id, totals) for (minute, merchant_id), totals in self._totals.items())
 
     def totals(self) -> list[tuple[int, Totals]]:
-        """The same of all merchants together, by minute."""
+        """Totals of all merchants by minute."""
         minutes: dict[int, Totals] = {}
         for minute, _, totals in self:
             add_up(minutes, minute, totals)
@@ -86,7 +86,7 @@ class MinuteAggregator:
 
 
 def add_up(sums: dict[Key, Totals], key: Key, more: Totals) -> None:
-    """Count what was counted apart under a key as well."""
+    """Add totals to those of a key."""
     totals = sums.get(key)
     if totals is None:
         sums[key] = more.copy()
@@ -96,9 +96,8 @@ def add_up(sums: dict[Key, Totals], key: Key, more: Totals) -> None:
 
 
 def watermarks(before: int, after: int, rows: int) -> list[int]:
-    """Event time as each of some rows is counted: as before the batch, and as after it with the last one.
+    """Watermark that accompanies each of a batch's rows to Flink's window: the one after the batch with the last row.
 
-    Were it there with the first one, all of a batch that spans hours, as after a stand-still, would be counted in the
-    last minute.
+    With the first row it would close the minutes of the rows behind it, where a batch spans hours.
     """
     return [max(before, 0)] * (rows - 1) + [after] * min(rows, 1)

@@ -1,11 +1,6 @@
-"""The minutes of a shard's merchants that are not over yet, and what is written of those that are.
+"""One-minute windows of a shard's merchants that are open, and the records of those that are closed.
 
-A merchant is in one shard, so nobody else has a part in its minute; only the total of all merchants is added up by a
-window of Flink's. A window over merchants as well took 31 of 300 us of CPU for each transaction of a drain, where
-nearly every payment has a minute and merchant of its own.
-
-What is open is written with each checkpoint. Versions before had written what a batch counted with every batch, in one
-of ``_ROUND`` entries that were used in turn, and the whole once a round; such are read.
+A merchant belongs to one shard, so its minute is complete here; Flink's window adds up only the total of all merchants.
 """
 
 from __future__ import annotations
@@ -17,23 +12,21 @@ from functools import lru_cache
 import msgspec
 
 from state.event_time_clock import NO_WATERMARK
-from state.store.keyed_state import KeyedState
-from udfs.names import ShardEntry
-from udfs.stages.minute_totals import MINUTE_MS, MinuteTotals, Totals, add_up
+from state.kernel.sections import ProfileVersionError
+from state.kernel.times import MINUTE_MS
+from udfs.stages.minute_totals import MinuteTotals, Totals, add_up
 
-_ROUND = 32
-_NO_ROUND = 0
-"""In place of a round's number, which began at 1: the entries of a round do not go with what is written now."""
+_FORMAT = 1
 
 _Stored = tuple[int, int, list[MinuteTotals]]
-"""The number of the round, up to which time minutes are over, and what was counted."""
+"""Format, event time up to which windows are closed (epoch ms), and the open windows."""
 
 
 class OpenWindows:
     """Totals by minute and merchant, until the minute is over.
 
     Attributes:
-        over_until: event time until which minutes were closed, epoch milliseconds: nothing is counted before it again.
+        over_until: event time up to which windows are closed, epoch milliseconds; no decision counts before it.
     """
 
     def __init__(self) -> None:
@@ -41,16 +34,21 @@ class OpenWindows:
         self._minutes: dict[int, dict[str, Totals]] = {}
 
     def __bool__(self) -> bool:
-        """Whether a minute is open."""
+        """Whether a window is open."""
         return bool(self._minutes)
 
+    @property
+    def used(self) -> bool:
+        """Whether a window is or was open, so that there is something to store."""
+        return bool(self._minutes) or self.over_until > NO_WATERMARK
+
     def add(self, counted: Iterable[MinuteTotals]) -> None:
-        """Take in what was counted, in minutes that are not over."""
+        """Add totals to windows that are not closed."""
         for minute, merchant_id, totals in counted:
             add_up(self._minutes.setdefault(minute, {}), merchant_id, totals)
 
     def close(self, watermark: int) -> list[MinuteTotals]:
-        """Let go the minutes that are over at a watermark (epoch ms), the first one first."""
+        """Close the windows that end at or before a watermark (epoch ms); returns their totals, earliest first."""
         over = sorted(minute for minute in self._minutes if minute + MINUTE_MS <= watermark)
         if over:
             self.over_until = max(self.over_until, over[-1] + MINUTE_MS)
@@ -61,48 +59,38 @@ class OpenWindows:
         ]
 
     def pack(self) -> bytes:
-        """All that is open."""
+        """Pack the open windows for state."""
         counted = [
             MinuteTotals(minute, merchant_id, totals)
             for minute, merchants in self._minutes.items()
             for merchant_id, totals in merchants.items()
         ]
-        return msgspec.msgpack.encode((_NO_ROUND, self.over_until, counted))
+        return msgspec.msgpack.encode((_FORMAT, self.over_until, counted))
 
     @classmethod
-    def of(cls, backing: KeyedState) -> OpenWindows:
-        """What was open when the state was written."""
-        minutes = cls()
-        stored = _unpacked(backing.get(ShardEntry.MINUTES.value))
-        if stored is None:
-            return minutes
-        minutes._take_again(stored)
-        if stored[0] != _NO_ROUND:
-            minutes._take_round(stored[0], backing)
-        return minutes
+    def of(cls, packed: bytes | None) -> OpenWindows:
+        """Unpack what ``pack`` packed; None gives no open windows.
 
-    def _take_round(self, number: int, backing: KeyedState) -> None:
-        for entry in range(1, _ROUND + 1):
-            stored = _unpacked(backing.get(f"{ShardEntry.MINUTES.value}-{entry}"))
-            if stored is None or stored[0] != number:  # of the round before
-                return
-            self._take_again(stored)
-
-    def _take_again(self, stored: _Stored) -> None:
-        _, over_until, counted = stored
-        self.add(counted)
-        self.close(over_until)
-        self.over_until = over_until
-
-
-def _unpacked(data: bytes | None) -> _Stored | None:
-    return None if data is None else msgspec.msgpack.decode(data, type=_Stored)
+        Raises:
+            ProfileVersionError: another version of the program wrote it.
+        """
+        windows = cls()
+        if packed is None:
+            return windows
+        stored_format, windows.over_until, counted = msgspec.msgpack.decode(packed, type=_Stored)
+        if stored_format != _FORMAT:
+            raise ProfileVersionError(
+                f"the open windows of a shard have format {stored_format}, this program reads {_FORMAT}: "
+                "run the program that wrote them, or a newer one"
+            )
+        windows.add(counted)
+        return windows
 
 
 class MinuteMetrics(msgspec.Struct, gc=False):
-    """What is written to ``metrics`` of a merchant's minute; the window of all merchants writes the same fields.
+    """A record of the topic ``metrics``: a merchant's minute; Flink's window writes the same fields for all merchants.
 
-    The counts are ``TALLY_COLUMNS``; ``amount`` is a sum regardless of currency; times are ISO-8601 in UTC.
+    Counts are the ``MINUTE_COLUMNS``; ``amount`` is a sum regardless of currency; times are ISO-8601 in UTC.
     """
 
     window_start: str
@@ -123,7 +111,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def metrics_record(counted: MinuteTotals) -> bytes:
-    """The record of a minute that is over."""
+    """Encode the record of a closed window."""
     minute, merchant_id, (transactions, amount, alerts, blocked, challenged, monitored, late, too_late) = counted
     return _encoder.encode(
         MinuteMetrics(

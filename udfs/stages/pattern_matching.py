@@ -1,22 +1,20 @@
-"""How a stage shows its events to the patterns of its entity, and what becomes of the matches."""
+"""Pattern matching in a stage: feeds a batch to the patterns of its entity, and assigns matches to payments."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.store.keyed_state import KeyedState
-from udfs.names import ShardEntry
+from udfs.features.user import PositionedAccountEvent
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
 from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune
 from udfs.patterns.pending_matches import PendingMatches
-from udfs.records.account_event import AccountEvent
 from udfs.records.times import AsRead
 from udfs.records.transaction import Transaction
 from udfs.stages.stage_message import Payment
@@ -24,198 +22,171 @@ from udfs.stages.stage_message import Payment
 _transactions = msgspec.json.Decoder(Transaction[AsRead])
 
 
-class RemembersProgress(Protocol):
-    """A profile, as far as patterns need it."""
+class HasProgress(Protocol):
+    """A profile that keeps the progress of patterns."""
 
     @property
     def progress(self) -> dict[str, Progress]:
-        """Progress by pattern id; may be costly to get at, so it is asked for only when a pattern is touched."""
-
-
-class Happened(NamedTuple):
-    """An account event of a batch; ``before`` counts the payments of the batch that came before it."""
-
-    before: int
-    event: AccountEvent
+        """Progress by pattern id; decoding it is costly, so it is read only when an event touches a pattern."""
 
 
 class PatternMatcher:
-    """The patterns of a stage; one instance serves all its shards.
+    """Matches the patterns of one entity; one instance serves all shards of a stage.
 
     Args:
-        entity: whose stage it is.
-        lateness_ms: how late an event may come and be matched exactly.
+        entity: of the stage.
+        lateness_ms: an event at most this late is matched exactly, milliseconds.
 
     Attributes:
-        given_up: searches that cost too much to be gone through to their end, since the start.
+        evicted: buffered events that newer ones displaced since the start.
+        search_truncated: searches that were cut off at their budget since the start.
     """
 
     def __init__(self, entity: Entity, lateness_ms: int) -> None:
-        self._entity = entity
+        self.entity = entity
         self.lateness_ms = lateness_ms
-        self._waiting: dict[int, PendingMatches] = {}
-        self._forgotten = 0
+        self.evicted = 0
         self.search_truncated = 0
 
-    @property
-    def evicted(self) -> int:
-        """Remembered events, matches and waits that were pushed out by newer ones, since the start."""
-        return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
-
-    def forget(self, events: int) -> None:
-        """Count events that were pushed out."""
-        self._forgotten += events
-
-    def shard(
+    def batch(
         self,
-        shard: int,
-        backing: KeyedState,
-        open_profile: Callable[[str], RemembersProgress],
+        profile_of: Callable[[str], HasProgress],
+        pending: PendingMatches,
         patterns: PatternSet,
         watermark: int,
     ) -> BatchMatcher:
-        """What is to be watched of one batch of a shard.
+        """Begin a batch of a shard.
 
         Args:
-            shard: its number.
-            backing: its state.
-            open_profile: of an entity of the shard.
+            profile_of: gives the profile of an entity of the shard.
+            pending: of the shard.
             patterns: in force.
-            watermark: that before the batch, epoch ms.
+            watermark: of the shard before the batch, epoch milliseconds.
         """
-        waiting = self._waiting.get(shard)
-        if waiting is None:
-            waiting = self._waiting[shard] = PendingMatches.of(backing.get(ShardEntry.WAITING.value))
-        return BatchMatcher(self, patterns.of(self._entity), waiting, open_profile, watermark)
-
-    def entries(self, shard: int) -> Iterator[tuple[str, bytes]]:
-        """What a shard keeps beside its profiles for this, where it is not what is stored already."""
-        waiting = self._waiting.get(shard)
-        if waiting is not None and waiting.changed:
-            yield ShardEntry.WAITING.value, waiting.pack()
+        return BatchMatcher(self, patterns.of(self.entity), pending, profile_of, watermark)
 
 
 class BatchMatcher:
-    """One batch of one shard; ``Watch.shard`` makes it."""
+    """Matches one batch of one shard; ``PatternMatcher.batch`` makes it."""
 
     def __init__(
         self,
-        watch: PatternMatcher,
+        matcher: PatternMatcher,
         patterns: EntityPatterns,
-        waiting: PendingMatches,
-        open_profile: Callable[[str], RemembersProgress],
+        pending: PendingMatches,
+        profile_of: Callable[[str], HasProgress],
         watermark: int,
     ) -> None:
-        self._watch = watch
+        self._matcher = matcher
         self._patterns = patterns
-        self._waiting = waiting
-        self._open = open_profile
+        self._pending = pending
+        self._profile_of = profile_of
         self._watermark = watermark
-        self._looked_through: object = None
+        self._pruned_for: object = None
 
     def observe(
         self,
         entity_ids: Sequence[str],
         payments: Sequence[Any],
         features: NDArray[np.float64],
-        happened: Iterable[Happened] = (),
+        account_events: Iterable[PositionedAccountEvent] = (),
     ) -> list[tuple[Match, ...]]:
-        """Show a batch to the patterns.
+        """Feed a batch to the patterns.
 
         Args:
-            entity_ids: of each payment.
-            payments: n of them, transactions or payments, in the order in which they are taken in.
-            features: (n, F) of the stage.
-            happened: account events of the batch, in that order, too.
+            entity_ids: of the payments, (n,).
+            payments: n transactions or payments, in order of processing.
+            features: of the payments, (n, F) of the stage.
+            account_events: of the batch, in order of processing.
 
         Returns:
-            The matches that each payment's decision is to tell: those that it completed, and those that waited for it.
+            Matches to report with each payment: those that it completed, and pending matches of its entity.
         """
-        told: defaultdict[int, list[Match]] = defaultdict(list)
-        if self._waiting.holds_matches:
+        matches: defaultdict[int, list[Match]] = defaultdict(list)
+        if self._pending.holds_matches:
             for row, entity_id in enumerate(entity_ids):
-                told[row] += self._waiting.take_matches(entity_id, payments[row].event_time)
-        events = iter(happened)
+                matches[row] += self._pending.take_matches(entity_id, payments[row].event_time)
+        events = iter(account_events)
         event = next(events, None)
-        for row, pattern, remembered in self._patterns.touched(features, self._carriers(payments)):
-            while event is not None and event.before <= row:
-                self._happen(event, entity_ids, payments, told)
+        for row, pattern, buffered in self._patterns.touched(features, self._with_all_fields(payments)):
+            while event is not None and event.row <= row:
+                self._observe_account_event(event, entity_ids, payments, matches)
                 event = next(events, None)
-            told[row] += self._remember(pattern, entity_ids[row], remembered, payments[row])
+            matches[row] += self._advance(pattern, entity_ids[row], buffered, payments[row])
         while event is not None:
-            self._happen(event, entity_ids, payments, told)
+            self._observe_account_event(event, entity_ids, payments, matches)
             event = next(events, None)
-        return [tuple(told[row]) if row in told else () for row in range(len(payments))]
+        return [tuple(matches[row]) if row in matches else () for row in range(len(payments))]
 
-    def _carriers(self, payments: Sequence[Any]) -> Sequence[Any]:
-        """What has the fields that patterns look at: a payment that was handed over has only some of them."""
+    def _with_all_fields(self, payments: Sequence[Any]) -> Sequence[Any]:
+        """Decode the transactions of payments, if a pattern reads fields that a stage message does not carry."""
         if not self._patterns.read_records or not payments or not isinstance(payments[0], Payment):
             return payments
-        return [_whole(payment) for payment in payments]
+        return [_transaction_of(payment) for payment in payments]
 
-    def _happen(
+    def _observe_account_event(
         self,
-        happened: Happened,
+        positioned: PositionedAccountEvent,
         entity_ids: Sequence[str],
         payments: Sequence[Any],
-        told: defaultdict[int, list[Match]],
+        matches: defaultdict[int, list[Match]],
     ) -> None:
-        """An account event: a match that it completes is told with the next payment of its user."""
-        user_id = happened.event.user_id
-        for pattern, remembered in self._patterns.touched_by(happened.event):
-            for match in self._remember(pattern, user_id, remembered, happened.event):
-                until = happened.event.event_time + pattern.hold_ms
-                rows = (row for row in range(happened.before, len(payments)) if entity_ids[row] == user_id)
+        """Feed an account event; a match that it completes is reported with the next payment of its user."""
+        user_id = positioned.event.user_id
+        for pattern, buffered in self._patterns.touched_by(positioned.event):
+            for match in self._advance(pattern, user_id, buffered, positioned.event):
+                until = positioned.event.event_time + pattern.hold_ms
+                rows = (row for row in range(positioned.row, len(payments)) if entity_ids[row] == user_id)
                 row = next(rows, None)
                 if row is None:
-                    self._waiting.hold(user_id, match, until)
+                    self._pending.hold(user_id, match, until)
                 elif payments[row].event_time <= until:
-                    told[row].append(match)
+                    matches[row].append(match)
 
-    def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
-        """Show an event to a pattern that it touches; ``record`` is what it was made of."""
-        watch = self._watch
-        progress = self._open(entity_id).progress
-        # Once for each event, so that what is remembered does not depend on how events are cut into batches.
-        if len(progress) > 1 and record is not self._looked_through:
-            self._looked_through = record
-            prune(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
-        memory = MatchBuffer(pattern, progress, watch.lateness_ms)
-        before = memory.evicted
-        matches = memory.observe(event, self._watermark)
-        watch.forget(memory.evicted - before)
-        self._count_given_up(pattern, memory)
+    def _advance(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
+        """Advance a pattern by an event that touches it; ``record`` is the record that the event was made of."""
+        matcher = self._matcher
+        progress = self._profile_of(entity_id).progress
+        # Once for each event, so that eviction does not depend on how events are cut into batches.
+        if len(progress) > 1 and record is not self._pruned_for:
+            self._pruned_for = record
+            prune(progress, self._patterns.by_id, matcher.lateness_ms, event[TIME], self._watermark)
+        buffer = MatchBuffer(pattern, progress, matcher.lateness_ms)
+        before = buffer.evicted
+        matches = buffer.observe(event, self._watermark)
+        matcher.evicted += buffer.evicted - before
+        self._count_truncated(pattern, buffer)
         if pattern.wait_ms:
-            due, known = memory.due(), self._waiting.timer_of(entity_id)
-            if due is not None and (known is None or due < known):
-                self._waiting.register_timer(entity_id, due)
+            due, registered = buffer.due(), self._pending.timer_of(entity_id)
+            if due is not None and (registered is None or due < registered):
+                self._pending.register_timer(entity_id, due)
         return matches
 
-    def _count_given_up(self, pattern: CompiledPattern, memory: MatchBuffer) -> None:
-        if memory.search_truncated:
-            self._watch.search_truncated += memory.search_truncated
-            self._patterns.search_truncated[pattern.pattern.id] += memory.search_truncated
+    def _count_truncated(self, pattern: CompiledPattern, buffer: MatchBuffer) -> None:
+        if buffer.search_truncated:
+            self._matcher.search_truncated += buffer.search_truncated
+            self._patterns.search_truncated[pattern.pattern.id] += buffer.search_truncated
 
     def on_watermark(self, watermark: int) -> None:
-        """End the waits that are over, at the watermark after the batch; what they come to waits for a payment."""
+        """Fire the timers that are due at the watermark after the batch (epoch ms); their matches become pending."""
         patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
-        for entity_id in self._waiting.due_timers(watermark):
-            dues: list[int] = []
-            progress = self._open(entity_id).progress
+        for entity_id in self._pending.due_timers(watermark):
+            deadlines: list[int] = []
+            progress = self._profile_of(entity_id).progress
             for pattern in patterns:
                 if not in_progress(pattern, progress):
                     continue
-                memory = MatchBuffer(pattern, progress, self._watch.lateness_ms)
-                for match in memory.on_watermark(watermark):
-                    self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
-                self._count_given_up(pattern, memory)
-                due = memory.due()
-                dues += () if due is None else (due,)
-            self._waiting.register_timer(entity_id, min(dues, default=None))
+                buffer = MatchBuffer(pattern, progress, self._matcher.lateness_ms)
+                for match in buffer.on_watermark(watermark):
+                    self._pending.hold(entity_id, match, watermark + pattern.hold_ms)
+                self._count_truncated(pattern, buffer)
+                due = buffer.due()
+                deadlines += () if due is None else (due,)
+            self._pending.register_timer(entity_id, min(deadlines, default=None))
 
 
-def _whole(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, but for the event time
-    """The transaction that a payment is of, with its event time as it was read before."""
+def _transaction_of(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, except the event time
+    """Decode the transaction of a payment; its event time is the one that was read before."""
     transaction = _transactions.decode(payment.value)
     transaction.event_time = payment.event_time
     return transaction

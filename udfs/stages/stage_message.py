@@ -1,6 +1,6 @@
-"""What a stage hands to the next: one block of bytes for each shard there and batch.
+"""Messages between stages: one block of bytes for each target shard and batch.
 
-Features travel as one run of float64 and not as numbers one by one, which would cost more than computing them.
+Features travel as one run of float64: encoding them one by one would cost more than computing them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from udfs.patterns import Match
 from udfs.records.label import Label
 
 MAX_MESSAGE_PAYMENTS = 256
-"""Payments in a handoff: some 500 KB. After a stand-still a batch has thousands, and as one block of tens of megabytes,
-which Java copies many times over, they let a TaskManager run out of memory."""
+"""Payments in a message, some 500 KB. After a stall a batch holds thousands; as one block of tens of megabytes, which
+Java copies several times, they exhaust the memory of a TaskManager."""
 
 
 class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A transaction, as far as the stages after the user's need it.
+    """A transaction with the fields that the stages after the user stage need.
 
-    ``event_time`` is in epoch milliseconds, ``value`` the record as it came: an alert carries it along. What is
-    ``too_late`` came later than features are exact for.
+    Attributes:
+        event_time: epoch milliseconds.
+        late: whether it is further behind its partition's newest payment than the allowed disorder.
+        matches: of patterns, found so far.
+        value: the record as it arrived, for the alert.
+        too_late: whether it is later than features are exact for.
     """
 
     transaction_id: str
@@ -39,18 +43,18 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     late: bool
     matches: tuple[Match, ...]
     value: bytes
-    too_late: bool = False  # last: what is in flight in a savepoint of before it lacks it
+    too_late: bool = False
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
-    """What one batch of a shard holds for one shard of the next stage.
+    """The part of a shard's batch that concerns one shard of the next stage.
 
     Attributes:
-        source: tells the shard it comes from among all that hand over to the same stage.
-        watermark: event time up to which that shard is complete, epoch milliseconds.
-        payments: in the order in which they were taken in.
-        features: the blocks of their features so far, float64, row after row.
-        labels: of transactions with merchants, or devices, of the shard.
+        source: number of the sending shard among all that send to the same stage.
+        watermark: event time up to which the sending shard is complete, epoch milliseconds.
+        payments: n, in order of processing.
+        features: of the payments so far, (n, width) float64, row after row.
+        labels: that concern an entity of the target shard.
     """
 
     source: int
@@ -60,7 +64,7 @@ class StageMessage(msgspec.Struct, array_like=True, frozen=True):
     labels: list[Label]
 
     def matrix(self, width: int) -> NDArray[np.float64]:
-        """The features as (n, width)."""
+        """The features as an array (n, width)."""
         return np.frombuffer(self.features, np.float64).reshape(len(self.payments), width)
 
 
@@ -68,37 +72,36 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StageMessage)
 
 
-def encode_message(handoff: StageMessage) -> bytes:
-    """As bytes."""
-    return _encoder.encode(handoff)
+def encode_message(message: StageMessage) -> bytes:
+    """Encode a message."""
+    return _encoder.encode(message)
 
 
 def decode_message(data: bytes) -> StageMessage:
-    """What ``seal_handoff`` sealed."""
+    """Decode what ``encode_message`` encoded."""
     return _decoder.decode(data)
 
 
 def shard_of(entity_id: str, shards: int) -> int:
-    """Number of the shard that keeps a merchant or a device; the same in every process, which ``hash`` is not."""
+    """Number of the shard of a merchant or device; unlike ``hash``, the same in every process."""
     return zlib.crc32(entity_id.encode()) % shards
 
 
-def in_event_time(handoffs: Sequence[StageMessage], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
-    """The payments of several handoffs in order of event time, and their features, (n, width).
+def in_event_time(messages: Sequence[StageMessage], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
+    """Merge the payments of several messages in order of event time, with their features, (n, width).
 
-    Each handoff is in order by itself, or nearly; together they are not, and a payment that comes after a newer one is
-    not seen by that one.
+    A payment processed after a newer one would be missing from the features of the newer one.
     """
-    payments = [payment for handoff in handoffs for payment in handoff.payments]
+    payments = [payment for message in messages for payment in message.payments]
     if not payments:
         return payments, np.empty((0, width))
-    features = np.concatenate([handoff.matrix(width) for handoff in handoffs])
+    features = np.concatenate([message.matrix(width) for message in messages])
     order = np.argsort([payment.event_time for payment in payments], kind="stable")
     return [payments[row] for row in order.tolist()], features[order]
 
 
 def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...]]) -> list[Payment]:
-    """The payments, with what a stage has found beside what those before it found."""
+    """Append the matches that a stage found to those of its payments."""
     return [
         msgspec.structs.replace(payment, matches=payment.matches + found) if found else payment
         for payment, found in zip(payments, matches, strict=True)
@@ -113,18 +116,18 @@ def partition_by_shard(
     source: int,
     watermark: int,
 ) -> list[tuple[int, bytes]]:
-    """Regroup a batch by the shards of the next stage.
+    """Partition a batch by the shards of the next stage.
 
     Args:
         payments: n of them.
         features: (n, F).
         labels: m of them.
         targets: shard of each payment, (n,), and of each label, (m,).
-        source: of the handoffs.
-        watermark: of the handoffs, epoch milliseconds.
+        source: number of the sending shard.
+        watermark: of the sending shard, epoch milliseconds.
 
     Returns:
-        Number of a shard that gets something, and a sealed handoff for it; or several of at most ``LONGEST_HANDOFF``
+        Number of a shard that gets something, and a sealed message for it; or several of at most ``LONGEST_HANDOFF``
         payments, of which the last one has the labels and tells how far event time is.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
@@ -134,7 +137,7 @@ def partition_by_shard(
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
 
-    def sealed(some: list[int], watermark: int, labels: list[Label]) -> bytes:
+    def encoded(some: list[int], watermark: int, labels: list[Label]) -> bytes:
         return encode_message(
             StageMessage(
                 source=source,
@@ -145,11 +148,11 @@ def partition_by_shard(
             )
         )
 
-    handoffs: list[tuple[int, bytes]] = []
+    messages: list[tuple[int, bytes]] = []
     for target in sorted(rows.keys() | labelled.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
-            handoffs.append((target, sealed(left[:MAX_MESSAGE_PAYMENTS], NO_WATERMARK, [])))
+            messages.append((target, encoded(left[:MAX_MESSAGE_PAYMENTS], NO_WATERMARK, [])))
             left = left[MAX_MESSAGE_PAYMENTS:]
-        handoffs.append((target, sealed(left, watermark, labelled[target])))
-    return handoffs
+        messages.append((target, encoded(left, watermark, labelled[target])))
+    return messages

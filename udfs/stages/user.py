@@ -1,77 +1,59 @@
-"""The user stage: reads records, refuses, drops what it has seen, computes user features, watches for patterns.
-
-It knows no engine: it is given a batch of one shard and the state of that shard, and returns what is to be sent on.
-"""
+"""The user stage: reads records, refuses bad ones, drops duplicates, computes user features, matches user patterns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from state.event_time_clock import EventTimeClock
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
-from state.store.profile_store import ProfileStore, ShardProfiles
-from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
+from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user import PositionedAccountEvent, update_and_compute
 from udfs.names import Kind
-from udfs.patterns import Entity, Match, PatternSet, default_patterns
-from udfs.records.account_event import AccountEvent, decode_account_event
+from udfs.patterns import Entity, Match
+from udfs.records.account_event import decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
-from udfs.stages.clocks import ShardClocks
-from udfs.stages.control_state import ShardControl, ShardControls
 from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
-from udfs.stages.pattern_matching import Happened, PatternMatcher
-from udfs.stages.stage import Stage
+from udfs.stages.shard import Shard
+from udfs.stages.stage import Stage, StageOptions, profile_store
 from udfs.stages.stage_message import Payment, partition_by_shard, shard_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserStageOptions:
-    """What the stage is told when it starts.
+class UserStageOptions(StageOptions):
+    """Options of the user stage.
 
     Attributes:
         limits: of the records.
         device_shards: number of shards of the device stage.
-        merchant_shards: likewise of the merchant stage.
-        out_of_orderness_ms: disorder that is not called late.
-        lateness_ms: how far behind the newest of its partition a payment may be and be decided and matched exactly.
-        idle_ms: wall-clock time after which a silent partition no longer holds event time back.
-        cached_profiles: decoded profiles kept.
-        changelog: whether a checkpoint writes what changed, and not every profile that did.
-        patterns: in force until control says otherwise.
+        merchant_shards: number of shards of the merchant stage.
+        out_of_orderness_ms: disorder within a partition that is not late, milliseconds.
     """
 
     limits: Limits
     device_shards: int
     merchant_shards: int
     out_of_orderness_ms: int
-    lateness_ms: int
-    idle_ms: int
-    cached_profiles: int
-    changelog: bool = True
-    patterns: PatternSet = field(default_factory=default_patterns)
 
 
 @dataclass
 class UserOutput:
-    """What a batch came to.
+    """Output of a batch.
 
     Attributes:
-        to_devices: number of the device shard, and a sealed ``Handoff`` for it.
-        to_merchants: likewise of merchant shards: payments without a device, and labels.
-        dead_letters: what was refused.
-        transactions: how many are in the handoffs.
-        duplicates: transactions that had been taken in before, and were dropped.
-        late: how many of the transactions were late.
-        too_late: how many of those were later than features are exact for.
+        to_devices: number of a device shard, and an encoded ``StageMessage`` for it.
+        to_merchants: number of a merchant shard, and an encoded message for it: payments without a device, and labels.
+        dead_letters: records that were refused.
+        transactions: number of payments in the messages.
+        duplicates: number of transactions that were dropped, since they had been processed before.
+        late: number of late payments.
+        too_late: number of payments that are later than features are exact for.
     """
 
     to_devices: list[tuple[int, bytes]] = field(default_factory=list)
@@ -85,9 +67,9 @@ class UserOutput:
 
 @dataclass
 class _Batch:
-    """A batch while it is worked on; lists of equal length belong together."""
+    """A batch while it is processed; ``payments``, ``values``, ``behind_ms`` and ``matches`` have equal length."""
 
-    opened: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
+    payments: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
@@ -98,122 +80,104 @@ class _Batch:
 
 
 class UserStage(Stage[UserProfile]):
-    """One instance serves all the shards of a subtask; a shard's clock is read from its state when it first comes."""
+    """Reads the records of users, computes their features and matches their patterns."""
 
     def __init__(self, options: UserStageOptions) -> None:
+        super().__init__(options, Entity.USER, profile_store(UserProfile, options), options.out_of_orderness_ms)
         self._options = options
-        profiles = ProfileStore(
-            partial(UserProfile, options.lateness_ms),
-            partial(UserProfile.unpack, lateness=options.lateness_ms),
-            UserProfile.pack_all,
-            options.cached_profiles,
-            UserProfile.changes if options.changelog else None,
-        )
-        clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
-        controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
-        super().__init__(profiles, clocks, controls, PatternMatcher(Entity.USER, options.lateness_ms))
 
-    def process(self, shard: int, records: Sequence[bytes], backing: KeyedState, now_ms: int) -> UserOutput:
-        """Take in a batch of one shard.
+    def process(self, number: int, records: Sequence[bytes], state: KeyedState, now_ms: int) -> UserOutput:
+        """Process a batch of one shard.
 
         Args:
-            shard: its number.
-            records: sealed envelopes, in the order in which Kafka had them.
-            backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
+            number: of the shard.
+            records: encoded envelopes, in order of arrival.
+            state: keyed state of the shard; it lacks the batch until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
-        profiles = self._profiles.shard(shard, backing)
-        clock = self._clocks.of(shard, backing)
+        shard = self.shard(number, state)
         batch, output = _Batch(), UserOutput()
         for record in records:
             envelope = decode_envelope(record)
-            if envelope.kind == Kind.CONTROL:
-                # What is refused is answered for by the merchant stage, which takes all that is sent.
-                self._controls.change(shard, envelope, backing)
-                continue
-            refusal = self._take(envelope, batch, output, clock, profiles, now_ms)
+            refusal = self._read(shard, envelope, batch, output, now_ms)
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
-        control = self._controls.of(shard, backing)
-        watched = self.watch.shard(shard, backing, profiles.get, control.patterns, clock.watermark)
-        payments = [transaction for _, transaction in batch.opened]
-        users = [transaction.user_id for transaction in payments]
-        features = update_and_compute(batch.opened, batch.account_events)
-        happened = [Happened(row, event) for row, _, event in batch.account_events]
-        batch.matches = watched.observe(users, payments, features, happened)
-        watermark = clock.advance(now_ms, batch.partitions)
-        watched.on_watermark(watermark)
-        self._hand_over(shard, watermark, batch, features, output)
-        output.transactions = len(batch.opened)
-        profiles.after_batch(len(batch.opened) + len(batch.account_events))
+        matcher = self.matcher.batch(shard.profiles.get, shard.pending, shard.control.patterns, shard.clock.watermark)
+        features = update_and_compute(batch.payments, batch.account_events)
+        batch.matches = matcher.observe(
+            [transaction.user_id for _, transaction in batch.payments],
+            [transaction for _, transaction in batch.payments],
+            features,
+            batch.account_events,
+        )
+        watermark = shard.clock.advance(now_ms, batch.partitions)
+        matcher.on_watermark(watermark)
+        self._partition(shard, watermark, batch, features, output)
+        output.transactions = len(batch.payments)
+        shard.profiles.after_batch(len(batch.payments) + len(batch.account_events))
         return output
 
-    def _take(
-        self,
-        envelope: Envelope,
-        batch: _Batch,
-        output: UserOutput,
-        clock: EventTimeClock,
-        profiles: ShardProfiles[UserProfile],
-        now_ms: int,
+    def _read(
+        self, shard: Shard[UserProfile], envelope: Envelope, batch: _Batch, output: UserOutput, now_ms: int
     ) -> Refusal | None:
-        """Take one record in, or say why not."""
+        """Read one record into the batch, or say why not."""
         kind, value, key, limits = envelope.kind, envelope.value, envelope.key, self._options.limits
         if kind == Kind.TRANSACTION:
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
-            if not self._take_transaction(transaction, envelope, batch, clock, profiles):
+            if not self._add_transaction(shard, transaction, envelope, batch):
                 output.duplicates += 1
         elif kind == Kind.ACCOUNT_EVENT:
             event = decode_account_event(value, key, now_ms, limits)
             if isinstance(event, Refusal):
                 return event
-            self._take_account_event(event, batch, profiles)
+            profile = shard.profiles.get(event.user_id)
+            batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
         elif kind == Kind.LABEL:
             label = decode_label(value, key, now_ms, limits)
             if isinstance(label, Refusal):
                 return label
             batch.labels.append(label)
+        elif kind == Kind.CONTROL:
+            # The merchant stage receives the same record, and writes the dead letter if it is refused.
+            self._apply_control(shard, envelope)
         return None
 
-    def _take_transaction(
-        self,
-        transaction: Transaction,
-        envelope: Envelope,
-        batch: _Batch,
-        clock: EventTimeClock,
-        profiles: ShardProfiles[UserProfile],
+    @staticmethod
+    def _add_transaction(
+        shard: Shard[UserProfile], transaction: Transaction, envelope: Envelope, batch: _Batch
     ) -> bool:
-        """False if it is a repetition, which changes nothing."""
+        """Add a transaction to the batch; False if it is a duplicate, which changes nothing."""
         identity = (transaction.user_id, transaction.transaction_id)
-        profile = profiles.get(transaction.user_id)
+        profile = shard.profiles.get(transaction.user_id)
         if identity in batch.seen or profile.has_seen(transaction.transaction_id):
             return False
         batch.seen.add(identity)
         batch.partitions.add(envelope.partition)
-        batch.opened.append((profile, transaction))
+        batch.payments.append((profile, transaction))
         batch.values.append(envelope.value or b"")
-        batch.behind_ms.append(clock.observe(envelope.partition, transaction.event_time))
+        batch.behind_ms.append(shard.clock.observe(envelope.partition, transaction.event_time))
         return True
 
-    def _take_account_event(self, event: AccountEvent, batch: _Batch, profiles: ShardProfiles[UserProfile]) -> None:
-        profile = profiles.get(event.user_id)
-        batch.account_events.append(PositionedAccountEvent(len(batch.opened), profile, event))
-
-    def _hand_over(
-        self, shard: int, watermark: int, batch: _Batch, features: NDArray[np.float64], output: UserOutput
+    def _partition(
+        self,
+        shard: Shard[UserProfile],
+        watermark: int,
+        batch: _Batch,
+        features: NDArray[np.float64],
+        output: UserOutput,
     ) -> None:
-        """Regroup: payments with a device by device shard, the others by merchant shard at once; labels by both."""
+        """Partition payments with a device by device shard, others by merchant shard, and labels by both."""
         payments = self._payments(batch)
         output.late = sum([payment.late for payment in payments])
         output.too_late = sum([payment.too_late for payment in payments])
         with_device = [row for row, payment in enumerate(payments) if payment.device_id is not None]
         without = [row for row, payment in enumerate(payments) if payment.device_id is None]
-        named = [payments[row] for row in with_device]
-        output.to_devices = self._to_devices(shard, watermark, named, features[with_device], batch)
-        # Merchants must not take for complete what is still on its way through the device stage.
-        on_their_way = [payment.event_time for payment in named if not payment.late]
+        device_payments = [payments[row] for row in with_device]
+        output.to_devices = self._to_devices(shard.number, watermark, device_payments, features[with_device], batch)
+        # Event time must not pass payments that are still on their way through the device stage.
+        in_flight = [payment.event_time for payment in device_payments if not payment.late]
         direct = np.full((len(without), USER_WIDTH + DEVICE_WIDTH), np.nan)
         direct[:, :USER_WIDTH] = features[without]
         others, shards = [payments[row] for row in without], self._options.merchant_shards
@@ -225,13 +189,13 @@ class UserStage(Stage[UserProfile]):
                 [shard_of(payment.merchant_id, shards) for payment in others],
                 [shard_of(label.merchant_id, shards) for label in batch.labels],
             ),
-            shard,
-            min([watermark, *on_their_way]),
+            shard.number,
+            min([watermark, *in_flight]),
         )
 
     def _payments(self, batch: _Batch) -> list[Payment]:
         late_ms, too_late_ms = self._options.out_of_orderness_ms, self._options.lateness_ms
-        rows = zip(batch.opened, batch.behind_ms, batch.matches, batch.values, strict=True)
+        rows = zip(batch.payments, batch.behind_ms, batch.matches, batch.values, strict=True)
         return [
             Payment(
                 transaction.transaction_id,
@@ -250,7 +214,7 @@ class UserStage(Stage[UserProfile]):
         ]
 
     def _to_devices(
-        self, shard: int, watermark: int, payments: list[Payment], features: NDArray[np.float64], batch: _Batch
+        self, source: int, watermark: int, payments: list[Payment], features: NDArray[np.float64], batch: _Batch
     ) -> list[tuple[int, bytes]]:
         shards = self._options.device_shards
         labels = [label for label in batch.labels if label.device_id is not None]
@@ -258,4 +222,4 @@ class UserStage(Stage[UserProfile]):
             [shard_of(payment.device_id or "", shards) for payment in payments],
             [shard_of(label.device_id or "", shards) for label in labels],
         )
-        return partition_by_shard(payments, features, labels, targets, shard, watermark)
+        return partition_by_shard(payments, features, labels, targets, source, watermark)

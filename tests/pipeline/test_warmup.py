@@ -26,8 +26,8 @@ def compiled():
     found = {id(one): one for module in rooms for one in vars(module).values() if isinstance(one, Dispatcher)}
     return {f"{one.py_func.__module__}.{one.__name__}": one.signatures for one in found.values()}
 
-from udfs.warmup import make_ready
-make_ready()
+from udfs.warmup import warm_up
+warm_up()
 before = compiled()
 from tests import busy_month
 busy_month.decided()
