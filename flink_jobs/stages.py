@@ -13,9 +13,10 @@ from typing import Any
 
 from pyflink.common import Row, Time, TypeInformation, Types
 from pyflink.datastream import DataStream, KeyedProcessFunction, KeyedStream, RuntimeContext
-from pyflink.datastream.state import MapState, MapStateDescriptor, StateTtlConfig
+from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig
 
 from flink_jobs import wiring
+from flink_jobs.keyed_state import FlinkKeyedState
 from flink_jobs.mini_batch import BYTES
 from flink_jobs.operator_metrics import OperatorMetrics
 from flink_jobs.settings import Settings
@@ -116,7 +117,7 @@ class _Stage(KeyedProcessFunction):
         gc.freeze()
         gc.set_threshold(100_000, 50, 1_000)
 
-    def _open_state(self, context: RuntimeContext, name: StateName) -> MapState:
+    def _open_state(self, context: RuntimeContext, name: StateName) -> FlinkKeyedState:
         warm_up()
         self._tune_garbage_collector()
         self._metrics = OperatorMetrics(context)
@@ -134,7 +135,7 @@ class _Stage(KeyedProcessFunction):
             .cleanup_in_rocksdb_compact_filter(10_000, lifetime)
             .build()
         )
-        return context.get_map_state(descriptor)
+        return FlinkKeyedState(context.get_map_state(descriptor))
 
     def _count_patterns(self) -> None:
         """Count evicted pattern events and truncated searches, from the stage's totals since the start."""
