@@ -68,7 +68,7 @@ class DeviceStage(Stage[DeviceProfile]):
             partial(DeviceProfile.unpack, lateness=options.lateness_ms),
             DeviceProfile.pack_all,
             options.cached_profiles,
-            DeviceProfile.changes if options.changelog else None,
+            DeviceProfile.drain_changes if options.changelog else None,
         )
         clocks = ShardClocks(0, options.idle_ms)
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))

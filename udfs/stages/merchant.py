@@ -98,7 +98,7 @@ class MerchantStage(Stage[MerchantProfile]):
             partial(MerchantProfile.unpack, lateness=options.lateness_ms),
             MerchantProfile.pack_all,
             options.cached_profiles,
-            MerchantProfile.changes if options.changelog else None,
+            MerchantProfile.drain_changes if options.changelog else None,
         )
         self._sampling = Sampling(options.names, options.sample_every)
         clocks = ShardClocks(0, options.idle_ms)

@@ -107,7 +107,7 @@ class UserStage(Stage[UserProfile]):
             partial(UserProfile.unpack, lateness=options.lateness_ms),
             UserProfile.pack_all,
             options.cached_profiles,
-            UserProfile.changes if options.changelog else None,
+            UserProfile.drain_changes if options.changelog else None,
         )
         clocks = ShardClocks(options.out_of_orderness_ms, options.idle_ms)
         controls = ShardControls(FEATURE_NAMES, lambda: ShardControl(patterns=options.patterns))
