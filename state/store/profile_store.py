@@ -15,16 +15,16 @@ from state.store.changelog import Change, Changelog, ChangeUpgrade, Loggable, de
 from state.store.keyed_state import KeyedState
 
 EVENTS_PER_MATERIALIZATION = 8
-"""One profile is materialized per so many events. A higher number makes changelogs longer, and so restarts."""
+"""Number of events per materialized profile. A higher number makes changelogs longer, and so restarts."""
 MATERIALIZE_MIN = 16
-"""Fewest profiles in a call: a call costs as much as three of them."""
+"""Fewest profiles per call: a call costs as much as three of them."""
 MATERIALIZE_MAX = 512
-"""Most profiles in a call: the shard stands still for the milliseconds that it takes."""
+"""Most profiles per call: the shard processes nothing for the milliseconds of a call."""
 MAX_SEGMENT_EVENTS = 512
-"""A segment is rolled after so many events, so that little is left to do when a checkpoint begins."""
+"""Number of events after which a segment is rolled, so that little is left to do when a checkpoint begins."""
 MAX_LAG_SEGMENTS = 128
-"""A profile is materialized at the latest when its oldest logged change is so many segments old. This bounds the
-changelog: ten minutes of checkpoints at low traffic, 65,536 events of a shard under load."""
+"""Age in segments at which the oldest logged change of a profile forces its materialization. This bounds the changelog:
+ten minutes of checkpoints at low traffic, 65,536 events of a shard under load."""
 
 P = TypeVar("P", bound=Loggable)
 
@@ -88,15 +88,24 @@ class ProfileStore(Generic[P]):
         self.change_upgrades = change_upgrades
         self.cache = GenerationalCache[P](capacity // 2)
         self._max_dirty = capacity // 2
-        self._shards: dict[int, ShardProfiles[P]] = {}
+        self._shards: set[int] = set()
 
     def shard(self, number: int, state: KeyedState) -> ShardProfiles[P]:
-        """Return the profiles of a shard, bound to its keyed state."""
-        profiles = self._shards.get(number)
-        if profiles is None:
-            profiles = self._shards[number] = ShardProfiles(self, state)
-        profiles.state = state
-        return profiles
+        """Make the profiles of a shard, bound to its keyed state; once per shard.
+
+        Args:
+            number: number of the shard.
+            state: keyed state of the shard, used as long as the profiles are.
+
+        Raises:
+            ValueError: if the shard exists: the changes that its profiles hold would be lost.
+        """
+        if number in self._shards:
+            raise ValueError(
+                f"the profiles of shard {number} exist already: a second copy would not have their changes"
+            )
+        self._shards.add(number)
+        return ShardProfiles(self, state)
 
     @property
     def max_dirty_per_shard(self) -> int:
@@ -109,9 +118,6 @@ class ShardProfiles(Generic[P]):
 
     Invariants: touched is a subset of dirty; dirty and to-replay together are dirty-since, which is in order of the
     oldest change. Segments older than its first value can be truncated.
-
-    Attributes:
-        state: keyed state of the shard.
     """
 
     __slots__ = (
@@ -120,15 +126,15 @@ class ShardProfiles(Generic[P]):
         "_dirty_since",
         "_events_since_materialization",
         "_events_since_roll",
+        "_state",
         "_store",
         "_to_replay",
         "_touched_since_roll",
-        "state",
     )
 
     def __init__(self, store: ProfileStore[P], state: KeyedState) -> None:
         self._store = store
-        self.state = state
+        self._state = state
         self._changelog = Changelog() if store.drain_changes is None else Changelog.of(state)
         self._to_replay = self._changelog.read(state, store.change_upgrades)
         # Number of the segment with the oldest change that keyed state has no snapshot of.
@@ -161,7 +167,7 @@ class ShardProfiles(Generic[P]):
         excess = len(self._dirty) - self._store.max_dirty_per_shard
         if due >= MATERIALIZE_MIN or excess > 0:
             oldest = islice(self._dirty_since, min(max(due, excess), MATERIALIZE_MAX))
-            self.state.put_many(self._materialize(list(oldest)))
+            self._state.put_many(self._materialize(list(oldest)))
             self._events_since_materialization = 0
         if is_logged and self._events_since_roll >= MAX_SEGMENT_EVENTS:
             self._roll({})
@@ -175,7 +181,7 @@ class ShardProfiles(Generic[P]):
         if self._store.drain_changes is None:
             entries = {**self._materialize(list(self._dirty_since)), **aux_entries}
             if entries:
-                self.state.put_many(entries)
+                self._state.put_many(entries)
         else:
             self._roll({**self._materialize(self._lagging()), **aux_entries})
 
@@ -188,9 +194,9 @@ class ShardProfiles(Generic[P]):
         """Write the current segment together with other entries, and truncate the changelog."""
         truncate_before = next(iter(self._dirty_since.values()), self._changelog.current + 1)
         segment, truncated = self._changelog.roll(self._drain_touched(), truncate_before)
-        self.state.put_many(entries | segment)
+        self._state.put_many(entries | segment)
         for key in truncated:
-            self.state.remove(key)
+            self._state.remove(key)
         self._touched_since_roll.clear()
         self._events_since_roll = 0
 
@@ -226,7 +232,7 @@ class ShardProfiles(Generic[P]):
 
     def _load(self, entity_id: str) -> P:
         """Restore a profile from its snapshot and the logged changes after it."""
-        stored = self.state.get(entity_id)
+        stored = self._state.get(entity_id)
         first = 0
         if stored is None:
             profile = self._store.create()

@@ -127,6 +127,13 @@ def test_each_shard_of_a_store_writes_its_own_profiles() -> None:
     assert [list(state) for state in states] == [["a"], ["b"]]
 
 
+def test_a_second_copy_of_a_shard_is_refused() -> None:
+    store = without_changelog()
+    store.shard(0, RecordingState())
+    with pytest.raises(ValueError, match="the profiles of shard 0 exist already"):
+        store.shard(0, RecordingState())
+
+
 def test_a_checkpoint_writes_the_changes_and_not_whole_profiles() -> None:
     state = RecordingState()
     profiles = with_changelog(state)

@@ -88,7 +88,7 @@ class DeviceStage(Stage[DeviceProfile]):
         Returns:
             Number of the merchant shard, and a sealed handoff for it.
         """
-        profiles = self._profiles.shard(shard, backing)
+        profiles = self._profiles_of(shard, backing)
         clock = self._clocks.of(shard, backing)
         handoffs: list[StageMessage] = []
         for record in records:

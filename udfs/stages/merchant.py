@@ -119,7 +119,7 @@ class MerchantStage(Stage[MerchantProfile]):
             backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
-        profiles = self._profiles.shard(shard, backing)
+        profiles = self._profiles_of(shard, backing)
         control = self._controls.of(shard, backing)
         dead_letters: list[DeadLetter] = []
         handoffs: list[StageMessage] = []

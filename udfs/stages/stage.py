@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from state.store.changelog import Loggable
 from state.store.keyed_state import KeyedState
-from state.store.profile_store import ProfileStore
+from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.names import ShardEntry
 from udfs.stages.clocks import ShardClocks
 from udfs.stages.control_state import ShardControls
@@ -32,6 +32,7 @@ class Stage(Generic[P]):
         self, profiles: ProfileStore[P], clocks: ShardClocks, controls: ShardControls, watch: PatternMatcher
     ) -> None:
         self._profiles = profiles
+        self._shards: dict[int, ShardProfiles[P]] = {}
         self._clocks = clocks
         self._controls = controls
         self.watch = watch
@@ -50,7 +51,7 @@ class Stage(Generic[P]):
             **dict(self.watch.entries(shard)),
             **self._kept_beside(shard, backing),
         }
-        self._profiles.shard(shard, backing).checkpoint(beside)
+        self._profiles_of(shard, backing).checkpoint(beside)
 
     def write_profiles(self, shard: int, backing: KeyedState) -> None:
         """Write the profiles alone: for engines that have no place for what a shard keeps beside them.
@@ -59,7 +60,13 @@ class Stage(Generic[P]):
             shard: its number.
             backing: its state.
         """
-        self._profiles.shard(shard, backing).checkpoint({})
+        self._profiles_of(shard, backing).checkpoint({})
+
+    def _profiles_of(self, shard: int, backing: KeyedState) -> ShardProfiles[P]:
+        profiles = self._shards.get(shard)
+        if profiles is None:
+            profiles = self._shards[shard] = self._profiles.shard(shard, backing)
+        return profiles
 
     def _kept_beside(self, shard: int, backing: KeyedState) -> dict[str, bytes]:
         """What a shard of this stage alone keeps, to be written with every checkpoint."""

@@ -122,7 +122,7 @@ class UserStage(Stage[UserProfile]):
             backing: the state of this shard, which lacks what is taken in until ``checkpoint``.
             now_ms: the wall clock, epoch milliseconds.
         """
-        profiles = self._profiles.shard(shard, backing)
+        profiles = self._profiles_of(shard, backing)
         clock = self._clocks.of(shard, backing)
         batch, output = _Batch(), UserOutput()
         for record in records:
