@@ -81,7 +81,7 @@ def lookup(
     channel: int,
     out: Floats,
 ) -> None:
-    """Look up what is known at the time of a payment, which is in order or late; call this before ``update``.
+    """Look up the behavior at the time of a payment, from the payments up to that time. Call this before ``update``.
 
     Args:
         head: head of the history.

@@ -1,8 +1,8 @@
 """Frequency table of an entity: how often it used each merchant, device, country, channel and geographic cell.
 
 One small table holds all kinds, each up to a capacity. When a kind is full, a new key replaces the least frequent one,
-of equals the one with the smallest key. The most frequent key (of equals the one with the largest key) defines what is
-usual, and so is never replaced.
+of equals the one with the smallest key. The usual key is the most frequent one, of equals the one with the largest key,
+so it is never replaced.
 """
 
 from __future__ import annotations

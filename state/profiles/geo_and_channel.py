@@ -1,6 +1,6 @@
 """Usual places, countries and channels of a user, as of a payment's event time.
 
-Payments are counted per key (``state.profiles.frequency_table``), so what is usual follows from exact counts and not
+Payments are counted per key (``state.profiles.frequency_table``), so the usual key follows from exact counts and not
 from the order of arrival. The payments within the lateness are stored individually as well: the payments that are newer
 than a late one are subtracted for it.
 
@@ -68,7 +68,7 @@ def lookup(
     channel: int,
     out: Floats,
 ) -> None:
-    """Look up what is known at the time of a payment, which is in order or late, from the payments up to that time.
+    """Look up the usual place, country and channel at the time of a payment, from the payments up to that time.
 
     Args:
         frequencies: frequency table, (``frequency_table.COLUMNS``, capacity).

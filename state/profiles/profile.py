@@ -110,7 +110,7 @@ class Profile:
         raise NotImplementedError
 
     def _aux_state(self) -> tuple[bytes, ...]:
-        """Pack everything but what follows from payments; requires ``pack_histories``."""
+        """Pack the state that does not follow from payments; requires ``pack_histories``."""
         raise NotImplementedError
 
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:

@@ -82,7 +82,7 @@ def aggregate(
     until = totals_until(head, events, tiles, time, row)[0] if is_older else event_totals_before(head, events, row)
     own_previous = previous_time(events, row, key)
     low, high = (units, units) if counts else (2**62, -(2**62))
-    # The last amount before a late event is unknown where only tiles are left.
+    # The last amount before the event is unknown if it is among older events.
     last = float(units) if counts else (float(event_amount(head, events, row - 1)) if row else math.nan)
     begin = row
     for window in range(lengths.shape[0]):

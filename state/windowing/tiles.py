@@ -33,9 +33,8 @@ from state.windowing.raw_events import TIME as EVENT_TIME
 from state.windowing.raw_events import UNITS as EVENT_UNITS
 
 RELATIVE_WIDTH = 12
-"""A tile may be as wide as its age divided by this..."""
+"""The maximum width of a tile is its age divided by this, but at least ``FLOOR_MS``."""
 FLOOR_MS = 1_000
-"""...or this wide, whichever is more."""
 
 FIRST, LAST, LOW, HIGH, OPENING, EVENTS, DECLINED, UNITS, SQUARES_HIGH, SQUARES_LOW = range(10)
 """Columns: first and last time (ms); smallest, largest and first amount; running totals up to the tile's end."""

@@ -9,7 +9,7 @@ CELL = 1_000_000
 
 
 class Known(NamedTuple):
-    """What is known at the time of a payment; places in millionths of a degree, None if there is none.
+    """Usual place, country and channel at the time of a payment; places in millionths of a degree, None if unknown.
 
     Attributes:
         last: time, latitude and longitude of the last payment with a place.
@@ -43,7 +43,7 @@ class GeoPayment(NamedTuple):
 
 
 def known_before(arrived: list[GeoPayment], payment: GeoPayment) -> Known:
-    """Compute what is known from earlier arrivals that are not newer; equal times are in order of arrival."""
+    """Compute the result for a payment from earlier arrivals that are not newer, the first of equal times first."""
     earlier = [other for other in arrived if other.time <= payment.time]
     located = sorted((other for other in earlier if other.place), key=lambda other: other.time)
     countries = Counter(other.country for other in earlier if other.country)

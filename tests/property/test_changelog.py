@@ -104,7 +104,7 @@ def check_restored(
 
 
 def packed_twice(profile: Any) -> bytes:
-    """A profile packed, restored and packed again: restoring sorts what has no defined order."""
+    """A profile packed, restored and packed again: restoring sorts keys without a defined order."""
     packed: bytes = type(profile).unpack(profile.pack()).pack()
     return packed
 

@@ -45,10 +45,11 @@ def streams(draw: st.DrawFn) -> list[GeoPayment]:
     cells: set[tuple[int, int]] = set()
     for gap, lateness, place, country, channel in draw(st.lists(_drawn, min_size=1, max_size=MAX_RECENT)):
         newest += gap
+        bounded = place
         if place is not None:
             cells.add(oracle.cell(place))
-            place = place if len(cells) <= frequency_table.CAPACITY[frequency_table.CELL] else VIENNA  # noqa: PLW2901
-        arrived.append(GeoPayment(newest - lateness, place, country, channel))
+            bounded = place if len(cells) <= frequency_table.CAPACITY[frequency_table.CELL] else VIENNA
+        arrived.append(GeoPayment(newest - lateness, bounded, country, channel))
     return arrived
 
 

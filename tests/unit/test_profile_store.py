@@ -90,7 +90,7 @@ def with_changelog(
 
 
 def counts(state: RecordingState, names: Sequence[str]) -> dict[str, int]:
-    """What a shard restored from a copy of the state holds."""
+    """Counts in a shard that is restored from a copy of the state."""
     restored = with_changelog(RecordingState(state))
     return {name: restored.get(name).count for name in names}
 

@@ -1,4 +1,4 @@
-"""A user's profile: what it recognizes, what it evicts, and how large it is when packed."""
+"""A user's profile: repeated payments, eviction, and the packed size."""
 
 from __future__ import annotations
 
