@@ -1,0 +1,1 @@
+"""Per-entity state: windows, profiles, their stores and clocks, compiled to machine code."""

@@ -1,0 +1,1 @@
+"""Foundations of the compiled state: JIT, array access, exact arithmetic, keys, times, and the binary format."""

@@ -1,8 +1,8 @@
-"""Where the arrays of a profile lie, so that one compiled pass goes over all the profiles of a batch.
+"""Access to the arrays of a profile by address, so that one compiled pass updates all profiles of a batch.
 
-To hand an array from Python to compiled code costs 150 ns, and a profile has up to ten: more than is done with them.
-So each profile notes once where its arrays lie, in an array of its own, and compiled code is handed the address of
-that. An array lives as long as its address is noted, since ``Noted`` holds both and changes both.
+To pass one array from Python to compiled code costs 150 ns, and a profile has up to ten arrays: more than the work on
+them. So each profile keeps the addresses of its arrays in one array, its layout, and compiled code receives the address
+of the layout. An address is valid as long as its array lives: ``AddressedArray`` holds both and changes them together.
 """
 
 from __future__ import annotations
@@ -13,24 +13,31 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from state.kernel.jit import compiled
-from state.windowing.raw_events import Words
+from state.kernel.types import Words
 
 
 class HasLayout(Protocol):
-    """Whoever notes where its arrays lie."""
+    """An owner of addressed arrays.
+
+    Attributes:
+        layout: addresses and lengths of its arrays.
+    """
 
     layout: Words
 
 
 class AddressedArray:
-    """An attribute that holds an array and notes its address, and behind that the length of its last axis.
+    """Descriptor of an array attribute that writes the array's address to its owner's layout, and its length behind it.
+
+    The length is that of the last axis. The owner has a slot for the array, named like the attribute with a leading
+    underscore.
 
     Args:
-        place: in ``where`` of its owner, which keeps the array itself in a slot of this name after an underscore.
+        pointer: index of the address in the layout.
     """
 
-    def __init__(self, place: int) -> None:
-        self._place = place
+    def __init__(self, pointer: int) -> None:
+        self._pointer = pointer
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._slot = f"_{name}"
@@ -41,21 +48,21 @@ class AddressedArray:
 
     def __set__(self, owner: HasLayout, array: Words) -> None:
         if not array.flags.c_contiguous:
-            raise ValueError("only an array without gaps can be found by its address")
+            raise ValueError("only a contiguous array can be accessed by its address")
         setattr(owner, self._slot, array)
-        _note(owner.layout, self._place, array)
+        _write_address(owner.layout, self._pointer, array)
 
 
 @compiled
 def address_of(array: Words) -> int:
-    """Where an array of words lies."""
+    """Return the memory address of an array."""
     return array.ctypes.data
 
 
 @compiled
-def _note(where: Words, place: int, array: Words) -> None:
-    where[place] = array.ctypes.data
-    where[place + 1] = array.shape[-1]
+def _write_address(layout: Words, pointer: int, array: Words) -> None:
+    layout[pointer] = array.ctypes.data
+    layout[pointer + 1] = array.shape[-1]
 
 
 @intrinsic  # type: ignore[untyped-decorator]  # the compiler has no types
@@ -68,11 +75,11 @@ def _pointer(context: Any, address: Any) -> Any:  # noqa: ANN401
 
 @compiled
 def words_at(address: int, count: int) -> Words:
-    """The words that lie at an address."""
+    """View memory at an address as an array, (count,)."""
     return carray(_pointer(address), (count,))
 
 
 @compiled
 def table_at(address: int, rows: int, columns: int) -> Words:
-    """The table of words that lies at an address."""
+    """View memory at an address as a matrix, (rows, columns)."""
     return carray(_pointer(address), (rows, columns))

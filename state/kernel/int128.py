@@ -1,6 +1,6 @@
-"""Whole numbers of 128 bits, as two of 64: sums of squared units must be exact, and do not fit into one.
+"""128-bit integers as two 64-bit halves, for exact sums of squared amounts.
 
-Everything is modulo 2^128, so a difference of running totals is right as long as itself is below 2^127.
+Arithmetic is modulo 2^128, so a difference of running totals is exact if it is below 2^127.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from state.kernel.jit import compiled
 
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_ONE = np.uint64(1)
 _TWO_TO_64 = 2.0**64
 
 
 @compiled
 def multiply(left: int, right: int) -> tuple[int, int]:
-    """The product of two numbers that are not negative: high and low 64 bits."""
+    """Multiply two non-negative numbers; return the high and the low 64 bits."""
     a, b = np.uint64(left), np.uint64(right)
     a_low, a_high, b_low, b_high = a & _LOW_HALF, a >> _HALF, b & _LOW_HALF, b >> _HALF
     low = a_low * b_low
@@ -31,7 +30,7 @@ def multiply(left: int, right: int) -> tuple[int, int]:
 
 @compiled
 def add(high: int, low: int, other_high: int, other_low: int) -> tuple[int, int]:
-    """The sum."""
+    """Add two numbers; return the high and the low 64 bits."""
     total = np.uint64(low) + np.uint64(other_low)
     carry = np.int64(1) if total < np.uint64(low) else np.int64(0)
     return np.int64(high + other_high + carry), np.int64(total)
@@ -39,37 +38,37 @@ def add(high: int, low: int, other_high: int, other_low: int) -> tuple[int, int]
 
 @compiled
 def subtract(high: int, low: int, other_high: int, other_low: int) -> tuple[int, int]:
-    """The difference."""
+    """Subtract the other number; return the high and the low 64 bits."""
     borrow = np.int64(1) if np.uint64(low) < np.uint64(other_low) else np.int64(0)
     return np.int64(high - other_high - borrow), np.int64(np.uint64(low) - np.uint64(other_low))
 
 
 @compiled
 def to_float(high: int, low: int) -> float:
-    """The nearest or next nearest float, of a number below 2^127 in size, negative or not."""
+    """Convert a signed number below 2^127 in size to the nearest or next-nearest float."""
     return np.float64(high) * _TWO_TO_64 + np.float64(np.uint64(low))
 
 
 @compiled
 def from_float(value: float) -> tuple[int, int]:
-    """The whole part of a number that is not negative and below 2^127."""
+    """Truncate a float in [0, 2^127); return the high and the low 64 bits."""
     high = np.int64(value / _TWO_TO_64)
     return high, np.int64(np.uint64(value - np.float64(high) * _TWO_TO_64))
 
 
 @compiled
 def spread(count: int, total: int, high: int, low: int) -> float:
-    """``count`` * sum of squares - ``total`` ** 2: n (n - 1) times the sample variance, without loss of digits.
+    """Compute ``count`` * sum of squares - ``total`` ** 2, which is n (n - 1) times the sample variance, exactly.
 
     Args:
-        count: how many.
+        count: number of values.
         total: their sum, not negative.
-        high: the sum of their squares, high 64 bits.
-        low: its low ones.
+        high: high 64 bits of the sum of their squares.
+        low: low 64 bits of it.
     """
-    # count * (high * 2^64 + low), of which what goes over 128 bits is never needed
+    # count * (high * 2^64 + low), modulo 2^128
     top, bottom = multiply(count, low)
     squares_high = np.int64(top + count * high)
     total_high, total_low = multiply(total, total)
-    found_high, found_low = subtract(squares_high, bottom, total_high, total_low)
-    return max(to_float(found_high, found_low), 0.0)
+    spread_high, spread_low = subtract(squares_high, bottom, total_high, total_low)
+    return max(to_float(spread_high, spread_low), 0.0)

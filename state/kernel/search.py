@@ -1,16 +1,14 @@
-"""Places in columns that ascend."""
+"""Binary search in ascending columns."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from state.kernel.jit import compiled
+from state.kernel.types import Words
 
 
 @compiled
-def first_after(column: npt.NDArray[np.int64], end: int, value: int) -> int:
-    """The first place, of those before ``end``, that holds more than ``value``; ``end`` if none does."""
+def first_after(column: Words, end: int, value: int) -> int:
+    """Return the first index below ``end`` with an element above ``value``, or ``end``."""
     low, high = 0, end
     while low < high:
         middle = (low + high) // 2

@@ -1,7 +1,7 @@
-"""Packed profiles: a version byte, then sections, each with its length in front.
+"""Binary format of stored profiles: a version byte, a table of section lengths, and the sections.
 
-An older version is upgraded section by section, one version at a time; an unknown one is refused, since reading a
-profile wrongly is worse than stopping.
+An older version is upgraded section by section, one version at a time. An unknown version is refused: reading a profile
+wrongly is worse than stopping.
 """
 
 from __future__ import annotations
@@ -9,94 +9,112 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
+
+from state.kernel.types import Words
+
+Packed = bytes | bytearray | memoryview
+"""Bytes that are only joined with others."""
 
 Upgrade = Callable[[list[bytes]], list[bytes]]
 """Turns the sections of version v into those of version v + 1."""
 
-
-Packed = bytes | bytearray | memoryview
-"""Bytes that are only to be joined with others."""
+Step = TypeVar("Step")
 
 
 class ProfileVersionError(Exception):
-    """The stored profile was written by a version of this program that this one does not know."""
+    """The stored bytes have a version that this program does not read."""
 
 
 class ProfileDamagedError(Exception):
-    """The stored bytes are not a whole profile."""
+    """The stored bytes are truncated or inconsistent."""
 
 
-_TABLES = [struct.Struct(f"<B{count}I") for count in range(256)]
-"""Of lengths, by their number."""
+_LENGTH_TABLES = [struct.Struct(f"<B{count}I") for count in range(256)]
+"""By number of sections: that number (uint8) and the length of each section (uint32)."""
 
 
-def join_sections(sections: Sequence[Packed], before: bytes = b"") -> bytes:
-    """Sections (at most 255) in one, behind a table of their lengths, and that behind ``before``."""
+def join_sections(sections: Sequence[Packed], prefix: bytes = b"") -> bytes:
+    """Concatenate a prefix, the table of section lengths, and the sections (at most 255)."""
     count = len(sections)
-    return b"".join((before, _TABLES[count].pack(count, *map(len, sections)), *sections))
+    return b"".join((prefix, _LENGTH_TABLES[count].pack(count, *map(len, sections)), *sections))
 
 
 def split_sections(data: bytes) -> list[bytes]:
-    """What ``join_sections`` joined.
+    """Split bytes made by ``join_sections`` without a prefix.
 
     Raises:
-        ProfileDamagedError: if the bytes are cut short or run over.
+        ProfileDamagedError: if the section lengths do not add up to the length of the data.
     """
     count = data[0] if data else 0
     offset = 1 + 4 * count
-    if len(data) < offset or sum(lengths := _TABLES[count].unpack_from(data)[1:]) != len(data) - offset:
+    if len(data) < offset or sum(lengths := _LENGTH_TABLES[count].unpack_from(data)[1:]) != len(data) - offset:
         raise ProfileDamagedError(f"{len(data)} bytes of a packed profile do not fit their own table of lengths")
-    ends = list(accumulate(lengths, initial=offset))
-    return [data[start:end] for start, end in pairwise(ends)]
+    bounds = list(accumulate(lengths, initial=offset))
+    return [data[start:end] for start, end in pairwise(bounds)]
 
 
-def seal(version: int, sections: Sequence[Packed]) -> bytes:
+def encode_versioned(version: int, sections: Sequence[Packed]) -> bytes:
     """Join sections behind a version byte."""
     return join_sections(sections, bytes((version,)))
 
 
-def open_sealed(data: bytes, kind: str, version: int, upgrades: Mapping[int, Upgrade]) -> list[bytes]:
-    """The sections of a packed profile, brought up to ``version``.
+def decode_versioned(data: bytes, kind: str, version: int, upgrades: Mapping[int, Upgrade]) -> list[bytes]:
+    """Split a stored profile into sections and upgrade them to ``version``.
 
     Args:
-        data: what ``seal`` made, by this version or an older one.
-        kind: what the profile is of, for the message (``user``).
-        version: the version wanted.
-        upgrades: by old version, the step to the next one.
+        data: made by ``encode_versioned``, in this version or an older one.
+        kind: kind of profile, for error messages (``user``).
+        version: the version to return.
+        upgrades: by stored version, the step to the next one.
 
     Raises:
-        ProfileVersionError: if there is no way from the stored version to the one wanted.
-        ProfileDamagedError: if the bytes are cut short or run over.
+        ProfileVersionError: if no chain of steps leads from the stored version to ``version``.
+        ProfileDamagedError: if the bytes are truncated or inconsistent.
     """
     if not data:
         raise ProfileDamagedError(f"no bytes where a packed {kind} profile should be")
-    stored = data[0]
-    if stored > version or any(step not in upgrades for step in range(stored, version)):
-        raise ProfileVersionError(
-            f"the stored {kind} profile has version {stored}, this program reads {_readable(version, upgrades)}: "
-            "run the program that wrote it, or a newer one"
-        )
+    steps = upgrade_steps(data[0], version, upgrades, f"the stored {kind} profile")
     sections = split_sections(data[1:])
-    for step in range(stored, version):
-        sections = upgrades[step](sections)
+    for step in steps:
+        sections = step(sections)
     return sections
 
 
-def _readable(version: int, upgrades: Mapping[int, Upgrade]) -> str:
+def upgrade_steps(stored: int, version: int, upgrades: Mapping[int, Step], subject: str) -> list[Step]:
+    """List the steps that lead from a stored version to the current one.
+
+    Args:
+        stored: the version read from the bytes.
+        version: the current version.
+        upgrades: by stored version, the step to the next one.
+        subject: the stored thing, for the error message.
+
+    Raises:
+        ProfileVersionError: if the stored version is newer, or a step is missing.
+    """
+    if stored > version or any(step not in upgrades for step in range(stored, version)):
+        raise ProfileVersionError(
+            f"{subject} has version {stored}, this program reads {_readable(version, upgrades)}: "
+            "run the program that wrote it, or a newer one"
+        )
+    return [upgrades[step] for step in range(stored, version)]
+
+
+def _readable(version: int, upgrades: Mapping[int, Step]) -> str:
     oldest = version
     while oldest - 1 in upgrades:
         oldest -= 1
     return f"version {version}" if oldest == version else f"versions {oldest} to {version}"
 
 
-def words_of(data: bytes) -> npt.NDArray[np.int64]:
-    """The array of 64-bit words whose ``tobytes`` was ``data``; it may be written to.
+def words_of(data: bytes) -> Words:
+    """Copy bytes into a writable array of 64-bit words, the inverse of ``tobytes``.
 
     Raises:
-        ProfileDamagedError: if the bytes are no whole number of words.
+        ProfileDamagedError: if the length is not a multiple of 8.
     """
     if len(data) % 8:
         raise ProfileDamagedError(f"{len(data)} bytes are no whole number of words")

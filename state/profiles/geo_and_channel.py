@@ -1,34 +1,33 @@
-"""Where and how somebody usually pays: places, countries, channels, as far as they were before a payment.
+"""Usual places, countries and channels of a user, as of a payment's event time.
 
-Each is counted (``state.profiles.frequency_table``), so that what is usual follows from whole numbers and not from the order in which
-payments came. The payments of the last hour or so are kept beside the counts: for one that comes late, the newer ones
-are taken off again.
+Payments are counted per key (``state.profiles.frequency_table``), so the usual key follows from exact counts and not
+from the order of arrival. The payments within the lateness are stored individually as well: the payments that are newer
+than a late one are subtracted for it.
 
-Places are counted in cells of one degree; the usual place is the centre of what was paid in the fullest cell. Memory is
-bounded: what was forgotten cannot be taken off again, and beyond ``RECENT_KEPT`` payments within the lateness the
-oldest are taken for older than any late one; a late payment is then told of too few, at worst of none.
+Places are counted in cells of one degree. The usual place is the mean of the payments in the most frequent cell.
+
+Memory is bounded. The payments of a replaced key cannot be subtracted, and beyond ``MAX_RECENT`` payments within the
+lateness the oldest are treated as older than any late payment: the counts for a late payment are then too low.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
 from state.kernel.jit import compiled
 from state.kernel.search import first_after
+from state.kernel.types import Floats, Words
 from state.profiles import frequency_table
 from state.profiles.frequency_table import CELL, CHANNEL, COUNTRY
-from state.windowing.raw_events import Words
 
-RECENT_KEPT = 64
+MAX_RECENT = 64
+"""Maximum number of payments stored individually."""
 ABSENT = -(2**63)
-"""Where a payment has no place, no country or no channel. No text that says something has this code."""
+"""Key or coordinate of a payment without place, country or channel; no name has this key."""
 
 CELL_SIDE = 1_000_000
-"""Side of a cell in the millionths of a degree that places are counted in."""
-_ROW = 1_000  # more than there are cells around the Earth
+"""Side of a cell in millionths of a degree."""
+_CELLS_PER_ROW = 1_000  # above the number of cells around the Earth
 
 TIME, LATITUDE, LONGITUDE, COUNTRY_KEY, CHANNEL_KEY = range(5)
 """Columns of the recent payments, in order of time."""
@@ -46,119 +45,123 @@ COLUMNS = 5
     CHANNEL_COUNT,
     CHANNELLED,
 ) = range(10)
-"""What is told of before a payment: the last payment with a place, where it was; the usual place (millionths of a
-degree); 1 if the country is not that of most payments, else 0; payments in this country; with a country; through this
-channel; with a channel. NaN where there is nothing to tell."""
+"""Outputs of ``lookup``: time and place of the last payment with a place; usual place (millionths of a degree); 1 if
+the country is not the most frequent one, else 0; number of payments in this country; with a country; through this
+channel; with a channel. NaN where unknown."""
 OUT_WIDTH = 10
 
 
 @compiled
 def cell_of(latitude: int, longitude: int) -> int:
-    """The number of the cell of one degree that a place lies in."""
-    return latitude // CELL_SIDE * _ROW + longitude // CELL_SIDE
+    """Return the number of the cell of one degree that contains a place."""
+    return latitude // CELL_SIDE * _CELLS_PER_ROW + longitude // CELL_SIDE
 
 
 @compiled
 def lookup(
-    table: Words,
+    frequencies: Words,
     count: int,
     recent: Words,
-    recents: int,
+    recent_count: int,
     time: int,
     country: int,
     channel: int,
-    told: npt.NDArray[np.float64],
+    out: Floats,
 ) -> None:
-    """Tell what was before a payment that comes now, in order or late.
+    """Look up the usual place, country and channel at the time of a payment, from the payments up to that time.
 
     Args:
-        table: (``known.COLUMNS``, room).
-        count: rows of it.
-        recent: (``COLUMNS``, room).
-        recents: rows of it.
-        time: of the payment, ms.
-        country: key of the payment's, or ``ABSENT``.
-        channel: likewise.
-        told: (TOLD,), written.
+        frequencies: frequency table, (``frequency_table.COLUMNS``, capacity).
+        count: number of its rows.
+        recent: recent payments, (``COLUMNS``, capacity).
+        recent_count: number of recent payments.
+        time: event time, ms.
+        country: key of the payment's country, or ``ABSENT``.
+        channel: key of its channel, or ``ABSENT``.
+        out: (OUT_WIDTH,), written.
     """
-    newer = first_after(recent[TIME], recents, time)
-    _tell_last_place(recent, newer, told)
-    _tell_usual_place(table, count, recent, newer, recents, told)
-    home, located, in_country = _most(table, count, COUNTRY, recent[COUNTRY_KEY], newer, recents, country)
-    _, channelled, through = _most(table, count, CHANNEL, recent[CHANNEL_KEY], newer, recents, channel)
-    told[FOREIGN:] = math.nan
+    newer = first_after(recent[TIME], recent_count, time)
+    _lookup_last_place(recent, newer, out)
+    _lookup_usual_place(frequencies, count, recent, newer, recent_count, out)
+    home, with_country, in_country = _most_frequent(
+        frequencies, count, COUNTRY, recent[COUNTRY_KEY], newer, recent_count, country
+    )
+    _, with_channel, in_channel = _most_frequent(
+        frequencies, count, CHANNEL, recent[CHANNEL_KEY], newer, recent_count, channel
+    )
+    out[FOREIGN:] = math.nan
     if country != ABSENT:
-        told[COUNTRY_COUNT], told[LOCATED] = in_country, located
-        if located:
-            told[FOREIGN] = country != home
+        out[COUNTRY_COUNT], out[LOCATED] = in_country, with_country
+        if with_country:
+            out[FOREIGN] = country != home
     if channel != ABSENT:
-        told[CHANNEL_COUNT], told[CHANNELLED] = through, channelled
+        out[CHANNEL_COUNT], out[CHANNELLED] = in_channel, with_channel
 
 
 @compiled
-def _tell_last_place(recent: Words, newer: int, told: npt.NDArray[np.float64]) -> None:
-    told[LAST_TIME] = told[LAST_LATITUDE] = told[LAST_LONGITUDE] = math.nan
+def _lookup_last_place(recent: Words, newer: int, out: Floats) -> None:
+    out[LAST_TIME] = out[LAST_LATITUDE] = out[LAST_LONGITUDE] = math.nan
     for row in range(newer - 1, -1, -1):
         if recent[LATITUDE, row] != ABSENT:
-            told[LAST_TIME] = recent[TIME, row]
-            told[LAST_LATITUDE], told[LAST_LONGITUDE] = recent[LATITUDE, row], recent[LONGITUDE, row]
+            out[LAST_TIME] = recent[TIME, row]
+            out[LAST_LATITUDE], out[LAST_LONGITUDE] = recent[LATITUDE, row], recent[LONGITUDE, row]
             return
 
 
 @compiled
-def _tell_usual_place(
-    table: Words, count: int, recent: Words, newer: int, recents: int, told: npt.NDArray[np.float64]
+def _lookup_usual_place(
+    frequencies: Words, count: int, recent: Words, newer: int, recent_count: int, out: Floats
 ) -> None:
-    """The centre of the fullest cell; of equally full ones always the same, whichever was first."""
-    told[USUAL_LATITUDE] = told[USUAL_LONGITUDE] = math.nan
+    """Write the mean place of the most frequent cell; of equally frequent ones, that of the largest key."""
+    out[USUAL_LATITUDE] = out[USUAL_LONGITUDE] = math.nan
     most, fullest = 0, -1
     for row in range(count):
-        if table[frequency_table.KIND, row] != CELL:
+        if frequencies[frequency_table.KIND, row] != CELL:
             continue
         payments, latitudes, longitudes = (
-            table[frequency_table.COUNT, row],
-            table[frequency_table.EXTRA, row],
-            table[frequency_table.MORE, row],
+            frequencies[frequency_table.COUNT, row],
+            frequencies[frequency_table.LATITUDE_SUM, row],
+            frequencies[frequency_table.LONGITUDE_SUM, row],
         )
-        for other in range(newer, recents):
-            latitude, longitude = recent[LATITUDE, other], recent[LONGITUDE, other]
-            if latitude != ABSENT and cell_of(latitude, longitude) == table[frequency_table.KEY, row]:
+        for later in range(newer, recent_count):
+            latitude, longitude = recent[LATITUDE, later], recent[LONGITUDE, later]
+            if latitude != ABSENT and cell_of(latitude, longitude) == frequencies[frequency_table.KEY, row]:
                 payments, latitudes, longitudes = payments - 1, latitudes - latitude, longitudes - longitude
         if payments > 0 and (
             payments > most
-            or (payments == most and table[frequency_table.KEY, row] > table[frequency_table.KEY, fullest])
+            or (payments == most and frequencies[frequency_table.KEY, row] > frequencies[frequency_table.KEY, fullest])
         ):
             most, fullest = payments, row
-            told[USUAL_LATITUDE], told[USUAL_LONGITUDE] = latitudes / payments, longitudes / payments
+            out[USUAL_LATITUDE], out[USUAL_LONGITUDE] = latitudes / payments, longitudes / payments
 
 
 @compiled
-def _most(
-    table: Words, count: int, kind: int, keys: Words, newer: int, recents: int, asked: int
+def _most_frequent(
+    frequencies: Words, count: int, kind: int, keys: Words, newer: int, recent_count: int, wanted_key: int
 ) -> tuple[int, int, int]:
-    """The key of a kind with the most payments, how many all have, and how many a key that is asked for has."""
-    most, best, located, of_asked = 0, ABSENT, 0, 0
+    """Return the most frequent key of a kind, the number of payments of all keys, and that of the wanted key."""
+    most, best, total, wanted_count = 0, ABSENT, 0, 0
     for row in range(count):
-        if table[frequency_table.KIND, row] != kind:
+        if frequencies[frequency_table.KIND, row] != kind:
             continue
-        key, payments = table[frequency_table.KEY, row], table[frequency_table.COUNT, row]
-        for other in range(newer, recents):
-            payments -= keys[other] == key
+        key, payments = frequencies[frequency_table.KEY, row], frequencies[frequency_table.COUNT, row]
+        for later in range(newer, recent_count):
+            payments -= keys[later] == key
         payments = max(payments, 0)
-        located += payments
-        if key == asked:
-            of_asked = payments
+        total += payments
+        if key == wanted_key:
+            wanted_count = payments
         if payments > most or (payments == most and payments and key > best):
             most, best = payments, key
-    return best, located, of_asked
+    return best, total, wanted_count
 
 
 @compiled
 def update(
-    table: Words,
+    frequencies: Words,
     count: int,
     recent: Words,
-    recents: int,
+    recent_count: int,
     time: int,
     latitude: int,
     longitude: int,
@@ -166,53 +169,58 @@ def update(
     channel: int,
     lateness: int,
 ) -> tuple[int, int]:
-    """Take a payment; rows of the table and recent payments afterwards. There must be room for 3 and 1 more.
+    """Add a payment. Requires capacity for 3 more rows of the table and one more recent payment.
 
     Args:
-        table: (``known.COLUMNS``, room).
-        count: rows of it.
-        recent: (``COLUMNS``, room).
-        recents: rows of it.
-        time: of the payment, ms.
+        frequencies: frequency table, (``frequency_table.COLUMNS``, capacity).
+        count: number of its rows.
+        recent: recent payments, (``COLUMNS``, capacity).
+        recent_count: number of recent payments.
+        time: event time, ms.
         latitude: millionths of a degree, or ``ABSENT``.
-        longitude: likewise.
+        longitude: millionths of a degree, or ``ABSENT``.
         country: key, or ``ABSENT``.
-        channel: likewise.
-        lateness: how late a payment may come and still be told exactly what was before it, ms.
+        channel: key, or ``ABSENT``.
+        lateness: delay up to which a late payment is looked up exactly, ms.
+
+    Returns:
+        Number of rows of the table, and of recent payments.
     """
     if latitude == ABSENT and country == ABSENT and channel == ABSENT:
-        return count, recents
+        return count, recent_count
     if latitude != ABSENT:
-        row, count = frequency_table.update(table, count, CELL, cell_of(latitude, longitude))
-        table[frequency_table.EXTRA, row] += latitude
-        table[frequency_table.MORE, row] += longitude
+        row, count = frequency_table.update(frequencies, count, CELL, cell_of(latitude, longitude))
+        frequencies[frequency_table.LATITUDE_SUM, row] += latitude
+        frequencies[frequency_table.LONGITUDE_SUM, row] += longitude
     if country != ABSENT:
-        _, count = frequency_table.update(table, count, COUNTRY, country)
+        _, count = frequency_table.update(frequencies, count, COUNTRY, country)
     if channel != ABSENT:
-        _, count = frequency_table.update(table, count, CHANNEL, channel)
-    row = first_after(recent[TIME], recents, time)
+        _, count = frequency_table.update(frequencies, count, CHANNEL, channel)
+    row = first_after(recent[TIME], recent_count, time)
     for column in range(COLUMNS):
-        for i in range(recents, row, -1):
+        for i in range(recent_count, row, -1):
             recent[column, i] = recent[column, i - 1]
     recent[TIME, row], recent[LATITUDE, row], recent[LONGITUDE, row] = time, latitude, longitude
     recent[COUNTRY_KEY, row], recent[CHANNEL_KEY, row] = country, channel
-    return count, _forget(recent, recents + 1, lateness)
+    return count, _evict(recent, recent_count + 1, lateness)
 
 
 @compiled
-def _forget(recent: Words, recents: int, lateness: int) -> int:
-    """Of what is older than any late payment, keep the last place: there somebody was last seen."""
-    old = max(first_after(recent[TIME], recents, recent[TIME, recents - 1] - lateness), recents - RECENT_KEPT)
+def _evict(recent: Words, recent_count: int, lateness: int) -> int:
+    """Evict payments beyond the lateness, except the last one with a place; return the number of recent payments."""
+    old = max(
+        first_after(recent[TIME], recent_count, recent[TIME, recent_count - 1] - lateness), recent_count - MAX_RECENT
+    )
     if old <= 0:
-        return recents
-    kept = 0
+        return recent_count
+    retained = 0
     for row in range(old - 1, -1, -1):
         if recent[LATITUDE, row] != ABSENT:
-            kept = 1
+            retained = 1
             for column in range(COLUMNS):
                 recent[column, 0] = recent[column, row]
             break
     for column in range(COLUMNS):
-        for row in range(old, recents):
-            recent[column, kept + row - old] = recent[column, row]
-    return kept + recents - old
+        for row in range(old, recent_count):
+            recent[column, retained + row - old] = recent[column, row]
+    return retained + recent_count - old

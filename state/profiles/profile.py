@@ -1,4 +1,4 @@
-"""What every profile remembers, whoever it is of: a history, what filters let pass of it, and progress of patterns."""
+"""Common part of all profiles: the history, filtered histories, and the progress of patterns."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import numpy as np
 from state.kernel.addressing import address_of
 from state.kernel.times import HOUR_MS
 from state.store.changelog import Change
-from state.windowing.filtered import filtered_history, pack_filtered, pack_histories, unpack_filtered
+from state.windowing.filtered import get_or_create_history, pack_filtered, pack_histories, unpack_filtered
 from state.windowing.history import History
 
 LATENESS_MS = HOUR_MS
-"""What comes at most so late is told, and corrects, exactly; unless a profile is told otherwise."""
+"""Default lateness: an event that is at most this late gets exact aggregates, and corrects those of later events."""
 
 
 class Profile:
-    """The part of a profile that all kinds share. Times are epoch ms, amounts units of ``state.kernel.money``.
+    """Base class of profiles. Times are epoch ms, amounts units of ``state.kernel.money``.
 
     Args:
-        longest: the longest window, ms.
-        lateness: so far beyond the longest window the history goes back, ms.
-        capacity: events kept one by one; windows over more are bounded forms (``state.windowing.tiles``, ``state.windowing.distinct``).
-        places: how many words it takes to note where the arrays of its kind lie.
+        longest: longest window, ms.
+        lateness: delay up to which a late event is exact, ms; the history reaches back this much further.
+        capacity: maximum number of recent events; windows over more are approximate (``state.windowing.tiles``,
+            ``state.windowing.distinct``).
+        layout_words: size of the layout of the subclass.
 
     Attributes:
-        where: where its arrays lie (``state.kernel.addressing``); ``address`` says where that is.
-        lateness: how late an event may come and be told, and correct, exactly, ms.
-        history: the payments.
-        filtered: histories of those that a filter lets pass, by its name.
-        touched: whether something else than payments may have changed it since that was last told or packed.
-        news: the payments since it was last told or packed, for a changelog; None where nobody asks for them.
+        layout: addresses of its arrays (``state.kernel.addressing``); ``address`` is the layout's own.
+        lateness: delay up to which a late event is exact, ms.
+        history: history of the payments.
+        filtered: histories of the payments that pass a filter, by filter name.
+        dirty: whether anything but the history may have changed since the last ``mark_clean``.
+        log_buffer: log of the payments since the last ``mark_clean``; None without a changelog.
     """
 
     __slots__ = (
@@ -48,8 +49,8 @@ class Profile:
         "log_buffer",
     )
 
-    def __init__(self, longest: int, lateness: int, capacity: int, places: int) -> None:
-        self.layout = np.empty(places, np.int64)
+    def __init__(self, longest: int, lateness: int, capacity: int, layout_words: int) -> None:
+        self.layout = np.empty(layout_words, np.int64)
         self.address = address_of(self.layout)
         self.lateness = lateness
         self.history = History(longest + lateness, capacity)
@@ -59,20 +60,20 @@ class Profile:
         self._progress: dict[str, list[Any]] | None = None
         self._packed_progress = b""
 
-    def filter(self, name: str, longest: int, *, parties: bool) -> History:
-        """The history of the payments that a filter lets pass, made if need be.
+    def filtered_history(self, name: str, longest: int, *, counts_distinct: bool) -> History:
+        """Return the history of the payments that pass a filter; mark the profile dirty.
 
         Args:
-            name: of the filter.
-            longest: its longest window, ms.
-            parties: whether somebody asks for different parties.
+            name: filter name.
+            longest: longest window, ms.
+            counts_distinct: whether a new history counts distinct counterparties of a hot key's older events.
         """
         self.dirty = True
-        return filtered_history(self.filtered, name, longest + self.lateness, parties=parties)
+        return get_or_create_history(self.filtered, name, longest + self.lateness, counts_distinct=counts_distinct)
 
     @property
     def progress(self) -> dict[str, list[Any]]:
-        """Progress of patterns by pattern id; whoever asks may change it."""
+        """Progress of patterns by pattern id, to be read and changed; marks the profile dirty."""
         self.dirty = True
         if self._progress is None:
             packed = self._packed_progress
@@ -80,61 +81,61 @@ class Profile:
         return self._progress
 
     @classmethod
-    def changes(cls, profiles: Sequence[Self]) -> list[Change | None]:
-        """What each took since that was last told, or since it was packed; None where it took nothing."""
-        touched = [profile._is_dirty() for profile in profiles]
+    def drain_changes(cls, profiles: Sequence[Self]) -> list[Change | None]:
+        """Return the changes of each profile since it was last marked clean, None without any; mark all clean."""
+        dirty = [profile._is_dirty() for profile in profiles]
         pack_histories(profiles)
-        return [profile._change(beside) for profile, beside in zip(profiles, touched, strict=True)]
+        return [profile._drain_change(is_dirty) for profile, is_dirty in zip(profiles, dirty, strict=True)]
 
     def _is_dirty(self) -> bool:
         return self.dirty or any(not history.packed for history in self.filtered.values())
 
-    def _change(self, beside: bool) -> Change | None:
-        payments = bytes(self.log_buffer or b"")
-        if not payments and not beside:
+    def _drain_change(self, is_dirty: bool) -> Change | None:
+        events = bytes(self.log_buffer or b"")
+        if not events and not is_dirty:
             return None
-        change = Change(payments, self._aux_state() if beside else None)
+        change = Change(events, self._aux_state() if is_dirty else None)
         self.mark_clean()
         return change
 
     def replay(self, change: Change) -> None:
-        """Take what ``changes`` told."""
+        """Apply a change returned by ``drain_changes``."""
         if change.events:
             self._replay_events(change.events)
         if change.aux_state is not None:
             self._restore_aux_state(change.aux_state)
 
-    def _replay_events(self, payments: bytes) -> None:
-        """Take payments, as ``news`` has them, of which nothing is to be told."""
+    def _replay_events(self, events: bytes) -> None:
+        """Update with payments in the format of ``log_buffer``; their aggregates are not needed."""
         raise NotImplementedError
 
     def _aux_state(self) -> tuple[bytes, ...]:
-        """All that is remembered beside payments, packed, after ``pack_histories``."""
+        """Pack the state that does not follow from payments; requires ``pack_histories``."""
         raise NotImplementedError
 
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
-        """Become what ``_beside`` packed."""
+        """Restore the state packed by ``_aux_state``."""
         raise NotImplementedError
 
     def mark_clean(self) -> None:
-        """Whoever asks from now on asks for what comes from now on."""
+        """Clear the dirty flag and the log buffer: later calls to ``drain_changes`` report only later changes."""
         self.dirty = False
         if self.log_buffer:
             self.log_buffer.clear()
 
-    def _sections(self) -> tuple[bytes, bytes]:
-        """The sections of this part, without the history."""
+    def _pack_common(self) -> tuple[bytes, bytes]:
+        """Pack the filtered histories and the progress of patterns; requires ``pack_histories``."""
         if self._progress is not None:
             self._packed_progress = msgspec.msgpack.encode(self._progress) if self._progress else b""
-            # Few payments touch a pattern: the next one that does reads it again, and the others pack it for nothing.
+            # Few payments touch a pattern, so most packs reuse these bytes.
             self._progress = None
         return pack_filtered(self.filtered), self._packed_progress
 
-    def _unpack_sections(self, filtered: bytes, progress: bytes) -> None:
-        """Become what ``_sections`` packed.
+    def _restore_common(self, filtered: bytes, progress: bytes) -> None:
+        """Restore the sections packed by ``_pack_common``.
 
         Raises:
-            ProfileDamagedError: if the bytes are cut short or run over.
+            ProfileDamagedError: if the bytes are truncated or inconsistent.
         """
         self.filtered = unpack_filtered(filtered)
         self._progress, self._packed_progress = None, progress

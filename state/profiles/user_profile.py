@@ -1,105 +1,103 @@
-"""What is remembered of a user."""
+"""Profile of a user: payments, behavior, account events, and the ids of recent payments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from state.kernel.addressing import AddressedArray, table_at, words_at
 from state.kernel.jit import compiled
-from state.kernel.sections import Upgrade, open_sealed, seal, words_of
+from state.kernel.sections import Packed, Upgrade, decode_versioned, encode_versioned, words_of
 from state.kernel.times import DAY_MS
+from state.kernel.types import Floats, Words
 from state.profiles import behavior, frequency_table, geo_and_channel
+from state.profiles.behavior_codec import EMPTY_BEHAVIOR, max_behavior_words, read_behavior, write_behavior
 from state.profiles.profile import LATENESS_MS, Profile
-from state.versions.version_1 import user_from_version_1
-from state.versions.version_2 import user_from_version_2
-from state.windowing import aggregates, event_schema, history
+from state.windowing import aggregates, event_schema, history_update
+from state.windowing.batch import BEHAVIOR_FULL, DONE, NOT_RECENT, must_pause, run_batch
 from state.windowing.filtered import pack_histories
-from state.windowing.history import with_capacity
-from state.windowing.raw_events import Words
+from state.windowing.history import pack_at, packed_words_at_most, with_capacity
 
 LONGEST_MS = 30 * DAY_MS
-"""The longest window; what is kept goes back as far, and the lateness further."""
-PAYMENTS_KEPT = 512
-"""Payments kept one by one: windows over more are bounded forms (``state.windowing.tiles``, ``state.windowing.distinct``)."""
-ACCOUNT_EVENTS_KEPT = 128
+"""Longest window, ms."""
+MAX_RECENT_PAYMENTS = 512
+"""Payments stored individually; windows over more are approximate (``state.windowing.tiles``,
+``state.windowing.distinct``)."""
+MAX_ACCOUNT_EVENTS = 128
+_ACCOUNT_EVENT_RETENTION_MS = 2 * DAY_MS
 
-VERSION = 3
-UPGRADES: Mapping[int, Upgrade] = {1: user_from_version_1, 2: user_from_version_2}
+VERSION = 1
+UPGRADES: Mapping[int, Upgrade] = {}
+"""By stored version, the step to the next one."""
 
-_KEY_BYTES = 8
-_FACT_BYTES = 8 * event_schema.USER_EVENT_WIDTH
-
+_ID_BYTES = 8
+_EVENT_BYTES = 8 * event_schema.USER_EVENT_WIDTH
 
 HISTORY_PTR, LATENESS, BEHAVIOR_PTR, FREQUENCIES_PTR, RECENT_PTR, ACCOUNT_EVENTS_PTR = 0, 1, 2, 4, 6, 8
-"""Where the arrays of a profile lie (``state.kernel.addressing``), and how late a payment may come, ms."""
+"""Layout of a profile (``state.kernel.addressing``): its history, its lateness (ms), and its other arrays, each with
+the length behind the address."""
 LAYOUT_WORDS = 10
 
 
 @compiled
-def _habits_at(where: Words) -> tuple[Words, Words, Words]:
+def _behavior_at(layout: Words) -> tuple[Words, Words, Words]:
+    """Return behavior, frequency table and recent payments."""
     return (
-        words_at(where[BEHAVIOR_PTR], behavior.HABITS),
-        table_at(where[FREQUENCIES_PTR], frequency_table.COLUMNS, where[FREQUENCIES_PTR + 1]),
-        table_at(where[RECENT_PTR], geo_and_channel.COLUMNS, where[RECENT_PTR + 1]),
+        words_at(layout[BEHAVIOR_PTR], behavior.BEHAVIOR_WORDS),
+        table_at(layout[FREQUENCIES_PTR], frequency_table.COLUMNS, layout[FREQUENCIES_PTR + 1]),
+        table_at(layout[RECENT_PTR], geo_and_channel.COLUMNS, layout[RECENT_PTR + 1]),
     )
 
 
 @compiled
-def _observe(
-    where: Words, fact: Words, lengths: Words, told: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
-) -> int:
-    """Take one payment; what ``history.take`` says, or what is full."""
-    of_history = words_at(where[HISTORY_PTR], history.LAYOUT_WORDS)
-    head, kept, older, parties = history.arrays_at(of_history)
-    full = history.check_capacity(head, kept, older, parties)
-    if full != history.DONE:
-        return full
-    habit, table, recent = _habits_at(where)
-    if not behavior.has_room(habit, table, recent):
-        return history.HABITS_FULL
-    time, merchant, device = fact[event_schema.TIME], fact[event_schema.PARTY], fact[event_schema.DEVICE]
-    country, channel = fact[event_schema.COUNTRY], fact[event_schema.CHANNEL]
-    account_events = words_at(where[ACCOUNT_EVENTS_PTR], where[ACCOUNT_EVENTS_PTR + 1])
+def _observe(layout: Words, event: Words, lengths: Words, out: Floats, behavior_out: Floats) -> int:
+    """Update one profile with one payment; return the status."""
+    history_layout = words_at(layout[HISTORY_PTR], history_update.LAYOUT_WORDS)
+    head, recent_events, tiles, counterparties = history_update.arrays_at(history_layout)
+    status = history_update.check_capacity(head, recent_events, tiles, counterparties)
+    if status != DONE:
+        return status
+    counts, frequencies, recent = _behavior_at(layout)
+    if not behavior.has_capacity(counts, frequencies, recent):
+        return BEHAVIOR_FULL
+    time, merchant = event[event_schema.TIME], event[event_schema.COUNTERPARTY]
+    device, country, channel = event[event_schema.DEVICE], event[event_schema.COUNTRY], event[event_schema.CHANNEL]
+    account_events = words_at(layout[ACCOUNT_EVENTS_PTR], layout[ACCOUNT_EVENTS_PTR + 1])
     behavior.lookup(
         head,
-        kept,
-        older,
-        habit,
-        table,
+        recent_events,
+        tiles,
+        counts,
+        frequencies,
         recent,
         account_events,
         time,
-        fact[event_schema.UNITS],
+        event[event_schema.UNITS],
         merchant,
         device,
         country,
         channel,
-        before,
+        behavior_out,
     )
-    if not history.has_forgotten(head, kept, time, of_history[history.RETENTION]):
-        latitude, longitude, lateness = fact[event_schema.LATITUDE], fact[event_schema.LONGITUDE], where[LATENESS]
-        behavior.update(habit, table, recent, time, merchant, device, latitude, longitude, country, channel, lateness)
-    return history.update(head, kept, older, parties, of_history, fact, True, lengths, told)
+    if not history_update.is_expired(head, recent_events, time, history_layout[history_update.RETENTION]):
+        latitude, longitude, lateness = event[event_schema.LATITUDE], event[event_schema.LONGITUDE], layout[LATENESS]
+        behavior.update(
+            counts, frequencies, recent, time, merchant, device, latitude, longitude, country, channel, lateness
+        )
+    return history_update.update(head, recent_events, tiles, counterparties, history_layout, event, True, lengths, out)
 
 
 @compiled
-def _observe_from(
-    row: int,
-    addresses: Words,
-    told_of: Words,
-    lengths: Words,
-    told: npt.NDArray[np.float64],
-    before: npt.NDArray[np.float64],
-    done: Words,
+def _run_from(
+    row: int, addresses: Words, events: Words, lengths: Words, out: Floats, behavior_out: Floats, status: Words
 ) -> int:
-    """Go on from a row; the row at which something is to be done first, or the end."""
+    """Update from a row on; return the row that must pause, or the number of rows."""
     while row < addresses.shape[0]:
-        done[row] = _observe(words_at(addresses[row], LAYOUT_WORDS), told_of[row], lengths, told[row], before[row])
-        if history.must_pause(done[row]):
+        layout = words_at(addresses[row], LAYOUT_WORDS)
+        status[row] = _observe(layout, events[row], lengths, out[row], behavior_out[row])
+        if must_pause(status[row]):
             return row
         row += 1
     return row
@@ -108,81 +106,85 @@ def _observe_from(
 def observe(
     profiles: Sequence[UserProfile],
     transaction_ids: Sequence[str],
-    told_of: Words,
+    events: Words,
     lengths: Words,
-    told: npt.NDArray[np.float64],
-    before: npt.NDArray[np.float64],
+    out: Floats,
+    behavior_out: Floats,
 ) -> None:
-    """Take payments: tell of every window that ends with one and of what was before it, and learn from it.
+    """Update profiles with payments; compute the aggregates of windows that end with one, and the behavior before it.
 
     Args:
-        profiles: n, one for each payment, in order of arrival; the same one may come several times.
-        transaction_ids: (n,), not taken before.
-        told_of: (n, facts.OF_USER).
-        lengths: of the windows, ms, ascending.
-        told: (n, windows, ``windows.TOLD``), written.
-        before: (n, ``habits.TOLD``), written.
+        profiles: the profile of each payment, n in order of arrival; one profile may occur several times.
+        transaction_ids: ids of the payments, (n,), new to their profiles.
+        events: rows of ``state.windowing.event_schema``, (n, USER_EVENT_WIDTH).
+        lengths: window lengths, ms, ascending.
+        out: (n, windows, ``aggregates.OUT_WIDTH``), written.
+        behavior_out: (n, ``behavior.OUT_WIDTH``), written.
     """
-    keys = [xxhash.xxh3_64_digest(transaction_id.encode()) for transaction_id in transaction_ids]
-    _update_all(profiles, keys, told_of, lengths, told, before)
-    noted = told_of.tobytes()
-    for at, profile, key in zip(range(0, len(noted), _FACT_BYTES), profiles, keys, strict=True):
+    ids = [xxhash.xxh3_64_digest(transaction_id.encode()) for transaction_id in transaction_ids]
+    _update_all(profiles, ids, events, lengths, out, behavior_out)
+    packed = events.tobytes()
+    for start, profile, digest in zip(range(0, len(packed), _EVENT_BYTES), profiles, ids, strict=True):
         if profile.log_buffer is not None:
-            profile.log_buffer += noted[at : at + _FACT_BYTES]
-            profile.log_buffer += key
+            profile.log_buffer += packed[start : start + _EVENT_BYTES]
+            profile.log_buffer += digest
 
 
 def _update_all(
     profiles: Sequence[UserProfile],
-    keys: Sequence[bytes],
-    told_of: Words,
+    ids: Sequence[bytes],
+    events: Words,
     lengths: Words,
-    told: npt.NDArray[np.float64],
-    before: npt.NDArray[np.float64],
+    out: Floats,
+    behavior_out: Floats,
 ) -> None:
-    """``observe``, by the keys of the ids, and without telling a changelog."""
+    """Update like ``observe``, with digests of the transaction ids, and without a log."""
     addresses = np.array([profile.address for profile in profiles], np.int64)
-    taken = history.run_batch(
+    statuses = run_batch(
         addresses,
-        lambda row, done: _observe_from(row, addresses, told_of, lengths, told, before, done),
-        lambda row, done: profiles[row].resume(done),
+        lambda row, status: _run_from(row, addresses, events, lengths, out, behavior_out, status),
+        lambda row, status: profiles[row].resume(status),
     )
-    for profile, key, what in zip(profiles, keys, taken, strict=True):
-        if what != history.COMPUTED_ONLY:
-            profile.note_key(key)
+    for profile, digest, status in zip(profiles, ids, statuses, strict=True):
+        if status != NOT_RECENT:
+            profile.add_id(digest)
 
 
 @compiled
-def _room_for(addresses: Words) -> int:
+def _total_words(addresses: Words) -> int:
     words = 0
     for address in addresses:
-        where = words_at(address, LAYOUT_WORDS)
-        words += history.words_to_pack(words_at(where[HISTORY_PTR], history.LAYOUT_WORDS))
-        words += behavior.words_at_most(where[FREQUENCIES_PTR + 1], where[RECENT_PTR + 1])
+        layout = words_at(address, LAYOUT_WORDS)
+        words += packed_words_at_most(words_at(layout[HISTORY_PTR], history_update.LAYOUT_WORDS))
+        words += max_behavior_words(layout[FREQUENCIES_PTR + 1], layout[RECENT_PTR + 1])
     return words
 
 
 @compiled
 def _pack_all(addresses: Words, words: Words, ends: Words) -> None:
-    at = 0
+    """Write history and behavior of each profile, and the positions at which they end, (profiles, 2)."""
+    position = 0
     for number, address in enumerate(addresses):
-        where = words_at(address, LAYOUT_WORDS)
-        at += history.pack_at(words_at(where[HISTORY_PTR], history.LAYOUT_WORDS), words[at:])
-        ends[number, 0] = at
-        habit, table, recent = _habits_at(where)
-        at += behavior.write(habit, table, recent, words[at:])
-        ends[number, 1] = at
+        layout = words_at(address, LAYOUT_WORDS)
+        position += pack_at(words_at(layout[HISTORY_PTR], history_update.LAYOUT_WORDS), words[position:])
+        ends[number, 0] = position
+        counts, frequencies, recent = _behavior_at(layout)
+        position += write_behavior(counts, frequencies, recent, words[position:])
+        ends[number, 1] = position
 
 
 class UserProfile(Profile):
-    """One user's payments and habits. Times are epoch ms, amounts units of ``state.kernel.money``.
+    """Profile of a user; at most 32 KB when packed. Times are epoch ms, amounts units of ``state.kernel.money``.
 
     Args:
-        lateness: how late a payment may come and be told, and correct, exactly, ms.
+        lateness: delay up to which a late payment is exact, ms.
 
     Attributes:
-        history: the payments; the other party is the merchant.
-        account_events: times of account events of the last two days, ascending.
+        history: history of the payments; the counterparty is the merchant.
+        behavior: hours and counts (``state.profiles.behavior``).
+        frequencies: frequency table (``state.profiles.frequency_table``).
+        recent: recent payments (``state.profiles.geo_and_channel``).
+        account_events: times of account events of the last two days, ascending, at most ``MAX_ACCOUNT_EVENTS``.
     """
 
     __slots__ = ("_account_events", "_behavior", "_frequencies", "_ids", "_recent")
@@ -193,93 +195,94 @@ class UserProfile(Profile):
     account_events = AddressedArray(ACCOUNT_EVENTS_PTR)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, PAYMENTS_KEPT, LAYOUT_WORDS)
+        super().__init__(LONGEST_MS, lateness, MAX_RECENT_PAYMENTS, LAYOUT_WORDS)
         self.layout[HISTORY_PTR], self.layout[LATENESS] = self.history.address, lateness
-        self.behavior, self.frequencies, self.recent = behavior.unpack(behavior.EMPTY)
+        self.behavior, self.frequencies, self.recent = read_behavior(EMPTY_BEHAVIOR)
         self.account_events = _NO_WORDS
         self._ids = bytearray()
 
     def has_seen(self, transaction_id: str) -> bool:
-        """Whether the payment is among the ``PAYMENTS_KEPT`` that are kept one by one."""
-        self._forget_ids()
+        """Whether the payment is among the recent ones, at most ``MAX_RECENT_PAYMENTS``."""
+        self._evict_ids()
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
 
-    def note_key(self, key: bytes) -> None:
-        """Remember the id of a payment that is kept one by one, by its digest."""
-        # One flat string of digests: a tenth of a set's memory, and it packs for nothing. A match that straddles two
-        # digests is as unlikely as two ids with one digest.
-        self._ids += key
-        if len(self._ids) > _KEY_BYTES * PAYMENTS_KEPT:
-            self._forget_ids()
+    def add_id(self, digest: bytes) -> None:
+        """Add the digest of a recent payment's id."""
+        # One flat string of digests takes a tenth of a set's memory and is its own packed form. A match across two
+        # digests is as unlikely as a collision of two.
+        self._ids += digest
+        if len(self._ids) > _ID_BYTES * MAX_RECENT_PAYMENTS:
+            self._evict_ids()
 
-    def resume(self, done: int) -> int:
-        """Do what was to be done before the next payment; how many that stopped the pass are taken, 0 or 1."""
-        if done != history.HABITS_FULL:
-            return self.history.resume(done)
+    def resume(self, status: int) -> int:
+        """Handle the status at which a pass paused; return the number of payments done by that, 0 or 1."""
+        if status != BEHAVIOR_FULL:
+            return self.history.resume(status)
         self.frequencies, self.recent = with_capacity(self.frequencies, 8), with_capacity(self.recent, 4)
         return 0
 
-    def _forget_ids(self) -> None:
-        """Let go the ids that go with payments that the history let go."""
-        del self._ids[: max(0, len(self._ids) - _KEY_BYTES * len(self.history))]
+    def _evict_ids(self) -> None:
+        """Remove the oldest ids, as many as payments left the recent ones."""
+        del self._ids[: max(0, len(self._ids) - _ID_BYTES * len(self.history))]
 
     def add_account_event(self, time: int) -> None:
-        """Note an account event; more than two days older than the newest are forgotten, and the oldest of too many."""
+        """Add an account event; evict those more than two days older than the newest, and the oldest of too many."""
         times = np.sort(np.append(self.account_events, time))
-        self.account_events = times[times >= times[-1] - 2 * DAY_MS][-ACCOUNT_EVENTS_KEPT:].copy()
+        self.account_events = times[times >= times[-1] - _ACCOUNT_EVENT_RETENTION_MS][-MAX_ACCOUNT_EVENTS:].copy()
         self.dirty = True
 
-    def _replay_events(self, payments: bytes) -> None:
-        noted = words_of(payments).reshape(-1, event_schema.USER_EVENT_WIDTH + 1)
-        keys = [key.tobytes() for key in noted[:, event_schema.USER_EVENT_WIDTH]]
-        told, before = np.empty((len(noted), 0, aggregates.OUT_WIDTH)), np.empty((len(noted), behavior.OUT_WIDTH))
-        told_of = np.ascontiguousarray(noted[:, : event_schema.USER_EVENT_WIDTH])
-        _update_all([self] * len(noted), keys, told_of, _NO_WORDS, told, before)
+    def _replay_events(self, events: bytes) -> None:
+        rows = words_of(events).reshape(-1, event_schema.USER_EVENT_WIDTH + 1)
+        ids = [digest.tobytes() for digest in rows[:, event_schema.USER_EVENT_WIDTH]]
+        out, behavior_out = np.empty((len(rows), 0, aggregates.OUT_WIDTH)), np.empty((len(rows), behavior.OUT_WIDTH))
+        columns = np.ascontiguousarray(rows[:, : event_schema.USER_EVENT_WIDTH])
+        _update_all([self] * len(rows), ids, columns, _NO_WORDS, out, behavior_out)
 
     def _aux_state(self) -> tuple[bytes, ...]:
-        return *self._sections(), self.account_events.tobytes()
+        return *self._pack_common(), self.account_events.tobytes()
 
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, account_events = sections
-        self._unpack_sections(filtered, progress)
+        self._restore_common(filtered, progress)
         self.account_events = words_of(account_events)
 
     @staticmethod
     def pack_all(profiles: Sequence[UserProfile]) -> list[bytes]:
-        """Each as bytes: under 4 KB for 90 payments to 40 merchants."""
+        """Pack profiles and mark them clean: under 4 KB for 90 payments to 40 merchants."""
         addresses = np.array([profile.address for profile in profiles], np.int64)
-        words, ends = np.empty(_room_for(addresses), np.int64), np.empty((len(addresses), 2), np.int64)
+        words, ends = np.empty(_total_words(addresses), np.int64), np.empty((len(addresses), 2), np.int64)
         _pack_all(addresses, words, ends)
         pack_histories(profiles)
-        parts, start, packed = words.data.cast("B"), 0, []
+        data, start, packed = words.data.cast("B"), 0, []
         for profile, (middle, end) in zip(profiles, (8 * ends).tolist(), strict=True):
-            profile._forget_ids()
-            *shared, account_events = profile._aux_state()
-            packed.append(
-                seal(VERSION, (parts[start:middle], *shared, profile._ids, parts[middle:end], account_events))
-            )
+            profile._evict_ids()
+            *common, account_events = profile._aux_state()
+            sections: list[Packed] = [data[start:middle], *common, profile._ids, data[middle:end], account_events]
+            packed.append(encode_versioned(VERSION, sections))
             profile.mark_clean()
             start = end
         return packed
 
     def pack(self) -> bytes:
-        """``pack_all`` for a single one."""
+        """Pack this profile alone (see ``pack_all``)."""
         return self.pack_all([self])[0]
 
     @classmethod
     def unpack(cls, data: bytes, lateness: int = LATENESS_MS) -> UserProfile:
-        """What ``pack`` packed.
+        """Restore a packed profile.
 
         Raises:
-            ProfileVersionError: if a version wrote it that this one does not know.
-            ProfileDamagedError: if the bytes are cut short or run over.
+            ProfileVersionError: if the version is unknown.
+            ProfileDamagedError: if the bytes are truncated or inconsistent.
         """
         profile = cls(lateness)
-        of_history, filtered, progress, ids, habit, account_events = open_sealed(data, "user", VERSION, UPGRADES)
-        profile.history.unpack(of_history)
+        history, filtered, progress, ids, packed_behavior, account_events = decode_versioned(
+            data, "user", VERSION, UPGRADES
+        )
+        profile.history.unpack(history)
         profile._restore_aux_state((filtered, progress, account_events))
         profile._ids = bytearray(ids)
-        profile.behavior, profile.frequencies, profile.recent = behavior.unpack(habit)
+        profile.behavior, profile.frequencies, profile.recent = read_behavior(packed_behavior)
         return profile
 
 

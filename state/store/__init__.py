@@ -1,0 +1,1 @@
+"""Storage of profiles in keyed state: write-behind store and changelog."""

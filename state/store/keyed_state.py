@@ -1,4 +1,4 @@
-"""The state of one shard, as far as those who keep something in it know it."""
+"""Keyed state of one shard, as the stages use it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class KeyedState(Protocol):
-    """Bytes by key: keyed state in the job, a dict in a test or a backtest."""
+    """Bytes by key: Flink's keyed state in the job, a dict in a backtest or a test."""
 
     def get(self, key: str) -> bytes | None:
-        """What is there, or None."""
+        """Return the value of a key, or None."""
 
     def put_many(self, entries: dict[str, bytes]) -> None:
-        """Write several at once: one call costs as much as one entry."""
+        """Write several entries: one call costs about as much as one entry."""
 
     def remove(self, key: str) -> None:
-        """Forget what is there."""
+        """Remove a key, which may be absent."""

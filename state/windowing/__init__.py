@@ -1,0 +1,1 @@
+"""Sliding windows over an entity's events: individual recent events, tiles of older ones, and distinct counts."""

@@ -1,59 +1,57 @@
-"""What the sliding windows (t - w, t] that end with an event add up to.
+"""Aggregates of the sliding windows (t - w, t] that end with an event.
 
-Sums are differences of running totals. Different parties, and the smallest and the largest amount, come from one pass
-over the events of the window that are kept one by one: at most the history's capacity, whatever the window's length,
-and a vector of them at a time. To keep such things in order with every event costs more, the more so when it is late.
+Sums are differences of running totals. Distinct counterparties and the extremes come from one vectorized pass over the
+recent events of the window, at most as many as the history's capacity. To maintain ordered structures with every event
+costs more, in particular when it is late.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
 from state.kernel import int128
 from state.kernel.jit import compiled
-from state.windowing import distinct, tiles
-from state.windowing.raw_events import COUNT, SEEN, Totals, Words, amount, place, seen_before
-from state.windowing.raw_events import totals_before as kept_before
+from state.kernel.types import Floats, Totals, Words
+from state.windowing.distinct import count_distinct
+from state.windowing.raw_events import COUNT, PREVIOUS, event_amount, event_totals_before, insertion_row, previous_time
+from state.windowing.tiles import TILE_COUNT, tile_extremes, tile_totals_until
 
 (EVENTS, DECLINED, UNITS, DISTINCT, SPREAD, LOWEST, HIGHEST, FIRST, LAST) = range(9)
-"""What is told of a window; ``SPREAD`` is n (n - 1) times the sample variance, squared units; amounts are in units.
+"""Aggregates of a window. ``SPREAD`` is n (n - 1) times the sample variance, in squared units; amounts are in units.
 
-Absent (NaN) where there is no event: the extremes, the first and the last."""
+In a window without events, the extremes, the first and the last amount are NaN."""
 OUT_WIDTH = 9
 
 
 @compiled
-def totals_until(head: Words, events: Words, older: Words, moment: int, end: int) -> tuple[Totals, int]:
-    """Totals of all up to and including a moment (ms), and the row of the first kept event after it.
+def totals_until(head: Words, events: Words, tiles: Words, moment: int, end: int) -> tuple[Totals, int]:
+    """Compute the totals of all events up to and including a moment, and the row of the first recent event after it.
 
     Args:
-        head: of a history.
-        events: those kept one by one.
-        older: its tiles.
-        moment: the moment.
-        end: a row that is not before the one looked for.
+        head: head of the history.
+        events: recent events.
+        tiles: tiles of older events.
+        moment: epoch ms.
+        end: upper bound of the row.
     """
-    row = place(events, end, moment)
-    if row or not head[tiles.TILES]:
-        return kept_before(head, events, row), row
-    return tiles.totals_until(head, older, moment), row
+    row = insertion_row(events, end, moment)
+    if row or not head[TILE_COUNT]:
+        return event_totals_before(head, events, row), row
+    return tile_totals_until(head, tiles, moment), row
 
 
 @compiled
-def events_until(head: Words, events: Words, older: Words, moment: int) -> int:
-    """How many events there ever were up to and including a moment (ms)."""
-    return totals_until(head, events, older, moment, head[COUNT])[0][0]
+def event_count_until(head: Words, events: Words, tiles: Words, moment: int) -> int:
+    """Count all events up to and including a moment (epoch ms)."""
+    return totals_until(head, events, tiles, moment, head[COUNT])[0][0]
 
 
 @compiled
 def aggregate(
     head: Words,
     events: Words,
-    older: Words,
-    parties: Words,
+    tiles: Words,
+    counterparties: Words,
     row: int,
     is_older: bool,
     time: int,
@@ -61,88 +59,88 @@ def aggregate(
     declined: int,
     units: int,
     counts: bool,
-    windows: Words,
-    told: npt.NDArray[np.float64],
+    lengths: Words,
+    out: Floats,
 ) -> None:
-    """Tell of every window that ends with an event, before it is taken in.
+    """Compute the aggregates of every window that ends with an event, before the event is inserted.
 
     Args:
-        head: of a history.
-        events: those kept one by one.
-        older: its tiles.
-        parties: the parties of those.
-        row: the event's place among ``events``.
-        is_older: whether its place is not there, but among the tiles; its key is then noted there already.
-        time: of the event, ms.
-        key: its other party.
+        head: head of the history.
+        events: recent events.
+        tiles: tiles of older events.
+        counterparties: counterparties of older events.
+        row: row of the event among the recent ones.
+        is_older: whether the event belongs to the tiles instead; its counterparty must be added before.
+        time: time of the event, ms.
+        key: its counterparty.
         declined: 1 if it was declined, else 0.
         units: its amount.
-        counts: whether the event itself is to count.
-        windows: lengths, ms, ascending.
-        told: (windows, TOLD), written.
+        counts: whether the windows include the event.
+        lengths: window lengths, ms, ascending.
+        out: (windows, OUT_WIDTH), written.
     """
-    until = totals_until(head, events, older, time, row)[0] if is_older else kept_before(head, events, row)
-    own_seen = seen_before(events, row, key)
+    until = totals_until(head, events, tiles, time, row)[0] if is_older else event_totals_before(head, events, row)
+    own_previous = previous_time(events, row, key)
     low, high = (units, units) if counts else (2**62, -(2**62))
-    # Of a hot key's older past the last amount is not known.
-    last = float(units) if counts else (float(amount(head, events, row - 1)) if row else math.nan)
+    # The last amount before the event is unknown if it is among older events.
+    last = float(units) if counts else (float(event_amount(head, events, row - 1)) if row else math.nan)
     begin = row
-    for window in range(windows.shape[0]):
-        start = time - windows[window]
-        begun = begin
-        since, begin = totals_until(head, events, older, start, begun)
-        for i in range(begin, begun):
-            of_event = amount(head, events, i)
-            low, high = min(low, of_event), max(high, of_event)
-        different = 0
+    for window in range(lengths.shape[0]):
+        start = time - lengths[window]
+        previous_begin = begin
+        since, begin = totals_until(head, events, tiles, start, previous_begin)
+        for i in range(begin, previous_begin):
+            units_of_row = event_amount(head, events, i)
+            low, high = min(low, units_of_row), max(high, units_of_row)
+        distinct = 0
         for i in range(begin, row):
-            different += events[SEEN, i] <= start
-        if counts and not is_older and own_seen <= start:
-            different += 1
-        opening = amount(head, events, begin) if begin < row else units
+            distinct += events[PREVIOUS, i] <= start
+        if counts and not is_older and own_previous <= start:
+            distinct += 1
+        opening = event_amount(head, events, begin) if begin < row else units
         lowest, highest = low, high
-        if not begin and head[tiles.TILES]:
-            different += distinct.count(head, parties, start)
+        if not begin and head[TILE_COUNT]:
+            distinct += count_distinct(head, counterparties, start)
             if is_older:
-                different -= distinct.count(head, parties, time)
-            lowest_older, highest_older, opening_older = tiles.extremes(head, older, start, time)
-            if lowest_older <= highest_older:
-                lowest, highest, opening = min(low, lowest_older), max(high, highest_older), opening_older
-        _write(told[window], until, since, declined, units, counts, different)
-        if told[window, EVENTS] > 0:
-            told[window, LOWEST], told[window, HIGHEST] = lowest, highest
-            told[window, FIRST], told[window, LAST] = opening, last
+                distinct -= count_distinct(head, counterparties, time)
+            tile_lowest, tile_highest, tile_opening = tile_extremes(head, tiles, start, time)
+            if tile_lowest <= tile_highest:
+                lowest, highest, opening = min(low, tile_lowest), max(high, tile_highest), tile_opening
+        _write(out[window], until, since, declined, units, counts, distinct)
+        if out[window, EVENTS] > 0:
+            out[window, LOWEST], out[window, HIGHEST] = lowest, highest
+            out[window, FIRST], out[window, LAST] = opening, last
         else:
-            told[window, LOWEST:] = math.nan
+            out[window, LOWEST:] = math.nan
 
 
 @compiled
 def _write(
-    told: npt.NDArray[np.float64],
+    out: Floats,
     until: Totals,
     since: Totals,
     declined: int,
     units: int,
     counts: bool,
-    different: int,
+    distinct: int,
 ) -> None:
-    events, refused, total, high, low = until
-    events_since, refused_since, total_since, high_since, low_since = since
-    events, refused, total = events - events_since, refused - refused_since, total - total_since
+    events, declined_count, total, high, low = until
+    events_since, declined_since, total_since, high_since, low_since = since
+    events, declined_count, total = events - events_since, declined_count - declined_since, total - total_since
     high, low = int128.subtract(high, low, high_since, low_since)
     if counts:
         square_high, square_low = int128.multiply(units, units)
         high, low = int128.add(high, low, square_high, square_low)
-        events, refused, total = events + 1, refused + declined, total + units
-    told[EVENTS], told[DECLINED], told[UNITS] = events, refused, total
-    told[DISTINCT] = min(max(different, 1), events)
-    told[SPREAD] = int128.spread(events, total, high, low)
+        events, declined_count, total = events + 1, declined_count + declined, total + units
+    out[EVENTS], out[DECLINED], out[UNITS] = events, declined_count, total
+    out[DISTINCT] = min(max(distinct, 1), events)
+    out[SPREAD] = int128.spread(events, total, high, low)
 
 
 @compiled
-def aggregate_alone(declined: int, units: int, counts: bool, windows: Words, told: npt.NDArray[np.float64]) -> None:
-    """Tell of the windows of an event that is too late to know what was around it."""
+def aggregate_alone(declined: int, units: int, counts: bool, lengths: Words, out: Floats) -> None:
+    """Write the aggregates of an event that is too late to have a window: they contain at most the event."""
     nothing = (0, 0, 0, 0, 0)
-    for window in range(windows.shape[0]):
-        _write(told[window], nothing, nothing, declined, units, counts, 1)
-        told[window, LOWEST:] = units if counts else math.nan
+    for window in range(lengths.shape[0]):
+        _write(out[window], nothing, nothing, declined, units, counts, 1)
+        out[window, LOWEST:] = units if counts else math.nan

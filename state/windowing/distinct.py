@@ -1,13 +1,14 @@
-"""How many different keys were seen since a moment, in bounded memory, for the older past of a hot key.
+"""Distinct counterparties of a hot key's older events: how many since any moment, in bounded memory.
 
-A key counts at the last time it was seen. Strata hold last times, the newest in stratum 0. A stratum that grows over
-``CAPACITY`` keeps the newest half of that and hands the others down, and stratum d takes only every 2^d-th key, chosen
-by hash; so each reaches back about twice as far as the one before. A stratum's keys stand for 2^d keys each.
+A key counts at the last time it was seen. Strata hold last times, the newest in stratum 0. When a stratum exceeds
+``STRATUM_CAPACITY``, it keeps its newest keys, half that many, and passes the others to the next one. Stratum d accepts
+every 2^d-th key, chosen by hash, so each stratum reaches back about twice as far as the one above, and each of its keys
+stands for 2^d keys.
 
-Error: none while no stratum was full. Beyond, the estimate is unbiased and its relative standard error at most
-0.9 / sqrt(CAPACITY): 8 % for 128 keys, whatever the number of keys.
-Source: Gibbons and Tirthapura, "Distributed streams algorithms for sliding windows" (2002), with every key in one
-level only: fewer bytes, and the newest keys, which all windows share, stay exact.
+Error: none while no stratum has overflowed. After that, the estimate is unbiased, with a relative standard error of at
+most 0.9 / sqrt(STRATUM_CAPACITY), which is 8 % for 128 keys, however many keys there are.
+Source: Gibbons and Tirthapura, "Distributed streams algorithms for sliding windows" (2002), with each key in one level
+only: this takes fewer bytes, and the newest keys, which all windows share, stay exact.
 """
 
 from __future__ import annotations
@@ -15,161 +16,167 @@ from __future__ import annotations
 from state.kernel.jit import compiled
 from state.kernel.search import first_after
 from state.kernel.times import NEVER
-from state.windowing.raw_events import Words
-from state.windowing.tiles import HEAD as HEAD_OF_TILES
+from state.kernel.types import Words
+from state.windowing.tiles import HEAD_WORDS as TILE_HEAD_WORDS
 
-CAPACITY = 128
-"""Keys a stratum holds at most."""
-STRATA_AT_MOST = 24
-"""Enough for CAPACITY * 2^23 keys; the last one is allowed to grow."""
+STRATUM_CAPACITY = 128
+"""Maximum number of keys in a stratum."""
+MAX_STRATA = 24
+"""Enough for STRATUM_CAPACITY * 2^23 keys; the last stratum is unbounded."""
 
 KEY, LAST = range(2)
-"""Columns: the key, and when it was seen last (ms); in order of that, whatever the stratum."""
-COLUMNS = 2
+"""Columns: key, and time it was last seen (ms). Rows are in order of that time, across strata."""
+COUNTERPARTY_COLUMNS = 2
 
-PARTIES = HEAD_OF_TILES
-"""The head goes on: how many keys there are, how many strata, and from when on (ms, exclusive) each holds keys."""
-STRATA = PARTIES + 1
-SINCE = PARTIES + 2
-HEAD = SINCE + STRATA_AT_MOST
-
-
-@compiled
-def begin(head: Words) -> None:
-    """No keys, one stratum; of a history that keeps none (``keep_none``), still none."""
-    head[PARTIES] = 0
-    if head[STRATA]:
-        head[STRATA] = 1
-        head[SINCE] = NEVER
-
-
-def keep_all(head: Words) -> None:
-    """Keep keys."""
-    head[PARTIES], head[STRATA], head[SINCE] = 0, 1, NEVER
-
-
-def keep_none(head: Words) -> None:
-    """Keep no keys: nobody asks how many there are."""
-    head[PARTIES] = head[STRATA] = 0
+COUNTERPARTY_COUNT = TILE_HEAD_WORDS
+"""Continues the head of the tiles: number of keys, number of strata, and for each stratum the time (ms, exclusive)
+since which it holds keys."""
+STRATUM_COUNT = COUNTERPARTY_COUNT + 1
+STRATUM_SINCE = COUNTERPARTY_COUNT + 2
+HEAD_WORDS = STRATUM_SINCE + MAX_STRATA
 
 
 @compiled
-def _first_after(head: Words, parties: Words, moment: int) -> int:
-    return first_after(parties[LAST], head[PARTIES], moment)
+def clear_counterparties(head: Words) -> None:
+    """Remove all keys. Counting stays enabled, or disabled."""
+    head[COUNTERPARTY_COUNT] = 0
+    if head[STRATUM_COUNT]:
+        head[STRATUM_COUNT] = 1
+        head[STRATUM_SINCE] = NEVER
+
+
+def enable_distinct(head: Words) -> None:
+    """Enable counting in the head of a new history."""
+    head[COUNTERPARTY_COUNT], head[STRATUM_COUNT], head[STRATUM_SINCE] = 0, 1, NEVER
+
+
+def disable_distinct(head: Words) -> None:
+    """Disable counting in the head of a new history: no keys are stored."""
+    head[COUNTERPARTY_COUNT] = head[STRATUM_COUNT] = 0
 
 
 @compiled
-def count(head: Words, parties: Words, start: int) -> int:
-    """Different keys last seen after ``start`` (ms). O(strata * log keys)."""
-    counted, end = 0, head[PARTIES]
-    for depth in range(head[STRATA]):
-        since = head[SINCE + depth]
-        first = _first_after(head, parties, max(start, since))
-        counted += (end - first) << depth
+def _first_after(head: Words, counterparties: Words, moment: int) -> int:
+    return first_after(counterparties[LAST], head[COUNTERPARTY_COUNT], moment)
+
+
+@compiled
+def count_distinct(head: Words, counterparties: Words, start: int) -> int:
+    """Estimate the number of keys last seen after ``start`` (ms). O(strata * log keys)."""
+    total, end = 0, head[COUNTERPARTY_COUNT]
+    for depth in range(head[STRATUM_COUNT]):
+        since = head[STRATUM_SINCE + depth]
+        first = _first_after(head, counterparties, max(start, since))
+        total += (end - first) << depth
         if start >= since:
             break
         end = first
-    return counted
+    return total
 
 
 @compiled
-def discard(head: Words, parties: Words, key: int) -> None:
-    """Forget a key that is kept elsewhere from now on."""
-    row = _find(head, parties, key)
+def remove_counterparty(head: Words, counterparties: Words, key: int) -> None:
+    """Remove a key, which is among the recent events from now on."""
+    row = _find(head, counterparties, key)
     if row >= 0:
-        _remove(head, parties, row)
+        _remove_row(head, counterparties, row)
 
 
 @compiled
-def see(head: Words, parties: Words, key: int, time: int) -> None:
-    """Note that a key was seen, in order or late. Needs room."""
-    if not head[STRATA]:
+def add_counterparty(head: Words, counterparties: Words, key: int, time: int) -> None:
+    """Add a key, or update its time if that is newer; in order or late. Requires capacity for one more key."""
+    if not head[STRATUM_COUNT]:
         return
-    row = _find(head, parties, key)
+    row = _find(head, counterparties, key)
     if row >= 0:
-        if parties[LAST, row] >= time:
+        if counterparties[LAST, row] >= time:
             return
-        _remove(head, parties, row)
-    _place(head, parties, key, time)
+        _remove_row(head, counterparties, row)
+    _insert(head, counterparties, key, time)
 
 
 @compiled
-def _find(head: Words, parties: Words, key: int) -> int:
-    for row in range(head[PARTIES] - 1, -1, -1):
-        if parties[KEY, row] == key:
+def _find(head: Words, counterparties: Words, key: int) -> int:
+    for row in range(head[COUNTERPARTY_COUNT] - 1, -1, -1):
+        if counterparties[KEY, row] == key:
             return row
     return -1
 
 
 @compiled
-def _remove(head: Words, parties: Words, row: int) -> None:
-    last = head[PARTIES] - 1
-    for column in range(COLUMNS):
+def _remove_row(head: Words, counterparties: Words, row: int) -> None:
+    last = head[COUNTERPARTY_COUNT] - 1
+    for column in range(COUNTERPARTY_COLUMNS):
         for i in range(row, last):
-            parties[column, i] = parties[column, i + 1]
-    head[PARTIES] = last
+            counterparties[column, i] = counterparties[column, i + 1]
+    head[COUNTERPARTY_COUNT] = last
 
 
 @compiled
-def _place(head: Words, parties: Words, key: int, time: int) -> None:
+def _insert(head: Words, counterparties: Words, key: int, time: int) -> None:
     depth = 0
-    while depth < head[STRATA] - 1 and time <= head[SINCE + depth]:
+    while depth < head[STRATUM_COUNT] - 1 and time <= head[STRATUM_SINCE + depth]:
         depth += 1
-    if key & ((1 << depth) - 1) or time <= head[SINCE + depth]:
+    if key & ((1 << depth) - 1) or time <= head[STRATUM_SINCE + depth]:
         return
-    row = _first_after(head, parties, time)
-    for column in range(COLUMNS):
-        for i in range(head[PARTIES], row, -1):
-            parties[column, i] = parties[column, i - 1]
-    parties[KEY, row], parties[LAST, row] = key, time
-    head[PARTIES] += 1
+    row = _first_after(head, counterparties, time)
+    for column in range(COUNTERPARTY_COLUMNS):
+        for i in range(head[COUNTERPARTY_COUNT], row, -1):
+            counterparties[column, i] = counterparties[column, i - 1]
+    counterparties[KEY, row], counterparties[LAST, row] = key, time
+    head[COUNTERPARTY_COUNT] += 1
 
 
 @compiled
-def bound(head: Words, parties: Words) -> None:
-    """Hand down what is too much for a stratum."""
-    end, depth = head[PARTIES], 0
-    while depth < head[STRATA]:
-        first = _first_after(head, parties, head[SINCE + depth])
-        if end - first > CAPACITY and depth + 1 < STRATA_AT_MOST:
-            since = parties[LAST, end - CAPACITY // 2]
-            if depth + 1 == head[STRATA]:
-                head[SINCE + depth + 1] = head[SINCE + depth]
-                head[STRATA] += 1
-            head[SINCE + depth] = since
-            first = _first_after(head, parties, since)
+def rebalance_strata(head: Words, counterparties: Words) -> None:
+    """Pass the oldest keys of overfull strata to the next ones."""
+    end, depth = head[COUNTERPARTY_COUNT], 0
+    while depth < head[STRATUM_COUNT]:
+        first = _first_after(head, counterparties, head[STRATUM_SINCE + depth])
+        if end - first > STRATUM_CAPACITY and depth + 1 < MAX_STRATA:
+            since = counterparties[LAST, end - STRATUM_CAPACITY // 2]
+            if depth + 1 == head[STRATUM_COUNT]:
+                head[STRATUM_SINCE + depth + 1] = head[STRATUM_SINCE + depth]
+                head[STRATUM_COUNT] += 1
+            head[STRATUM_SINCE + depth] = since
+            first = _first_after(head, counterparties, since)
             mask = (1 << (depth + 1)) - 1
-            end = _keep_sampled(head, parties, _first_after(head, parties, head[SINCE + depth + 1]), first, mask)
+            end = _sample(
+                head, counterparties, _first_after(head, counterparties, head[STRATUM_SINCE + depth + 1]), first, mask
+            )
         else:
             end = first
         depth += 1
 
 
 @compiled
-def _keep_sampled(head: Words, parties: Words, first: int, end: int, mask: int) -> int:
-    """Of the rows from ``first`` to before ``end``, keep those whose key has no bit of ``mask``; say where they end."""
-    kept = first
-    for row in range(first, head[PARTIES]):
-        if row >= end or not parties[KEY, row] & mask:
-            parties[KEY, kept], parties[LAST, kept] = parties[KEY, row], parties[LAST, row]
-            kept += 1
-    gone = head[PARTIES] - kept
-    head[PARTIES] = kept
-    return end - gone
+def _sample(head: Words, counterparties: Words, first: int, end: int, mask: int) -> int:
+    """Remove the keys with a bit of ``mask`` from the rows ``first`` to ``end``; return the new end of these rows."""
+    target = first
+    for row in range(first, head[COUNTERPARTY_COUNT]):
+        if row >= end or not counterparties[KEY, row] & mask:
+            counterparties[KEY, target], counterparties[LAST, target] = (
+                counterparties[KEY, row],
+                counterparties[LAST, row],
+            )
+            target += 1
+    evicted = head[COUNTERPARTY_COUNT] - target
+    head[COUNTERPARTY_COUNT] = target
+    return end - evicted
 
 
 @compiled
-def forget_until(head: Words, parties: Words, moment: int) -> None:
-    """Drop what is not after ``moment``, and the strata that are then no longer needed."""
-    old = _first_after(head, parties, moment)
-    if old:
-        left = head[PARTIES] - old
-        for column in range(COLUMNS):
-            for row in range(left):
-                parties[column, row] = parties[column, row + old]
-        head[PARTIES] = left
-    for depth in range(head[STRATA]):
-        if head[SINCE + depth] <= moment:
-            head[SINCE + depth] = NEVER
-            head[STRATA] = depth + 1
+def evict_counterparties(head: Words, counterparties: Words, moment: int) -> None:
+    """Remove the keys last seen at or before a moment, and the strata that are then unused."""
+    evicted = _first_after(head, counterparties, moment)
+    if evicted:
+        remaining = head[COUNTERPARTY_COUNT] - evicted
+        for column in range(COUNTERPARTY_COLUMNS):
+            for row in range(remaining):
+                counterparties[column, row] = counterparties[column, row + evicted]
+        head[COUNTERPARTY_COUNT] = remaining
+    for depth in range(head[STRATUM_COUNT]):
+        if head[STRATUM_SINCE + depth] <= moment:
+            head[STRATUM_SINCE + depth] = NEVER
+            head[STRATUM_COUNT] = depth + 1
             return

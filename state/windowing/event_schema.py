@@ -1,11 +1,12 @@
-"""What a payment tells the profiles that it is of: whole numbers, one column each, a row a payment."""
+"""Column layout of the event matrix passed to profiles: one int64 row per payment."""
 
 from __future__ import annotations
 
-TIME, PARTY, UNITS, DECLINED, DEVICE, LATITUDE, LONGITUDE, COUNTRY, CHANNEL = range(9)
-"""Event time (ms); key of the other party: the merchant of a user, the user of a merchant or device; amount, in units
-of ``state.kernel.money``; 1 if it was declined; and for users, where and how it was made: keys and millionths of a degree,
-``surroundings.ABSENT`` where there is none."""
+TIME, COUNTERPARTY, UNITS, DECLINED, DEVICE, LATITUDE, LONGITUDE, COUNTRY, CHANNEL = range(9)
+"""Event time (ms); key of the counterparty: the merchant for a user, the user for a merchant or a device; amount (units
+of ``state.kernel.money``); 1 if it was declined, else 0. For users also: keys of device, country and channel, and the
+place in millionths of a degree; ``geo_and_channel.ABSENT`` where one is missing."""
 SHARED_EVENT_WIDTH = 4
-"""So many columns do for a merchant or a device."""
+"""Number of columns for a merchant or a device."""
 USER_EVENT_WIDTH = 9
+"""Number of columns for a user."""

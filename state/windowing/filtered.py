@@ -1,6 +1,7 @@
-"""Histories of the payments that a filter lets pass, by the filter's name: none until the first one passes.
+"""Filtered histories: by filter name, the history of the events that pass the filter.
 
-Most payments pass none, so a history is packed anew only after one has.
+A history is made when the first event passes. Few events pass a filter, so the packed form of each history is cached
+until it changes.
 """
 
 from __future__ import annotations
@@ -12,35 +13,39 @@ from typing import Protocol
 from state.kernel.sections import ProfileDamagedError, join_sections, split_sections
 from state.windowing.history import History, pack
 
-CAPACITY = 128
-"""Events that a filtered history keeps one by one: the hottest key must fit into 32 KB with those of all filters."""
-_RETENTION = struct.Struct("<q?")  # and whether it knows the parties of its older past
+FILTERED_CAPACITY = 128
+"""Recent events in a filtered history: the hottest key with all its filtered histories must fit into 32 KB."""
+_PARAMETERS = struct.Struct("<q?")  # retention (ms), and whether distinct counterparties are counted
 
 
-def filtered_history(filtered: dict[str, History], name: str, retention: int, *, parties: bool) -> History:
-    """The history of a filter, made if need be.
+def get_or_create_history(filtered: dict[str, History], name: str, retention: int, *, counts_distinct: bool) -> History:
+    """Return the history of a filter, with its retention updated.
 
     Args:
-        filtered: those there are.
-        name: of the filter.
-        retention: how far back its windows and lateness reach, ms; from now on.
-        parties: whether somebody asks for different parties; of a history that there is, nothing changes.
+        filtered: histories by filter name; a new one is added.
+        name: filter name.
+        retention: longest window plus lateness, ms.
+        counts_distinct: whether a new history counts distinct counterparties of a hot key's older events.
     """
     history = filtered.get(name)
     if history is None:
-        filtered[name] = history = History(retention, CAPACITY, parties=parties)
+        filtered[name] = history = History(retention, FILTERED_CAPACITY, counts_distinct=counts_distinct)
     history.retention = retention
     return history
 
 
 class HasFiltered(Protocol):
-    """A profile, as far as its filtered histories are concerned."""
+    """A profile with filtered histories.
+
+    Attributes:
+        filtered: histories by filter name.
+    """
 
     filtered: dict[str, History]
 
 
 def pack_histories(profiles: Iterable[HasFiltered]) -> None:
-    """Pack those histories of the profiles that have changed, in one pass."""
+    """Pack the changed filtered histories of all profiles in one pass."""
     changed = [history for profile in profiles for history in profile.filtered.values() if not history.packed]
     if changed:
         for history, packed in zip(changed, pack(changed), strict=True):
@@ -48,30 +53,30 @@ def pack_histories(profiles: Iterable[HasFiltered]) -> None:
 
 
 def pack_filtered(filtered: Mapping[str, History]) -> bytes:
-    """As bytes, after ``pack_histories``; nothing where there is none."""
+    """Join the packed histories; requires ``pack_histories``. Empty if there are none."""
     if not filtered:
         return b""
     sections: list[bytes] = []
-    # By name: which filter let something pass first may depend on how payments are cut into batches.
+    # Sorted, because the order of creation can depend on how events are batched.
     for name, history in sorted(filtered.items()):
-        sections += (name.encode(), _RETENTION.pack(history.retention, history.counts_distinct), history.packed)
+        sections += (name.encode(), _PARAMETERS.pack(history.retention, history.counts_distinct), history.packed)
     return join_sections(sections)
 
 
 def unpack_filtered(data: bytes) -> dict[str, History]:
-    """What ``pack_filtered`` packed.
+    """Restore the histories packed by ``pack_filtered``.
 
     Raises:
-        ProfileDamagedError: if the bytes are cut short or run over.
+        ProfileDamagedError: if the bytes are truncated or inconsistent.
     """
     if not data:
         return {}
     sections = split_sections(data)
     filtered = {}
-    for name, retention, packed in zip(sections[::3], sections[1::3], sections[2::3], strict=True):
-        if len(retention) != _RETENTION.size:
-            raise ProfileDamagedError("a filtered history does not say how far back it goes")
-        reaches, parties = _RETENTION.unpack(retention)
-        filtered[name.decode()] = history = History(reaches, CAPACITY, parties=parties)
+    for name, parameters, packed in zip(sections[::3], sections[1::3], sections[2::3], strict=True):
+        if len(parameters) != _PARAMETERS.size:
+            raise ProfileDamagedError("the parameters of a filtered history have the wrong length")
+        retention, counts_distinct = _PARAMETERS.unpack(parameters)
+        filtered[name.decode()] = history = History(retention, FILTERED_CAPACITY, counts_distinct=counts_distinct)
         history.unpack(packed)
     return filtered

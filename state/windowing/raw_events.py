@@ -1,28 +1,20 @@
-"""The newest events of an entity, kept one by one: the columns of a matrix, in order of time.
+"""Recent events of an entity, stored individually: the columns of a matrix, in order of event time.
 
-Amounts, their squares and declined events are kept as running totals over all that ever was, so that a window adds up
-to a difference of two of them. What goes before the first kept event, its *base*, stands in the head.
+Amounts, their squares, and declined events are running totals since the entity's first event, so the sum over a window
+is a difference of two of them. The totals before the first stored event are the *base*, which is in the head.
 """
 
 from __future__ import annotations
-
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from state.kernel import int128
 from state.kernel.jit import compiled
 from state.kernel.search import first_after
 from state.kernel.times import NEVER
+from state.kernel.types import Totals, Words
 
-Words: TypeAlias = npt.NDArray[np.int64]
-Totals: TypeAlias = tuple[int, int, int, int, int]
-"""How many events, how many declined, their units, their squared units (128 bits: high, low)."""
-
-TIME, KEY, SEEN, DECLINED, UNITS, SQUARES_HIGH, SQUARES_LOW = range(7)
-"""Columns: time (ms), the other party, when that party was seen before (or ``NEVER``), and running totals."""
-COLUMNS = 7
+TIME, KEY, PREVIOUS, DECLINED, UNITS, SQUARES_HIGH, SQUARES_LOW = range(7)
+"""Columns: event time (ms), counterparty, time of its previous event (or ``NEVER``), and running totals."""
+EVENT_COLUMNS = 7
 
 (
     COUNT,
@@ -34,13 +26,13 @@ COLUMNS = 7
     BASE_HIGHEST,
     BASE_LAST,
 ) = range(8)
-"""The head: how many are kept, totals of all before them, the largest amount among those, the time of their newest."""
-HEAD = 8
+"""Head: number of stored events; of the events before them: totals, largest amount, time of the newest."""
+HEAD_WORDS = 8
 
 
 @compiled
-def totals_before(head: Words, events: Words, row: int) -> Totals:
-    """Totals of all that ever was before the event in a row."""
+def event_totals_before(head: Words, events: Words, row: int) -> Totals:
+    """Return the totals of all events before the one in a row."""
     if row == 0:
         return (
             head[BASE_EVENTS],
@@ -59,44 +51,44 @@ def totals_before(head: Words, events: Words, row: int) -> Totals:
 
 
 @compiled
-def place(events: Words, end: int, time: int) -> int:
-    """The row, of those before ``end``, that an event which comes now belongs to: behind all that are not newer."""
+def insertion_row(events: Words, end: int, time: int) -> int:
+    """Find the row, at most ``end``, for an event that arrives now: after all events that are not newer."""
     if end == 0 or time >= events[TIME, end - 1]:
         return end
     return first_after(events[TIME], end - 1, time)
 
 
 @compiled
-def amount(head: Words, events: Words, row: int) -> int:
-    """The amount of an event, units."""
+def event_amount(head: Words, events: Words, row: int) -> int:
+    """Return the amount of an event, units."""
     return events[UNITS, row] - (events[UNITS, row - 1] if row else head[BASE_UNITS])
 
 
 @compiled
-def seen_before(events: Words, row: int, key: int) -> int:
-    """When a party was seen last in the rows before ``row``, or ``NEVER``."""
-    for other in range(row - 1, -1, -1):
-        if events[KEY, other] == key:
-            return events[TIME, other]
+def previous_time(events: Words, row: int, key: int) -> int:
+    """Return the time of a counterparty's last event before a row, or ``NEVER``."""
+    for earlier in range(row - 1, -1, -1):
+        if events[KEY, earlier] == key:
+            return events[TIME, earlier]
     return NEVER
 
 
 @compiled
 def next_row_of(head: Words, events: Words, row: int, key: int) -> int:
-    """The first row from ``row`` on that holds a party, or -1."""
-    for other in range(row, head[COUNT]):
-        if events[KEY, other] == key:
-            return other
+    """Return the first row from ``row`` on with an event of a counterparty, or -1."""
+    for later in range(row, head[COUNT]):
+        if events[KEY, later] == key:
+            return later
     return -1
 
 
 @compiled
-def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int, declined: int, units: int) -> None:
-    """Put an event into a row, and those from there on one further. There must be room."""
+def insert(head: Words, events: Words, row: int, time: int, key: int, previous: int, declined: int, units: int) -> None:
+    """Insert an event into a row and shift later ones. Requires capacity for one more event."""
     last = head[COUNT]
     square_high, square_low = int128.multiply(units, units)
-    _, declined_before, units_before, high_before, low_before = totals_before(head, events, row)
-    for column in (TIME, KEY, SEEN):
+    _, declined_before, units_before, high_before, low_before = event_totals_before(head, events, row)
+    for column in (TIME, KEY, PREVIOUS):
         for i in range(last, row, -1):
             events[column, i] = events[column, i - 1]
     for i in range(last, row, -1):
@@ -108,7 +100,7 @@ def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int,
         )
     events[TIME, row] = time
     events[KEY, row] = key
-    events[SEEN, row] = seen
+    events[PREVIOUS, row] = previous
     events[DECLINED, row] = declined_before + declined
     events[UNITS, row] = units_before + units
     events[SQUARES_HIGH, row], events[SQUARES_LOW, row] = int128.add(high_before, low_before, square_high, square_low)
@@ -117,7 +109,7 @@ def insert(head: Words, events: Words, row: int, time: int, key: int, seen: int,
 
 @compiled
 def add_to_base(head: Words, events: Words, time: int, declined: int, units: int) -> None:
-    """Count a late event that is older than all that are kept."""
+    """Add a late event that is older than all stored events to the base."""
     square_high, square_low = int128.multiply(units, units)
     head[BASE_EVENTS] += 1
     head[BASE_DECLINED] += declined
@@ -136,25 +128,25 @@ def add_to_base(head: Words, events: Words, time: int, declined: int, units: int
 
 
 @compiled
-def drop(head: Words, events: Words, rows: int) -> None:
-    """Let the oldest so many go, at least one, into the base."""
+def evict_oldest(head: Words, events: Words, rows: int) -> None:
+    """Move the oldest ``rows`` events, at least one, into the base."""
     highest = head[BASE_HIGHEST]
     for i in range(rows):
-        highest = max(highest, amount(head, events, i))
+        highest = max(highest, event_amount(head, events, i))
     newest = events[TIME, rows - 1]
-    count, declined, units, high, low = totals_before(head, events, rows)
+    count, declined, units, high, low = event_totals_before(head, events, rows)
     head[BASE_EVENTS], head[BASE_DECLINED], head[BASE_UNITS] = count, declined, units
     head[BASE_SQUARES_HIGH], head[BASE_SQUARES_LOW] = high, low
     head[BASE_HIGHEST], head[BASE_LAST] = highest, max(head[BASE_LAST], newest)
     left = head[COUNT] - rows
-    for column in range(COLUMNS):
+    for column in range(EVENT_COLUMNS):
         for i in range(left):
             events[column, i] = events[column, i + rows]
     head[COUNT] = left
 
 
 @compiled
-def find_seen(events: Words, count: int) -> None:
-    """Fill ``SEEN`` from what is kept alone."""
+def fill_previous(events: Words, count: int) -> None:
+    """Fill ``PREVIOUS`` from the stored events."""
     for row in range(count):
-        events[SEEN, row] = seen_before(events, row, events[KEY, row])
+        events[PREVIOUS, row] = previous_time(events, row, events[KEY, row])

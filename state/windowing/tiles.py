@@ -1,14 +1,13 @@
-"""The older past of a hot key, as tiles: runs of neighbouring events of which only totals are kept.
+"""Tiles: the older events of a hot key, as runs of neighboring events of which only aggregates are stored.
 
-A tile is never wider than ``max(1 s, age / 12)``, its age counted from its end to the newest event. So a window whose
-start falls inside a tile is wrong by a part of that one tile: the start is blurred by at most a twelfth of the window
-(or one second), the tile's events are taken to lie evenly over it, and counts, sums and squares are split in that
-proportion. Windows that start between tiles are exact. The smallest and the largest take the whole of the tile that
-the window starts in: they are never too mild, and too wild only by what happened in that twelfth. The first amount of a
-window is that of the tile's first event.
+A tile is at most ``max(1 s, age / 12)`` wide, where its age is counted from its end to the newest event. A window that
+starts between tiles is exact. A window that starts inside a tile takes a part of that tile: its events are assumed to
+be evenly spread, and counts, sums and squares are split in that proportion. So the window's start is blurred by at most
+a twelfth of the window, or one second. The smallest and the largest amount include the whole tile: they can be too
+extreme by the events of that twelfth, and never too moderate. The first amount of the window is that of the tile.
 
-The number of tiles is bounded by the logarithm of the window's length: two neighbours that could be one become one, so
-any two span more than a twelfth of their age, and 30 days take at most about 350 tiles and in practice under 200.
+The number of tiles is logarithmic in the window's length: tiles that may be one are merged, so two neighbors together
+span more than a twelfth of their age. 30 days take at most about 350 tiles, in practice under 200.
 Source: exponential histograms, Datar et al., "Maintaining stream statistics over sliding windows" (2002).
 """
 
@@ -16,42 +15,42 @@ from __future__ import annotations
 
 from state.kernel import int128
 from state.kernel.jit import compiled
-from state.kernel.search import first_after as place_after
+from state.kernel.search import first_after
+from state.kernel.types import Totals, Words
 from state.windowing.raw_events import (
     BASE_DECLINED,
     BASE_EVENTS,
     BASE_SQUARES_HIGH,
     BASE_SQUARES_LOW,
     BASE_UNITS,
-    Totals,
-    Words,
+    event_amount,
 )
 from state.windowing.raw_events import DECLINED as EVENT_DECLINED
-from state.windowing.raw_events import HEAD as HEAD_OF_EVENTS
+from state.windowing.raw_events import HEAD_WORDS as EVENT_HEAD_WORDS
 from state.windowing.raw_events import SQUARES_HIGH as EVENT_SQUARES_HIGH
 from state.windowing.raw_events import SQUARES_LOW as EVENT_SQUARES_LOW
 from state.windowing.raw_events import TIME as EVENT_TIME
 from state.windowing.raw_events import UNITS as EVENT_UNITS
-from state.windowing.raw_events import amount as amount_of_event
 
 RELATIVE_WIDTH = 12
-"""A tile is at most its age over this wide..."""
+"""The maximum width of a tile is its age divided by this, but at least ``FLOOR_MS``."""
 FLOOR_MS = 1_000
-"""...or this, whichever is more."""
 
 FIRST, LAST, LOW, HIGH, OPENING, EVENTS, DECLINED, UNITS, SQUARES_HIGH, SQUARES_LOW = range(10)
-"""Columns: first and last time (ms), smallest, largest and first amount, and running totals up to its end."""
-COLUMNS = 10
+"""Columns: first and last time (ms); smallest, largest and first amount; running totals up to the tile's end."""
+TILE_COLUMNS = 10
 
-TILES = HEAD_OF_EVENTS
-"""The head goes on: how many tiles there are, and the totals of all that was before them."""
-ORIGIN_EVENTS, ORIGIN_DECLINED, ORIGIN_UNITS, ORIGIN_SQUARES_HIGH, ORIGIN_SQUARES_LOW = range(TILES + 1, TILES + 6)
-HEAD = TILES + 6
+TILE_COUNT = EVENT_HEAD_WORDS
+"""Continues the head of the recent events: number of tiles, and the totals of the events before them."""
+ORIGIN_EVENTS, ORIGIN_DECLINED, ORIGIN_UNITS, ORIGIN_SQUARES_HIGH, ORIGIN_SQUARES_LOW = range(
+    TILE_COUNT + 1, TILE_COUNT + 6
+)
+HEAD_WORDS = TILE_COUNT + 6
 
 
 @compiled
-def totals_before(head: Words, tiles: Words, row: int) -> Totals:
-    """Totals of all that ever was before a tile."""
+def _totals_before(head: Words, tiles: Words, row: int) -> Totals:
+    """Return the totals of all events before a tile."""
     if row == 0:
         return (
             head[ORIGIN_EVENTS],
@@ -70,29 +69,29 @@ def totals_before(head: Words, tiles: Words, row: int) -> Totals:
 
 
 @compiled
-def first_after(head: Words, tiles: Words, moment: int) -> int:
-    """The first tile that ends after a moment."""
-    return place_after(tiles[LAST], head[TILES], moment)
+def first_tile_after(head: Words, tiles: Words, moment: int) -> int:
+    """Find the first tile that ends after a moment."""
+    return first_after(tiles[LAST], head[TILE_COUNT], moment)
 
 
 @compiled
-def totals_until(head: Words, tiles: Words, moment: int) -> Totals:
-    """Totals of all up to and including a moment, as far as the tiles tell. O(log tiles)."""
-    row = first_after(head, tiles, moment)
-    before = totals_before(head, tiles, row)
-    if row == head[TILES] or tiles[FIRST, row] > moment:
+def tile_totals_until(head: Words, tiles: Words, moment: int) -> Totals:
+    """Estimate the totals of all events up to and including a moment, exact between tiles. O(log tiles)."""
+    row = first_tile_after(head, tiles, moment)
+    before = _totals_before(head, tiles, row)
+    if row == head[TILE_COUNT] or tiles[FIRST, row] > moment:
         return before
     count, declined, units, high, low = before
     events = tiles[EVENTS, row] - count
-    begun, length = moment - tiles[FIRST, row], tiles[LAST, row] - tiles[FIRST, row]
-    # Its ends are events, on either side of the moment.
-    gone = min(max((events * begun + length // 2) // length, 1), events - 1)
-    part = gone / events
+    elapsed, length = moment - tiles[FIRST, row], tiles[LAST, row] - tiles[FIRST, row]
+    # The first and the last event of the tile are on either side of the moment.
+    passed = min(max((events * elapsed + length // 2) // length, 1), events - 1)
+    part = passed / events
     square_high, square_low = int128.subtract(tiles[SQUARES_HIGH, row], tiles[SQUARES_LOW, row], high, low)
     part_high, part_low = int128.from_float(int128.to_float(square_high, square_low) * part)
     high, low = int128.add(high, low, part_high, part_low)
     return (
-        count + gone,
+        count + passed,
         declined + round((tiles[DECLINED, row] - declined) * part),
         units + round((tiles[UNITS, row] - units) * part),
         high,
@@ -101,13 +100,13 @@ def totals_until(head: Words, tiles: Words, moment: int) -> Totals:
 
 
 @compiled
-def extremes(head: Words, tiles: Words, start: int, end: int) -> tuple[int, int, int]:
-    """Of the tiles that have something after ``start`` and up to ``end``: smallest, largest and first amount.
+def tile_extremes(head: Words, tiles: Words, start: int, end: int) -> tuple[int, int, int]:
+    """Return the smallest, largest and first amount of the tiles that overlap (``start``, ``end``].
 
-    The smallest is above the largest where there are none.
+    Without such a tile, the smallest amount is above the largest.
     """
     low, high, opening = 2**62, -(2**62), 0
-    for row in range(head[TILES] - 1, -1, -1):
+    for row in range(head[TILE_COUNT] - 1, -1, -1):
         if tiles[LAST, row] <= start:
             break
         if tiles[FIRST, row] <= end:
@@ -117,15 +116,18 @@ def extremes(head: Words, tiles: Words, start: int, end: int) -> tuple[int, int,
 
 
 @compiled
-def insert(head: Words, tiles: Words, time: int, declined: int, units: int) -> None:
-    """Take a late event that is no newer than the newest tile: into its tile, or as one of its own. Needs room."""
-    row = first_after(head, tiles, time - 1)
-    if row == head[TILES] or tiles[FIRST, row] > time:
-        _open(head, tiles, row, time, units)
+def insert_into_tiles(head: Words, tiles: Words, time: int, declined: int, units: int) -> None:
+    """Add a late event to the tile at its time, or as a new tile. Requires capacity for one more tile.
+
+    The event is no newer than the newest tile.
+    """
+    row = first_tile_after(head, tiles, time - 1)
+    if row == head[TILE_COUNT] or tiles[FIRST, row] > time:
+        _open_tile(head, tiles, row, time, units)
     tiles[LOW, row] = min(tiles[LOW, row], units)
     tiles[HIGH, row] = max(tiles[HIGH, row], units)
     square_high, square_low = int128.multiply(units, units)
-    for later in range(row, head[TILES]):
+    for later in range(row, head[TILE_COUNT]):
         tiles[EVENTS, later] += 1
         tiles[DECLINED, later] += declined
         tiles[UNITS, later] += units
@@ -135,96 +137,96 @@ def insert(head: Words, tiles: Words, time: int, declined: int, units: int) -> N
 
 
 @compiled
-def _open(head: Words, tiles: Words, row: int, time: int, units: int) -> None:
-    """Make a tile without events."""
-    for column in range(COLUMNS):
-        for later in range(head[TILES], row, -1):
+def _open_tile(head: Words, tiles: Words, row: int, time: int, units: int) -> None:
+    """Insert a tile without events."""
+    for column in range(TILE_COLUMNS):
+        for later in range(head[TILE_COUNT], row, -1):
             tiles[column, later] = tiles[column, later - 1]
-    head[TILES] += 1
+    head[TILE_COUNT] += 1
     tiles[FIRST, row] = tiles[LAST, row] = time
     tiles[LOW, row] = tiles[HIGH, row] = tiles[OPENING, row] = units
-    count, declined, total, high, low = totals_before(head, tiles, row)
+    count, declined, total, high, low = _totals_before(head, tiles, row)
     tiles[EVENTS, row], tiles[DECLINED, row], tiles[UNITS, row] = count, declined, total
     tiles[SQUARES_HIGH, row], tiles[SQUARES_LOW, row] = high, low
 
 
 @compiled
-def take(head: Words, events: Words, tiles: Words, rows: int, now: int) -> None:
-    """Turn the oldest events into tiles, and merge neighbours that have grown old enough to be one. Needs room.
+def compact_tiles(head: Words, events: Words, tiles: Words, rows: int, now: int) -> None:
+    """Append the oldest recent events to the tiles, and merge tiles that are old enough. Requires capacity for them.
 
     Args:
-        head: of a history.
-        events: those that are kept one by one; they stay.
+        head: head of the history.
+        events: recent events; not changed.
         tiles: written.
-        rows: how many of them.
+        rows: number of events to append.
         now: time of the newest event, ms.
     """
-    if head[TILES] == 0:
+    if head[TILE_COUNT] == 0:
         head[ORIGIN_EVENTS], head[ORIGIN_DECLINED], head[ORIGIN_UNITS] = (
             head[BASE_EVENTS],
             head[BASE_DECLINED],
             head[BASE_UNITS],
         )
         head[ORIGIN_SQUARES_HIGH], head[ORIGIN_SQUARES_LOW] = head[BASE_SQUARES_HIGH], head[BASE_SQUARES_LOW]
-    kept = 0
-    for row in range(head[TILES]):
-        kept = _take_tile(tiles, kept, row, now)
+    count = 0
+    for row in range(head[TILE_COUNT]):
+        count = _append_tile(tiles, count, row, now)
     for row in range(rows):
-        kept = _take_event(head, events, tiles, kept, row, now)
-    head[TILES] = kept
+        count = _append_event(head, events, tiles, count, row, now)
+    head[TILE_COUNT] = count
 
 
 @compiled
-def _belongs(tiles: Words, kept: int, end: int, now: int) -> bool:
-    """Whether the tile before ``kept`` may reach to ``end``."""
-    return kept > 0 and end - tiles[FIRST, kept - 1] <= max(FLOOR_MS, (now - end) // RELATIVE_WIDTH)
+def _can_extend(tiles: Words, count: int, end: int, now: int) -> bool:
+    """Whether the last of ``count`` tiles may extend to ``end``."""
+    return count > 0 and end - tiles[FIRST, count - 1] <= max(FLOOR_MS, (now - end) // RELATIVE_WIDTH)
 
 
 @compiled
-def _take_tile(tiles: Words, kept: int, row: int, now: int) -> int:
-    if _belongs(tiles, kept, tiles[LAST, row], now):
-        into = kept - 1
-        low, high = min(tiles[LOW, into], tiles[LOW, row]), max(tiles[HIGH, into], tiles[HIGH, row])
-        first, opening = tiles[FIRST, into], tiles[OPENING, into]
+def _append_tile(tiles: Words, count: int, row: int, now: int) -> int:
+    if _can_extend(tiles, count, tiles[LAST, row], now):
+        target = count - 1
+        low, high = min(tiles[LOW, target], tiles[LOW, row]), max(tiles[HIGH, target], tiles[HIGH, row])
+        first, opening = tiles[FIRST, target], tiles[OPENING, target]
     else:
-        into = kept
+        target = count
         low, high, first, opening = tiles[LOW, row], tiles[HIGH, row], tiles[FIRST, row], tiles[OPENING, row]
-    for column in range(COLUMNS):
-        tiles[column, into] = tiles[column, row]
-    tiles[LOW, into], tiles[HIGH, into], tiles[FIRST, into], tiles[OPENING, into] = low, high, first, opening
-    return into + 1
+    for column in range(TILE_COLUMNS):
+        tiles[column, target] = tiles[column, row]
+    tiles[LOW, target], tiles[HIGH, target], tiles[FIRST, target], tiles[OPENING, target] = low, high, first, opening
+    return target + 1
 
 
 @compiled
-def _take_event(head: Words, events: Words, tiles: Words, kept: int, row: int, now: int) -> int:
-    time, units = events[EVENT_TIME, row], amount_of_event(head, events, row)
-    if _belongs(tiles, kept, time, now):
-        into = kept - 1
-        tiles[LOW, into], tiles[HIGH, into] = min(tiles[LOW, into], units), max(tiles[HIGH, into], units)
+def _append_event(head: Words, events: Words, tiles: Words, count: int, row: int, now: int) -> int:
+    time, units = events[EVENT_TIME, row], event_amount(head, events, row)
+    if _can_extend(tiles, count, time, now):
+        target = count - 1
+        tiles[LOW, target], tiles[HIGH, target] = min(tiles[LOW, target], units), max(tiles[HIGH, target], units)
     else:
-        into = kept
-        tiles[FIRST, into] = time
-        tiles[LOW, into] = tiles[HIGH, into] = tiles[OPENING, into] = units
-    tiles[LAST, into] = time
-    tiles[EVENTS, into] = head[BASE_EVENTS] + row + 1
-    tiles[DECLINED, into] = events[EVENT_DECLINED, row]
-    tiles[UNITS, into] = events[EVENT_UNITS, row]
-    tiles[SQUARES_HIGH, into] = events[EVENT_SQUARES_HIGH, row]
-    tiles[SQUARES_LOW, into] = events[EVENT_SQUARES_LOW, row]
-    return into + 1
+        target = count
+        tiles[FIRST, target] = time
+        tiles[LOW, target] = tiles[HIGH, target] = tiles[OPENING, target] = units
+    tiles[LAST, target] = time
+    tiles[EVENTS, target] = head[BASE_EVENTS] + row + 1
+    tiles[DECLINED, target] = events[EVENT_DECLINED, row]
+    tiles[UNITS, target] = events[EVENT_UNITS, row]
+    tiles[SQUARES_HIGH, target] = events[EVENT_SQUARES_HIGH, row]
+    tiles[SQUARES_LOW, target] = events[EVENT_SQUARES_LOW, row]
+    return target + 1
 
 
 @compiled
-def forget_until(head: Words, tiles: Words, moment: int) -> None:
-    """Drop the tiles that end at or before a moment."""
-    old = first_after(head, tiles, moment)
-    if not old:
+def evict_tiles(head: Words, tiles: Words, moment: int) -> None:
+    """Remove the tiles that end at or before a moment."""
+    evicted = first_tile_after(head, tiles, moment)
+    if not evicted:
         return
-    count, declined, units, high, low = totals_before(head, tiles, old)
+    count, declined, units, high, low = _totals_before(head, tiles, evicted)
     head[ORIGIN_EVENTS], head[ORIGIN_DECLINED], head[ORIGIN_UNITS] = count, declined, units
     head[ORIGIN_SQUARES_HIGH], head[ORIGIN_SQUARES_LOW] = high, low
-    left = head[TILES] - old
-    for column in range(COLUMNS):
-        for row in range(left):
-            tiles[column, row] = tiles[column, row + old]
-    head[TILES] = left
+    remaining = head[TILE_COUNT] - evicted
+    for column in range(TILE_COLUMNS):
+        for row in range(remaining):
+            tiles[column, row] = tiles[column, row + evicted]
+    head[TILE_COUNT] = remaining

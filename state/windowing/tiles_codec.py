@@ -1,17 +1,17 @@
-"""The older past of a hot key as bytes: of the tiles' and the parties' 64-bit columns, what fits into 32 bits.
+"""Binary format of a hot key's older events: tiles and counterparties, in 64-bit words.
 
-Times are stored as distances from the oldest, counts as differences, amounts in whole currency units or hundredths
-where all of them are. A word in front tells in which unit; or 0 where something does not fit (a lateness of weeks, an
-amount of 4 billion): then the columns are stored as they are.
+The first word is the unit of the amounts: 10,000, 100 or 1, the largest that divides all of them. In this narrow format
+times are stored as 32-bit distances from the oldest, counts as differences, amounts in 32 bits, and the last word is
+the oldest time. If a value does not fit (a lateness of weeks, an amount of 4 billion), the first word is 0 and the
+columns follow unchanged.
 """
 
 from __future__ import annotations
 
 from state.kernel.jit import compiled
-from state.windowing import distinct, tiles
-from state.windowing.distinct import KEY, PARTIES
+from state.kernel.types import Words
+from state.windowing.distinct import COUNTERPARTY_COLUMNS, COUNTERPARTY_COUNT, KEY
 from state.windowing.distinct import LAST as LAST_SEEN
-from state.windowing.raw_events import Words
 from state.windowing.tiles import (
     DECLINED,
     EVENTS,
@@ -20,136 +20,149 @@ from state.windowing.tiles import (
     LAST,
     LOW,
     OPENING,
+    ORIGIN_DECLINED,
+    ORIGIN_EVENTS,
     SQUARES_HIGH,
     SQUARES_LOW,
-    TILES,
+    TILE_COLUMNS,
+    TILE_COUNT,
     UNITS,
 )
 
 _HALF = 32
 _MASK = (1 << _HALF) - 1
-_WORDS_A_TILE = 7
+_TILE_WORDS = 7
 
-COARSEST = 10_000
-"""Amounts are counted in units of 1e-4: this is a whole currency unit."""
+COARSEST_UNIT = 10_000
+"""One currency unit, in units of 1e-4."""
 
 
 @compiled
-def finer(unit: int, amount: int) -> int:
-    """The coarsest of 10,000, 100 and 1 that is not over ``unit`` and divides an amount."""
+def coarsest_unit(unit: int, amount: int) -> int:
+    """Return the largest of 10,000, 100 and 1 that is at most ``unit`` and divides an amount."""
     while amount % unit:
         unit //= 100
     return unit
 
 
 @compiled
-def words_needed(head: Words, narrow: bool) -> int:
-    """How many words tiles and parties take, with the one in front and, if narrow, the one behind."""
-    count, parties = head[TILES], head[PARTIES]
+def tile_words(head: Words, is_narrow: bool) -> int:
+    """Return the number of words of packed tiles and counterparties; 0 without tiles."""
+    count, keys = head[TILE_COUNT], head[COUNTERPARTY_COUNT]
     if not count:
         return 0
-    if narrow:
-        return 2 + _WORDS_A_TILE * count + parties + (parties + 1) // 2
-    return 1 + tiles.COLUMNS * count + distinct.COLUMNS * parties
+    if is_narrow:
+        return 2 + _TILE_WORDS * count + keys + (keys + 1) // 2
+    return 1 + TILE_COLUMNS * count + COUNTERPARTY_COLUMNS * keys
 
 
 @compiled
-def _unit(head: Words, older: Words, parties: Words) -> int:
-    """The unit that amounts fit in; 0 if something does not fit."""
-    count, known = head[TILES], head[PARTIES]
-    oldest, newest = older[FIRST, 0], older[LAST, count - 1]
-    if known:
-        oldest, newest = min(oldest, parties[LAST_SEEN, 0]), max(newest, parties[LAST_SEEN, known - 1])
+def _unit(head: Words, tiles: Words, counterparties: Words) -> int:
+    """Return the unit of the narrow format; 0 if a value does not fit."""
+    count, keys = head[TILE_COUNT], head[COUNTERPARTY_COUNT]
+    oldest, newest = tiles[FIRST, 0], tiles[LAST, count - 1]
+    if keys:
+        oldest, newest = min(oldest, counterparties[LAST_SEEN, 0]), max(newest, counterparties[LAST_SEEN, keys - 1])
     if newest - oldest > _MASK:
         return 0
-    before, unit, largest = head[tiles.ORIGIN_EVENTS], COARSEST, 0
+    previous, unit, largest = head[ORIGIN_EVENTS], COARSEST_UNIT, 0
     for row in range(count):
-        if older[EVENTS, row] - before > _MASK:
+        if tiles[EVENTS, row] - previous > _MASK:
             return 0
-        before, largest = older[EVENTS, row], max(largest, older[HIGH, row])
-        unit = finer(finer(finer(unit, older[LOW, row]), older[HIGH, row]), older[OPENING, row])
+        previous, largest = tiles[EVENTS, row], max(largest, tiles[HIGH, row])
+        unit = coarsest_unit(coarsest_unit(coarsest_unit(unit, tiles[LOW, row]), tiles[HIGH, row]), tiles[OPENING, row])
     return unit if largest // unit <= _MASK else 0
 
 
 @compiled
-def pack(head: Words, older: Words, parties: Words, words: Words, at: int) -> int:
-    """Write tiles and parties from a place on, if there are any tiles; say where they end."""
-    count, known = head[TILES], head[PARTIES]
+def write_tiles(head: Words, tiles: Words, counterparties: Words, words: Words, position: int) -> int:
+    """Write tiles and counterparties from a position on, if there are tiles; return the end position."""
+    count, keys = head[TILE_COUNT], head[COUNTERPARTY_COUNT]
     if not count:
-        return at
-    unit = _unit(head, older, parties)
-    words[at] = unit
-    at += 1
+        return position
+    unit = _unit(head, tiles, counterparties)
+    words[position] = unit
+    position += 1
     if not unit:
-        for column in range(tiles.COLUMNS):
+        for column in range(TILE_COLUMNS):
             for row in range(count):
-                words[at] = older[column, row]
-                at += 1
-        for column in range(distinct.COLUMNS):
-            for row in range(known):
-                words[at] = parties[column, row]
-                at += 1
-        return at
-    events, declined = head[tiles.ORIGIN_EVENTS], head[tiles.ORIGIN_DECLINED]
-    oldest = _oldest(head, older, parties)
+                words[position] = tiles[column, row]
+                position += 1
+        for column in range(COUNTERPARTY_COLUMNS):
+            for row in range(keys):
+                words[position] = counterparties[column, row]
+                position += 1
+        return position
+    events, declined = head[ORIGIN_EVENTS], head[ORIGIN_DECLINED]
+    oldest = _oldest(head, tiles, counterparties)
     for row in range(count):
-        words[at] = (older[FIRST, row] - oldest) << _HALF | (older[LAST, row] - oldest)
-        words[at + 1] = older[LOW, row] // unit << _HALF | older[HIGH, row] // unit
-        words[at + 2] = older[OPENING, row] // unit << _HALF | (older[EVENTS, row] - events)
-        words[at + 3] = older[DECLINED, row] - declined
-        words[at + 4], words[at + 5] = older[UNITS, row], older[SQUARES_HIGH, row]
-        words[at + 6] = older[SQUARES_LOW, row]
-        events, declined = older[EVENTS, row], older[DECLINED, row]
-        at += _WORDS_A_TILE
-    for row in range(known):
-        words[at] = parties[KEY, row]
-        at += 1
-    for row in range(0, known, 2):
-        later = parties[LAST_SEEN, row + 1] - oldest if row + 1 < known else 0
-        words[at] = (parties[LAST_SEEN, row] - oldest) << _HALF | later
-        at += 1
-    # Behind them the time that all are counted from.
-    words[at] = oldest
-    return at + 1
+        words[position] = (tiles[FIRST, row] - oldest) << _HALF | (tiles[LAST, row] - oldest)
+        words[position + 1] = tiles[LOW, row] // unit << _HALF | tiles[HIGH, row] // unit
+        words[position + 2] = tiles[OPENING, row] // unit << _HALF | (tiles[EVENTS, row] - events)
+        words[position + 3] = tiles[DECLINED, row] - declined
+        words[position + 4], words[position + 5] = tiles[UNITS, row], tiles[SQUARES_HIGH, row]
+        words[position + 6] = tiles[SQUARES_LOW, row]
+        events, declined = tiles[EVENTS, row], tiles[DECLINED, row]
+        position += _TILE_WORDS
+    for row in range(keys):
+        words[position] = counterparties[KEY, row]
+        position += 1
+    for row in range(0, keys, 2):
+        second = counterparties[LAST_SEEN, row + 1] - oldest if row + 1 < keys else 0
+        words[position] = (counterparties[LAST_SEEN, row] - oldest) << _HALF | second
+        position += 1
+    words[position] = oldest
+    return position + 1
 
 
 @compiled
-def _oldest(head: Words, older: Words, parties: Words) -> int:
-    return min(older[FIRST, 0], parties[LAST_SEEN, 0]) if head[PARTIES] else older[FIRST, 0]
+def _oldest(head: Words, tiles: Words, counterparties: Words) -> int:
+    return min(tiles[FIRST, 0], counterparties[LAST_SEEN, 0]) if head[COUNTERPARTY_COUNT] else tiles[FIRST, 0]
 
 
 @compiled
-def unpack(head: Words, words: Words, at: int, older: Words, parties: Words) -> None:
-    """What ``pack`` wrote from ``at`` to the end: as many words as ``words_needed`` says."""
-    count, known = head[TILES], head[PARTIES]
-    unit = words[at]
-    at += 1
+def read_tiles(head: Words, words: Words, position: int, tiles: Words, counterparties: Words) -> None:
+    """Read tiles and counterparties from a position on; the words must end with them.
+
+    Args:
+        head: head of the history, which has their numbers.
+        words: packed history, (position + ``tile_words``,).
+        position: index of their first word.
+        tiles: written.
+        counterparties: written.
+    """
+    count, keys = head[TILE_COUNT], head[COUNTERPARTY_COUNT]
+    unit = words[position]
+    position += 1
     if not unit:
-        for column in range(tiles.COLUMNS):
+        for column in range(TILE_COLUMNS):
             for row in range(count):
-                older[column, row] = words[at]
-                at += 1
-        for column in range(distinct.COLUMNS):
-            for row in range(known):
-                parties[column, row] = words[at]
-                at += 1
+                tiles[column, row] = words[position]
+                position += 1
+        for column in range(COUNTERPARTY_COLUMNS):
+            for row in range(keys):
+                counterparties[column, row] = words[position]
+                position += 1
         return
     oldest = words[words.shape[0] - 1]
-    events, declined = head[tiles.ORIGIN_EVENTS], head[tiles.ORIGIN_DECLINED]
+    events, declined = head[ORIGIN_EVENTS], head[ORIGIN_DECLINED]
     for row in range(count):
-        older[FIRST, row], older[LAST, row] = oldest + (words[at] >> _HALF & _MASK), oldest + (words[at] & _MASK)
-        older[LOW, row] = (words[at + 1] >> _HALF & _MASK) * unit
-        older[HIGH, row] = (words[at + 1] & _MASK) * unit
-        older[OPENING, row] = (words[at + 2] >> _HALF & _MASK) * unit
-        events += words[at + 2] & _MASK
-        declined += words[at + 3]
-        older[EVENTS, row], older[DECLINED, row] = events, declined
-        older[UNITS, row], older[SQUARES_HIGH, row] = words[at + 4], words[at + 5]
-        older[SQUARES_LOW, row] = words[at + 6]
-        at += _WORDS_A_TILE
-    for row in range(known):
-        parties[KEY, row] = words[at]
-        at += 1
-    for row in range(known):
-        half = words[at + row // 2] >> (0 if row % 2 else _HALF) & _MASK
-        parties[LAST_SEEN, row] = oldest + half
+        tiles[FIRST, row], tiles[LAST, row] = (
+            oldest + (words[position] >> _HALF & _MASK),
+            oldest + (words[position] & _MASK),
+        )
+        tiles[LOW, row] = (words[position + 1] >> _HALF & _MASK) * unit
+        tiles[HIGH, row] = (words[position + 1] & _MASK) * unit
+        tiles[OPENING, row] = (words[position + 2] >> _HALF & _MASK) * unit
+        events += words[position + 2] & _MASK
+        declined += words[position + 3]
+        tiles[EVENTS, row], tiles[DECLINED, row] = events, declined
+        tiles[UNITS, row], tiles[SQUARES_HIGH, row] = words[position + 4], words[position + 5]
+        tiles[SQUARES_LOW, row] = words[position + 6]
+        position += _TILE_WORDS
+    for row in range(keys):
+        counterparties[KEY, row] = words[position]
+        position += 1
+    for row in range(keys):
+        half = words[position + row // 2] >> (0 if row % 2 else _HALF) & _MASK
+        counterparties[LAST_SEEN, row] = oldest + half

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from state.store import changelog
-from state.versions import journal
 from udfs import names
 from udfs.pipeline import MemoryState
 
@@ -121,12 +120,8 @@ def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: 
     assert all(member.value == member.value.lower() for member in group)
 
 
-def test_how_a_large_profile_and_its_journal_are_known_is_promised_to_savepoints() -> None:
-    assert (journal.JOURNAL, journal.MARK) == ("\0journal:", b"\xff")
-
-
 def test_how_a_changelog_and_a_profile_before_it_are_known_is_promised_to_savepoints() -> None:
-    assert (changelog.BOUNDS, changelog.MARK) == ("\0changelog", b"\xfe")
+    assert (changelog.CHANGELOG_KEY, changelog.SNAPSHOT_MARK) == ("\0changelog", b"\xfe")
     backing = MemoryState()
     one = changelog.Changelog.of(backing)
     written, gone = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)

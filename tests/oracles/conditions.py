@@ -1,4 +1,4 @@
-"""The slow and obviously right evaluation of a condition: one row at a time, in plain Python, absent being NaN."""
+"""Oracle of conditions: it evaluates one row at a time in plain Python; an absent value is NaN."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from udfs.conditions.tree import (
 
 
 def holds(condition: Truth, row: Mapping[str, float]) -> bool:
-    """Whether the condition is true of the row."""
+    """Whether the condition holds for the row."""
     match condition:
         case Comparison(operator, left, right):
             return _compares(operator, value_of(left, row), value_of(right, row))
@@ -38,9 +38,9 @@ def holds(condition: Truth, row: Mapping[str, float]) -> bool:
 
 
 def value_of(value: Value, row: Mapping[str, float]) -> float:
-    """What the value is in the row; NaN when it is absent or cannot be computed.
+    """Evaluate a value in the row; NaN if it is absent or cannot be computed.
 
-    What belongs to an earlier step stands in the row under its name with a dot: ``login.country``.
+    The row holds a value of an earlier step under the step's name and a dot: ``login.country``.
     """
     match value:
         case Number(number):
@@ -99,14 +99,14 @@ def _called(function: str, arguments: list[float]) -> float:
             return min(arguments)
         case "max":
             return max(arguments)
-    (of,) = arguments
-    if of < 0:
+    (argument,) = arguments
+    if argument < 0:
         return math.nan
-    return math.log(of) if of > 0 else -math.inf
+    return math.log(argument) if argument > 0 else -math.inf
 
 
 def text_of(tree: Truth | Value) -> str:
-    """The tree as somebody would write it who trusts no precedence."""
+    """Write the tree with parentheses around every operation."""
     match tree:
         case Number(value):
             return repr(value)

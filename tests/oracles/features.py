@@ -1,7 +1,7 @@
-"""The slow and obviously right feature computation: keep everything, look at everything, use nothing clever.
+"""Oracle of the features: it keeps every payment and looks at all of them, with exact arithmetic.
 
-What is "before" a payment is every payment that arrived before it and is not newer in event time; a payment that comes
-late is so compared with what it would have been compared with in time.
+The history of a payment is every payment that arrived earlier and is not newer in event time, so a late payment is
+compared with the same payments as it would have been on time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.oracles import surroundings
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.oracles.geo_and_channel import GeoPayment, known_before
 from udfs.features.catalogue import USER_FEATURES
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 USER_WINDOWS = {
     "5m": 5 * MINUTE_MS,
@@ -28,9 +28,13 @@ SHARED_WINDOWS = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * D
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment as the oracle sees it; ``party`` is the merchant of a user, the user of a merchant, or of a device.
+    """A payment of the oracle.
 
-    ``place`` is latitude and longitude in degrees.
+    Attributes:
+        time: event time, epoch ms.
+        amount: currency units.
+        party: the counterparty: the merchant for a user, the user for a merchant or a device.
+        place: latitude and longitude, degrees.
     """
 
     time: int
@@ -44,11 +48,11 @@ class Payment:
 
 
 def user_features(arrived: list[Payment], payment: Payment, account_events: list[int]) -> dict[str, float]:
-    """Every feature that depends on the user's history, by name."""
+    """Compute every feature that depends on the user's history, by name."""
     before = [other for other in arrived if other.time <= payment.time]
     windows = _over_windows("user", before, payment, USER_WINDOWS)
     features = {name: value for name, value in windows.items() if "declined_share" not in name}
-    features |= _beside_history(before, payment) | _beside_places(before, payment) | _filtered(before, payment)
+    features |= _user_history(before, payment) | _user_places(before, payment) | _filtered(before, payment)
     features["user_account_event_count_24h"] = sum(
         payment.time - DAY_MS < time <= payment.time for time in account_events
     )
@@ -56,13 +60,13 @@ def user_features(arrived: list[Payment], payment: Payment, account_events: list
 
 
 def shared_features(entity: str, arrived: list[Payment], payment: Payment, frauds: list[int]) -> dict[str, float]:
-    """Every feature of the block of a merchant or a device, by name.
+    """Compute every feature of a merchant or a device, by name.
 
     Args:
         entity: ``merchant`` or ``device``.
-        arrived: payments before this one.
-        payment: the one that is asked about.
-        frauds: event times of what was labelled fraud so far.
+        arrived: payments that arrived before this one.
+        payment: the payment.
+        frauds: event times of the payments labeled as fraud so far.
     """
     before = [other for other in arrived if other.time <= payment.time]
     features = _over_windows(entity, before, payment, SHARED_WINDOWS)
@@ -98,9 +102,9 @@ def _over_windows(entity: str, before: list[Payment], payment: Payment, windows:
 
 
 def _filtered(before: list[Payment], payment: Payment) -> dict[str, float]:
-    """Velocities over some of the user's payments, and the first of a window."""
+    """Compute velocities over filtered payments, and the first amount of a window."""
     features: dict[str, float] = {}
-    upto = sorted([*before, payment], key=lambda one: one.time)  # of equal times, as they arrived
+    upto = sorted([*before, payment], key=lambda one: one.time)  # stable: equal times in order of arrival
     for name, length in USER_WINDOWS.items():
         window = [one for one in upto if one.time > payment.time - length]
         declined = [one.amount for one in window if one.declined]
@@ -114,7 +118,7 @@ def _filtered(before: list[Payment], payment: Payment) -> dict[str, float]:
     return {name: value for name, value in features.items() if name in names}
 
 
-def _beside_history(before: list[Payment], payment: Payment) -> dict[str, float]:
+def _user_history(before: list[Payment], payment: Payment) -> dict[str, float]:
     amounts = [_exact(other.amount) for other in before]
     amount = _exact(payment.amount)
     mean = sum(amounts, Fraction(0)) / len(before) if before else Fraction(0)
@@ -141,10 +145,9 @@ def _beside_history(before: list[Payment], payment: Payment) -> dict[str, float]
     }
 
 
-def _beside_places(before: list[Payment], payment: Payment) -> dict[str, float]:
-    seen = [surroundings.Seen(one.time, _millionths(one.place), one.country, one.channel) for one in before]
-    of_payment = surroundings.Seen(payment.time, None, payment.country, payment.channel)
-    known = surroundings.before(seen, of_payment)
+def _user_places(before: list[Payment], payment: Payment) -> dict[str, float]:
+    earlier = [GeoPayment(one.time, _millionths(one.place), one.country, one.channel) for one in before]
+    known = known_before(earlier, GeoPayment(payment.time, None, payment.country, payment.channel))
     from_last = from_usual = speed = math.nan
     if payment.place and known.last and known.usual:
         time, *last = known.last
@@ -172,7 +175,7 @@ def _degrees(latitude: float, longitude: float) -> tuple[float, float]:
 
 
 def _kilometres(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """By the haversine formula on a sphere of the Earth's mean radius, 6,371.0088 km."""
+    """Compute the great-circle distance by the haversine formula, on a sphere of the Earth's mean radius."""
     (north, east), (other_north, other_east) = (tuple(map(math.radians, place)) for place in (one, other))
     hav_north, hav_east = (math.sin(angle / 2) ** 2 for angle in (other_north - north, other_east - east))
     hav = hav_north + math.cos(north) * math.cos(other_north) * hav_east

@@ -1,4 +1,4 @@
-"""The slow and obviously right matcher: it tries every choice of events, and asks of each what the definition asks."""
+"""Oracle of pattern matching: it tries every assignment of events to steps and checks each against the definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from udfs.patterns.vocabulary import vocabulary_of
 
 @dataclass(frozen=True)
 class Seen:
-    """An event: its kind (``transaction`` or of an account event), and its values by name, NaN where absent."""
+    """An event: its kind (``transaction``, or that of an account event) and its values by name, NaN where absent."""
 
     id: str
     time: int
@@ -27,16 +27,22 @@ class Seen:
 
 
 Choice = tuple[tuple[int, int], ...]
-"""Step number and position of each event that is taken, in order."""
+"""Step number and position of each event of a possible match, in order."""
 
 
 @dataclass
 class Oracle:
-    """A pattern over one key, told event by event in the order of arrival."""
+    """Matcher of one pattern over one key; it receives events in order of arrival.
+
+    Attributes:
+        known: events so far, in order of time.
+        reported: ids of the last events of the matches so far.
+        settled: ids of the events whose wait for an absence is over.
+    """
 
     pattern: Pattern
     known: list[Seen] = field(default_factory=list)
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -47,7 +53,7 @@ class Oracle:
         ]
 
     def arrive(self, event: Seen) -> list[tuple[str, ...]]:
-        """The matches that are there now and were not told before."""
+        """Add an event; return the new matches, as ids of their events."""
         if not any(_is_of_kind(step, event) for step in self.pattern.steps):
             return []
         at = sum(one.time <= event.time for one in self.known)
@@ -55,12 +61,12 @@ class Oracle:
         return [] if self.pattern.steps[-1].absent else self._new(self.matches())
 
     def _new(self, found: Mapping[int, tuple[int, ...]]) -> list[tuple[str, ...]]:
-        fresh = [positions for end, positions in found.items() if self.known[end].id not in self.told]
-        self.told |= {self.known[end].id for end in found}
+        fresh = [positions for end, positions in found.items() if self.known[end].id not in self.reported]
+        self.reported |= {self.known[end].id for end in found}
         return [tuple(self.known[at].id for at in positions) for positions in fresh]
 
     def matches(self) -> dict[int, tuple[int, ...]]:
-        """The positions of every match by the position of its last event, of all that is known."""
+        """Return the positions of the events of every match, by the position of its last event."""
         found: dict[int, tuple[int, ...]] = {}
         low = 0
         for end in range(len(self.known)):
@@ -71,7 +77,7 @@ class Oracle:
         return found
 
     def settle(self, watermark: int) -> list[tuple[str, ...]]:
-        """The matches of a pattern that ends with an absence, where the wait is over at the watermark."""
+        """Return the matches of a pattern that ends with an absence, whose wait is over at the watermark."""
         wait_ms = duration_ms(self.pattern.steps[-1].within or "")
         found = []
         for end, event in enumerate(self.known):
@@ -79,21 +85,21 @@ class Oracle:
                 continue
             self.settled.add(event.id)
             skips = self.pattern.after_match == "skip_past_last"
-            ended = [at for at in range(end) if self.known[at].id in self.told] if skips else []
+            ended = [at for at in range(end) if self.known[at].id in self.reported] if skips else []
             best = self.best(max(ended, default=-1) + 1, end)
             after = [at for at in range(end + 1, len(self.known)) if self.known[at].time <= event.time + wait_ms]
             last = len(self.pattern.steps) - 1
             if best is not None and not any(self._fits(last, at, ((0, end),)) for at in after):
-                self.told.add(event.id)
+                self.reported.add(event.id)
                 found.append(tuple(self.known[at].id for at in best))
         return found
 
     def may_end(self, event: Seen) -> bool:
-        """Whether the event by itself is of the kind of the last step that is taken."""
+        """Whether the event has a kind of the last step that is not absent."""
         return _is_of_kind([step for step in self.pattern.steps if not step.absent][-1], event)
 
     def best(self, low: int, end: int) -> tuple[int, ...] | None:
-        """Of all matches that end there the one with most events, and among those the earliest."""
+        """Return the match that ends at a position with the most events, among equal ones the earliest."""
         found = []
         for size in range(end - low + 1):
             for before in combinations(range(low, end), size):
@@ -103,7 +109,7 @@ class Oracle:
         return min(found, key=lambda positions: (-len(positions), positions), default=None)
 
     def _choices(self, positions: Sequence[int], step: int = 0) -> Iterator[Choice]:
-        """Every way to give the events to the steps, in order."""
+        """Yield every assignment of the events to the steps, in order."""
         if step == len(self.pattern.steps):
             if not positions:
                 yield ()
@@ -114,7 +120,7 @@ class Oracle:
                 yield (*((step, at) for at in positions[:count]), *rest)
 
     def holds(self, choice: Choice) -> bool:
-        """What the definition asks, one thing after the other."""
+        """Whether an assignment is a match by the definition."""
         times = [self.known[at].time for _, at in choice]
         return (
             times[-1] - times[0] <= duration_ms(self.pattern.within)

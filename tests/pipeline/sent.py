@@ -148,7 +148,7 @@ def but_for_minutes(state: Mapping[str, bytes]) -> dict[str, bytes]:
     return {key: packed for key, packed in state.items() if not key.startswith(ShardEntry.MINUTES)}
 
 
-_OF_THE_SHARD = (*ShardEntry, changelog.BOUNDS)
+_OF_THE_SHARD = (*ShardEntry, changelog.CHANGELOG_KEY)
 
 
 def profiles(state: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from hypothesis import given, settings
 
-from state.profiles.user_profile import PAYMENTS_KEPT
+from state.profiles.user_profile import MAX_RECENT_PAYMENTS
 from tests.pipeline.sent import NOW_MS, decide, decisions, memory, paid, pipeline, restarted
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind
@@ -72,7 +72,7 @@ def test_the_same_id_of_another_user_is_another_payment() -> None:
 
 def test_a_payment_is_known_again_after_as_many_others_as_are_kept_one_by_one() -> None:
     one = pipeline()
-    decide(one, *(paid(f"p{i}", 10.0, i / 100) for i in range(PAYMENTS_KEPT)))
+    decide(one, *(paid(f"p{i}", 10.0, i / 100) for i in range(MAX_RECENT_PAYMENTS)))
     assert decide(one, paid("p0", 10.0, 0)) == []
 
 

@@ -1,11 +1,11 @@
-"""Streams of payments as hypothesis makes them: bursts, pauses, equal times, late ones, repeated amounts."""
+"""Hypothesis strategies for streams of payments: bursts, pauses, equal times, late payments, repeated amounts."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.oracles.features import Payment
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 LATENESS_MS = HOUR_MS
@@ -16,7 +16,7 @@ _gaps = st.one_of(
     st.integers(1, 10 * MINUTE_MS),
     st.integers(1, 8 * HOUR_MS),
     st.integers(1, 9 * DAY_MS),
-    st.sampled_from([5 * MINUTE_MS, HOUR_MS, DAY_MS, 30 * DAY_MS]),  # to the millisecond: the window's open end
+    st.sampled_from([5 * MINUTE_MS, HOUR_MS, DAY_MS, 30 * DAY_MS]),  # exactly at the open end of a window
 )
 _lateness = st.one_of(st.just(0), st.just(0), st.integers(0, 30_000), st.integers(0, LATENESS_MS - 1))
 _amounts = st.one_of(
@@ -46,7 +46,7 @@ _steps = st.tuples(
 
 @st.composite
 def payments(draw: st.DrawFn, at_most: int = 60) -> list[Payment]:
-    """Payments in order of arrival, none later than ``LATENESS_MS`` behind the newest before it."""
+    """Draw payments in order of arrival, each less than ``LATENESS_MS`` behind the newest one so far."""
     arrived: list[Payment] = []
     newest = START_MS
     for gap, lateness, *rest in draw(st.lists(_steps, min_size=1, max_size=at_most)):

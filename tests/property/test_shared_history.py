@@ -1,4 +1,4 @@
-"""A merchant's and a device's features are those of a computation that keeps everything; a hot one's nearly so."""
+"""Features of merchants and devices equal those of the oracle; those of hot ones are within the stated error."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
 from state.windowing.aggregates import OUT_WIDTH
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES
 from udfs.features.device import DEVICE_BLOCK
-from udfs.features.feature import DAY_MS
 from udfs.features.merchant import MERCHANT_BLOCK
 from udfs.features.shared import SharedPayment
 from udfs.records.label import Label
 
-NO_WINDOWS, NOTHING_TOLD = np.empty(0, np.int64), np.empty((0, OUT_WIDTH))
+NO_WINDOWS, NO_OUTPUT = np.empty(0, np.int64), np.empty((0, OUT_WIDTH))
 BLOCKS = {MerchantProfile: (MERCHANT_BLOCK, MERCHANT_FEATURES), DeviceProfile: (DEVICE_BLOCK, DEVICE_FEATURES)}
 
 
 def observe(profile: SharedProfile, payment: Payment) -> dict[str, float]:
     block, features = BLOCKS[type(profile)]
-    seen = SharedPayment(payment.time, payment.amount, payment.party, payment.declined)
-    row = block.update_and_compute([(profile, seen)])[0].tolist()
+    shared = SharedPayment(payment.time, payment.amount, payment.party, payment.declined)
+    row = block.update_and_compute([(profile, shared)])[0].tolist()
     return {feature.name: value for feature, value in zip(features, row, strict=True)}
 
 
 @settings(deadline=None)
 @given(payments(), st.data())
 @pytest.mark.parametrize("kind", [MerchantProfile, DeviceProfile])
-def test_each_payment_gets_the_features_it_would_have_had_in_time(
+def test_a_late_payment_has_the_features_that_it_would_have_had_on_time(
     kind: type[SharedProfile], stream: list[Payment], data: st.DataObject
 ) -> None:
     profile = kind()
@@ -43,15 +43,15 @@ def test_each_payment_gets_the_features_it_would_have_had_in_time(
     for number, payment in enumerate(stream):
         if number in restores:
             profile = kind.unpack(profile.pack())
-        told = observe(profile, payment)
+        features = observe(profile, payment)
         expected = shared_features(kind.KIND, stream[:number], payment, frauds)
-        assert told == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+        assert features == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
         if payment.declined:  # as good a coin as any
             profile.label(number, payment.time, fraud=True)
             frauds.append(payment.time)
 
 
-def a_hot_merchants_day(seed: int, events: int, step_ms: int, users: int) -> list[Payment]:
+def hot_merchant_day(seed: int, events: int, step_ms: int, users: int) -> list[Payment]:
     chance = random.Random(seed)
     moment = START_MS
     arrived = []
@@ -64,33 +64,33 @@ def a_hot_merchants_day(seed: int, events: int, step_ms: int, users: int) -> lis
 
 
 @pytest.mark.parametrize(("seed", "step_ms"), [(1, 1_000), (2, 20_000), (3, 300_000)])
-def test_a_hot_merchant_is_told_within_the_stated_error(seed: int, step_ms: int) -> None:
+def test_the_features_of_a_hot_merchant_are_within_the_stated_error(seed: int, step_ms: int) -> None:
     profile = MerchantProfile()
-    stream = a_hot_merchants_day(seed, events=4_000, step_ms=step_ms, users=3_000)
+    stream = hot_merchant_day(seed, events=4_000, step_ms=step_ms, users=3_000)
     for number, payment in enumerate(stream):
-        told = observe(profile, payment)
-        if number < MerchantProfile.PAYMENTS_KEPT or number % 97:
+        features = observe(profile, payment)
+        if number < MerchantProfile.MAX_RECENT_PAYMENTS or number % 97:
             continue
         for name, length in SHARED_WINDOWS.items():
-            # The start is blurred by a twelfth of the window; so counts lie between those of a window so much shorter
-            # and of one so much longer.
+            # The start is blurred by a twelfth of the window: a count lies between those of a window that much shorter
+            # and one that much longer.
             before = [one for one in stream[:number] if one.time <= payment.time]
             shorter, longer = (
                 1 + sum(one.time > payment.time - length * (1 + sign / 12) for one in before) for sign in (-1, 1)
             )
-            assert shorter - 1 <= told[f"merchant_transaction_count_{name}"] <= longer + 1
+            assert shorter - 1 <= features[f"merchant_transaction_count_{name}"] <= longer + 1
             users = {one.party for one in before if one.time > payment.time - length} | {payment.party}
-            # Four standard errors of what is sampled, with the share of the late ones.
-            assert told[f"merchant_user_distinct_{name}"] == pytest.approx(len(users), rel=0.32, abs=2)
+            # Four standard errors of the sample, plus the error of late events.
+            assert features[f"merchant_user_distinct_{name}"] == pytest.approx(len(users), rel=0.32, abs=2)
 
 
-def test_a_hot_merchant_restored_in_the_middle_goes_on_alike() -> None:
-    kept, restored = MerchantProfile(), MerchantProfile()
-    for number, payment in enumerate(a_hot_merchants_day(seed=4, events=3_000, step_ms=5_000, users=500)):
+def test_a_hot_merchant_has_the_same_features_after_a_restore() -> None:
+    in_memory, restored = MerchantProfile(), MerchantProfile()
+    for number, payment in enumerate(hot_merchant_day(seed=4, events=3_000, step_ms=5_000, users=500)):
         if number % 50 == 0:
             restored = MerchantProfile.unpack(restored.pack())
-        assert observe(kept, payment) == pytest.approx(observe(restored, payment), rel=0, abs=0, nan_ok=True)
-    assert kept.pack() == restored.pack()
+        assert observe(in_memory, payment) == pytest.approx(observe(restored, payment), rel=0, abs=0, nan_ok=True)
+    assert in_memory.pack() == restored.pack()
 
 
 def test_the_hottest_merchant_takes_at_most_32_kilobytes_and_stops_growing() -> None:
@@ -98,8 +98,8 @@ def test_the_hottest_merchant_takes_at_most_32_kilobytes_and_stops_growing() -> 
     chance = random.Random(5)
     sizes = []
     for number in range(150_000):  # eight days at a payment every 4.6 s, hardly any user twice
-        seen = SharedPayment(START_MS + number * 4_608, 20.0, f"{chance.getrandbits(40)}", declined=False)
-        profile.history.observe(seen.event_time, chance.getrandbits(64) - 2**63, 200_000, NO_WINDOWS, NOTHING_TOLD)
+        payment = SharedPayment(START_MS + number * 4_608, 20.0, f"{chance.getrandbits(40)}", declined=False)
+        profile.history.observe(payment.event_time, chance.getrandbits(64) - 2**63, 200_000, NO_WINDOWS, NO_OUTPUT)
         if number % 10_000 == 9_999:
             sizes.append(len(profile.pack()))
     assert max(sizes) <= 32 * 1024
@@ -107,21 +107,21 @@ def test_the_hottest_merchant_takes_at_most_32_kilobytes_and_stops_growing() -> 
 
 
 @pytest.mark.parametrize(("known_at", "share"), [(-1, 1.0), (0, 1.0), (1, 0.0)])
-def test_a_payment_is_told_what_was_known_at_its_time_and_not_what_came_out_later_in_its_batch(
+def test_a_payment_sees_only_the_labels_known_at_its_time_and_not_later_ones_of_its_batch(
     known_at: int, share: float
 ) -> None:
     profile, then = MerchantProfile(), START_MS + 8 * DAY_MS
     observe(profile, Payment(START_MS, 10.0, "alice"))
     label = Label("a", "alice", "shop", START_MS, then + known_at, "fraud")
     (row,) = MERCHANT_BLOCK.update_and_compute([(profile, SharedPayment(then, 10.0, "bob", False))], [(profile, label)])
-    told = dict(zip([feature.name for feature in MERCHANT_FEATURES], row.tolist(), strict=True))
-    assert (told["merchant_settled_count_30d"], told["merchant_fraud_share_30d"]) == (1.0, share)
+    features = dict(zip([feature.name for feature in MERCHANT_FEATURES], row.tolist(), strict=True))
+    assert (features["merchant_settled_count_30d"], features["merchant_fraud_share_30d"]) == (1.0, share)
     assert profile.fraud_times.tolist() == [START_MS]
 
 
-def test_of_two_findings_known_at_once_the_one_that_came_last_holds() -> None:
+def test_the_later_of_two_labels_known_at_the_same_time_holds() -> None:
     profile = MerchantProfile()
-    fraud, cleared = (Label("a", "alice", "shop", START_MS, START_MS, verdict) for verdict in ("fraud", "legitimate"))
+    fraud, cleared = (Label("a", "alice", "shop", START_MS, START_MS, label) for label in ("fraud", "legitimate"))
     assert MERCHANT_BLOCK.update_and_compute([], [(profile, fraud), (profile, cleared)]).shape == (
         0,
         MERCHANT_BLOCK.width,
@@ -129,7 +129,7 @@ def test_of_two_findings_known_at_once_the_one_that_came_last_holds() -> None:
     assert profile.fraud_times.tolist() == []
 
 
-def test_a_finding_is_counted_once_however_often_it_is_reported() -> None:
+def test_a_fraud_is_counted_once_however_often_it_is_labeled() -> None:
     profile = MerchantProfile()
     profile.label(1, START_MS, fraud=True)
     profile.label(1, START_MS, fraud=True)
@@ -138,7 +138,7 @@ def test_a_finding_is_counted_once_however_often_it_is_reported() -> None:
     assert MerchantProfile.unpack(profile.pack()).fraud_times.tolist() == [START_MS - 5, START_MS]
 
 
-def test_a_payment_cleared_by_an_analyst_is_no_fraud_any_more() -> None:
+def test_a_payment_cleared_by_an_analyst_is_no_longer_a_fraud() -> None:
     profile = MerchantProfile()
     profile.label(1, START_MS, fraud=True)
     profile.label(1, START_MS, fraud=False)

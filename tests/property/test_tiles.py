@@ -1,4 +1,4 @@
-"""Tiles tell of windows over a hot key's past: never off by more than the tile that a window starts in."""
+"""Windows over the tiles of a hot key: wrong by at most the tile in which a window starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CAPACITY = 8
 
 
 def tiled(events: list[Event]) -> History:
-    """Events in order of time, of which next to none are kept one by one."""
+    """A history of events in order of time, with hardly any recent ones."""
     history = History(retention=10**12, capacity=_CAPACITY)
     for time, units, declined in events:
         history.observe(time, 1, units, np.array([1]), np.empty((1, OUT_WIDTH)), declined=declined)
@@ -29,11 +29,11 @@ def tiled(events: list[Event]) -> History:
 
 
 def after(history: History, start: int, newest: int) -> dict[str, float]:
-    """What is told of all after ``start``, up to the newest event."""
-    told = np.empty((1, OUT_WIDTH))
-    history.observe(newest, 1, 0, np.array([newest - start]), told, counts=False)
+    """The aggregates of all events after ``start``, up to the newest."""
+    out = np.empty((1, OUT_WIDTH))
+    history.observe(newest, 1, 0, np.array([newest - start]), out, counts=False)
     names = ("events", "declined", "units", "distinct", "spread", "low", "high", "first", "last")
-    return dict(zip(names, told[0].tolist(), strict=True))
+    return dict(zip(names, out[0].tolist(), strict=True))
 
 
 @settings(deadline=None)
@@ -41,73 +41,73 @@ def after(history: History, start: int, newest: int) -> dict[str, float]:
 def test_a_window_lies_between_those_a_tile_shorter_and_a_tile_longer(unordered: list[Event], start: int) -> None:
     events = sorted(unordered)
     newest = events[-1][0]
-    told = after(tiled(events), start, newest)
+    window = after(tiled(events), start, newest)
     blur = max(FLOOR_MS, (newest - start) // RELATIVE_WIDTH + 1)
     longer = [event for event in events if event[0] > start - blur]
     shorter = [event for event in events if event[0] > start + blur]
-    assert len(shorter) <= told["events"] <= len(longer)
-    assert sum(units for _, units, _ in shorter) <= told["units"] * (1 + 1e-12)
-    assert told["units"] <= sum(units for _, units, _ in longer) * (1 + 1e-12)
-    assert sum(declined for *_, declined in shorter) <= told["declined"] <= sum(declined for *_, declined in longer)
+    assert len(shorter) <= window["events"] <= len(longer)
+    assert sum(units for _, units, _ in shorter) <= window["units"] * (1 + 1e-12)
+    assert window["units"] <= sum(units for _, units, _ in longer) * (1 + 1e-12)
+    assert sum(declined for *_, declined in shorter) <= window["declined"] <= sum(declined for *_, declined in longer)
     within = [units for time, units, _ in events if time > start]
     if within:
-        assert told["high"] >= max(within)
-        assert told["low"] <= min(within)
-        assert told["high"] <= max(units for _, units, _ in longer)
-        assert told["first"] in {units for _, units, _ in longer}
+        assert window["high"] >= max(within)
+        assert window["low"] <= min(within)
+        assert window["high"] <= max(units for _, units, _ in longer)
+        assert window["first"] in {units for _, units, _ in longer}
 
 
 @settings(deadline=None)
 @given(_events)
-def test_the_whole_past_is_told_exactly(unordered: list[Event]) -> None:
+def test_a_window_over_all_events_is_exact(unordered: list[Event]) -> None:
     events = sorted(unordered)
     units = [one for _, one, _ in events]
-    told = after(tiled(events), -1, events[-1][0])
+    window = after(tiled(events), -1, events[-1][0])
     count, total = len(events), sum(units)
-    assert told["events"] == count
-    assert told["declined"] == sum(declined for *_, declined in events)
-    assert told["units"] == float(total)
-    assert told["spread"] == pytest.approx(count * sum(one * one for one in units) - total * total, rel=1e-15)
-    assert (told["low"], told["high"]) == (min(units), max(units))
+    assert window["events"] == count
+    assert window["declined"] == sum(declined for *_, declined in events)
+    assert window["units"] == float(total)
+    assert window["spread"] == pytest.approx(count * sum(one * one for one in units) - total * total, rel=1e-15)
+    assert (window["low"], window["high"]) == (min(units), max(units))
 
 
 @settings(deadline=None)
 @given(_events, st.data())
-def test_a_packed_history_goes_on_alike(unordered: list[Event], data: st.DataObject) -> None:
+def test_a_restored_history_has_the_same_aggregates(unordered: list[Event], data: st.DataObject) -> None:
     events = sorted(unordered)
     cut = data.draw(st.integers(0, len(events)))
-    kept, packed = tiled(events[:cut]), History(retention=10**12, capacity=_CAPACITY)
-    packed.unpack(kept.pack())
+    in_memory, restored = tiled(events[:cut]), History(retention=10**12, capacity=_CAPACITY)
+    restored.unpack(in_memory.pack())
     for time, units, declined in events[cut:]:
-        told = np.empty((2, 1, OUT_WIDTH))
-        for history, row in zip((kept, packed), told, strict=True):
+        out = np.empty((2, 1, OUT_WIDTH))
+        for history, row in zip((in_memory, restored), out, strict=True):
             history.observe(time, 1, units, np.array([100_000]), row, declined=declined)
-        assert told[0].tolist() == told[1].tolist()
-    assert kept.pack() == packed.pack()
+        assert out[0].tolist() == out[1].tolist()
+    assert in_memory.pack() == restored.pack()
 
 
 @settings(deadline=None)
 @given(_events, st.randoms(use_true_random=False))
-def test_late_events_of_a_hot_key_are_all_counted_and_blurred_no_more(
+def test_late_events_of_a_hot_key_are_all_counted_within_the_same_error(
     unordered: list[Event], chance: random.Random
 ) -> None:
     arrived = sorted(unordered, key=lambda event: event[0] - chance.choice((0, 0, 0, 200_000)))
     newest = max(time for time, *_ in arrived)
     history = tiled(arrived)
-    told = after(history, -1, newest)
+    window = after(history, -1, newest)
     units = [amount for _, amount, _ in arrived]
-    assert (told["events"], told["units"]) == (len(arrived), float(sum(units)))
-    assert told["declined"] == sum(declined for *_, declined in arrived)
-    assert (told["low"], told["high"]) == (min(units), max(units))
+    assert (window["events"], window["units"]) == (len(arrived), float(sum(units)))
+    assert window["declined"] == sum(declined for *_, declined in arrived)
+    assert (window["low"], window["high"]) == (min(units), max(units))
     spread = len(units) * sum(one * one for one in units) - sum(units) ** 2
-    assert told["spread"] == pytest.approx(spread, rel=1e-15)
+    assert window["spread"] == pytest.approx(spread, rel=1e-15)
     for start in range(0, 400_000, 40_000):
         blur = max(FLOOR_MS, (newest - start) // RELATIVE_WIDTH + 1)
         shorter, longer = (sum(time > start + sign * blur for time, *_ in arrived) for sign in (1, -1))
         assert shorter <= after(history, start, newest)["events"] <= longer
 
 
-def test_a_flood_of_late_events_makes_no_more_tiles_than_a_flood_in_time() -> None:
+def test_a_flood_of_late_events_makes_no_more_tiles_than_one_on_time() -> None:
     chance = random.Random(1)
     history = tiled([(10**9 + number, 1, False) for number in range(2 * _CAPACITY)])
     for _ in range(20_000):
@@ -118,13 +118,13 @@ def test_a_flood_of_late_events_makes_no_more_tiles_than_a_flood_in_time() -> No
 
 def test_the_number_of_tiles_grows_with_the_logarithm_of_the_time() -> None:
     history = tiled([(second * 1_000, 1, False) for second in range(50_000)])
-    assert history.head[tiles.TILES] <= 300
+    assert history.head[tiles.TILE_COUNT] <= 300
 
 
-def test_what_is_too_late_to_be_placed_is_told_of_alone() -> None:
-    history, told = History(retention=1_000, capacity=_CAPACITY), np.empty((1, OUT_WIDTH))
-    history.observe(10_000, 1, 5, np.array([500]), told)
-    history.observe(9_000, 1, 7, np.array([500]), told, declined=True)
-    assert told[0].tolist() == [1, 1, 7, 1, 0, 7, 7, 7, 7]
-    history.observe(10_000, 2, 9, np.array([500]), told)
-    assert told[0, aggregates.EVENTS] == 2
+def test_an_event_beyond_the_retention_is_alone_in_its_windows() -> None:
+    history, out = History(retention=1_000, capacity=_CAPACITY), np.empty((1, OUT_WIDTH))
+    history.observe(10_000, 1, 5, np.array([500]), out)
+    history.observe(9_000, 1, 7, np.array([500]), out, declined=True)
+    assert out[0].tolist() == [1, 1, 7, 1, 0, 7, 7, 7, 7]
+    history.observe(10_000, 2, 9, np.array([500]), out)
+    assert out[0, aggregates.EVENTS] == 2

@@ -1,4 +1,4 @@
-"""A user's features, whatever the order of arrival, are those of a computation that keeps and looks at everything."""
+"""Features of users equal those of the oracle, in whatever order payments arrive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
 
 NAMES = [feature.name for feature in USER_FEATURES]
-OF_HISTORY = {feature.name for feature in USER_FEATURES if feature.entity == "user"}
+USER_HISTORY_FEATURES = {feature.name for feature in USER_FEATURES if feature.entity == "user"}
 
 
 def transaction(payment: Payment, number: int) -> Transaction:
@@ -43,7 +43,9 @@ def account_event(time: int) -> AccountEvent:
 
 @settings(deadline=None)
 @given(payments(), st.data())
-def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[Payment], data: st.DataObject) -> None:
+def test_a_late_payment_has_the_features_that_it_would_have_had_on_time(
+    stream: list[Payment], data: st.DataObject
+) -> None:
     profile = UserProfile()
     logins: list[int] = []
     restores = data.draw(st.sets(st.integers(0, len(stream) - 1)), label="restored from the packed profile before")
@@ -55,30 +57,32 @@ def test_each_payment_gets_the_features_it_would_have_had_in_time(stream: list[P
         if number in restores:
             profile = UserProfile.unpack(profile.pack())
         row = user.update_and_compute([(profile, transaction(payment, number))])[0]
-        told = dict(zip(NAMES, row.tolist(), strict=True))
+        features = dict(zip(NAMES, row.tolist(), strict=True))
         expected = user_features(stream[:number], payment, logins)
-        # A speed over a metre or so is exact to some billionths of a kilometre an hour.
-        assert {name: told[name] for name in OF_HISTORY} == pytest.approx(expected, rel=1e-9, abs=1e-8, nan_ok=True)
+        # The speed over a metre or so is exact to some 1e-9 km/h.
+        assert {name: features[name] for name in USER_HISTORY_FEATURES} == pytest.approx(
+            expected, rel=1e-9, abs=1e-8, nan_ok=True
+        )
 
 
 @settings(deadline=None, max_examples=30)
 @given(payments())
-def test_a_batch_says_the_same_as_one_payment_at_a_time(stream: list[Payment]) -> None:
-    together, alone = UserProfile(), UserProfile()
+def test_a_batch_gives_the_same_features_as_one_payment_at_a_time(stream: list[Payment]) -> None:
+    batched, single = UserProfile(), UserProfile()
     transactions = [transaction(payment, number) for number, payment in enumerate(stream)]
-    batch = user.update_and_compute([(together, one) for one in transactions])
-    rows = [user.update_and_compute([(alone, one)])[0].tolist() for one in transactions]
+    batch = user.update_and_compute([(batched, one) for one in transactions])
+    rows = [user.update_and_compute([(single, one)])[0].tolist() for one in transactions]
     assert [pytest.approx(row, nan_ok=True, rel=1e-12) for row in rows] == batch.tolist()
-    assert together.pack() == alone.pack()
+    assert batched.pack() == single.pack()
 
 
 @settings(deadline=None, max_examples=30)
 @given(payments(at_most=40), st.randoms(use_true_random=False))
-def test_disorder_within_the_lateness_leaves_the_next_payment_alike(
+def test_disorder_within_the_lateness_does_not_change_the_next_payment(
     stream: list[Payment], chance: random.Random
 ) -> None:
     newest = max(one.time for one in stream)
-    # Of two at one moment the one that came first is the earlier one: their order is no chance.
+    # Distinct times: payments at the same time are in order of arrival.
     span = list({payment.time: payment for payment in stream if payment.time > newest - HOUR_MS}.values())
     earlier = [payment for payment in stream if payment.time <= newest - HOUR_MS]
     in_time = sorted(span, key=lambda payment: payment.time)

@@ -1,4 +1,4 @@
-"""Packed profiles: read back as written, upgraded when older, refused when unknown or damaged."""
+"""The binary format of profiles: restored as packed, upgraded when older, refused when unknown or damaged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from state.kernel.sections import (
     ProfileDamagedError,
     ProfileVersionError,
+    decode_versioned,
+    encode_versioned,
     join_sections,
-    open_sealed,
-    seal,
     split_sections,
 )
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
@@ -21,18 +21,24 @@ from udfs.features import user
 
 
 @given(st.lists(st.binary(max_size=300), max_size=12))
-def test_sections_come_back(sections: list[bytes]) -> None:
+def test_sections_are_restored(sections: list[bytes]) -> None:
     assert split_sections(join_sections(sections)) == sections
 
 
 def test_an_older_version_is_upgraded_step_by_step() -> None:
     upgrades = {1: lambda sections: [*sections, b"new in 2"], 2: lambda sections: [*sections, b"new in 3"]}
-    assert open_sealed(seal(1, [b"old"]), "user", 3, upgrades) == [b"old", b"new in 2", b"new in 3"]
+    assert decode_versioned(encode_versioned(1, [b"old"]), "user", 3, upgrades) == [b"old", b"new in 2", b"new in 3"]
+
+
+def test_a_chain_of_upgrades_with_a_gap_is_refused() -> None:
+    upgrades = {1: lambda sections: sections, 3: lambda sections: sections}
+    with pytest.raises(ProfileVersionError, match="has version 1, this program reads versions 3 to 4: run the program"):
+        decode_versioned(encode_versioned(1, []), "user", 4, upgrades)
 
 
 def test_an_unknown_version_is_refused_with_what_to_do() -> None:
     with pytest.raises(ProfileVersionError, match="has version 9, this program reads version 1: run the program"):
-        open_sealed(seal(9, []), "user", 1, {})
+        decode_versioned(encode_versioned(9, []), "user", 1, {})
 
 
 @pytest.mark.parametrize("kind", [UserProfile, MerchantProfile, DeviceProfile])
@@ -41,7 +47,7 @@ def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantPro
         kind.unpack(bytes((255,)) + kind().pack()[1:])
 
 
-def test_a_profile_cut_short_anywhere_is_refused() -> None:
+def test_a_profile_truncated_anywhere_is_refused() -> None:
     profile = UserProfile()
     user.update_and_compute([(profile, payment("a", 10.0))])
     packed = profile.pack()

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from state.kernel.jit import compiled
 from state.kernel.money import UNITS
+from state.kernel.types import Words
 from state.profiles import behavior, geo_and_channel
 from state.profiles.geo_and_channel import ABSENT
 from state.windowing import event_schema
-from state.windowing.raw_events import Words
 from udfs.features.feature import DAY_MS, HOUR_MS
 from udfs.features.singles import (
     BUSINESS_HOURS,

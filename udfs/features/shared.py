@@ -14,9 +14,9 @@ import numpy.typing as npt
 from state.kernel.jit import compiled
 from state.kernel.keys import key_of
 from state.kernel.money import to_units
+from state.kernel.types import Words
 from state.profiles.shared_profile import SharedProfile, observe
 from state.windowing import event_schema
-from state.windowing.raw_events import Words
 from udfs.features.feature import Risk, Velocity
 from udfs.features.velocity import VelocityBlock
 

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from state.kernel.jit import compiled
 from state.kernel.keys import key_of, short_key_of
 from state.kernel.money import to_units
+from state.kernel.types import Words
 from state.profiles import behavior, user_profile
 from state.profiles.geo_and_channel import ABSENT
 from state.profiles.user_profile import UserProfile
 from state.windowing import event_schema
-from state.windowing.raw_events import Words
 from udfs.features.catalogue import USER_VELOCITY, USER_WIDTH
 from udfs.features.formulas import AMOUNT, GIVEN, LATITUDE, LONGITUDE, Floats, fill_singles
 from udfs.features.risk import CATEGORY_RISK, HIGH_RISK_COUNTRIES

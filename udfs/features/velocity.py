@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from state.kernel.jit import compiled
 from state.kernel.money import UNITS
+from state.kernel.types import Words
 from state.windowing import aggregates
 from state.windowing.history import History, observe
-from state.windowing.raw_events import Words
 from udfs.features.feature import HOUR_MS, Aggregate, Velocity
 from udfs.features.filters import Filter
 
@@ -86,7 +86,7 @@ class HasHistories(Protocol):
     filtered: dict[str, History]
     lateness: int
 
-    def filter(self, name: str, longest: int, *, parties: bool) -> History:
+    def filtered_history(self, name: str, longest: int, *, counts_distinct: bool) -> History:
         """The history of the payments that a filter lets pass, with windows up to ``longest`` (ms)."""
 
 
@@ -192,9 +192,9 @@ class VelocityBlock:
                 if history is None:
                     if not passed:
                         continue
-                    history = profile.filter(name, longest, parties=part.parties)
+                    history = profile.filtered_history(name, longest, counts_distinct=part.parties)
                 elif history.retention != longest + profile.lateness:
-                    history = profile.filter(name, longest, parties=part.parties)
+                    history = profile.filtered_history(name, longest, counts_distinct=part.parties)
                 histories.append(history)
                 rows.append(row)
                 counts.append(passed)

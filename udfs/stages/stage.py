@@ -131,5 +131,5 @@ def profile_store(kind: type[K], options: StageOptions) -> ProfileStore[K]:
         partial(kind.unpack, lateness=options.lateness_ms),
         kind.pack_all,
         options.cached_profiles,
-        kind.changes if options.changelog else None,
+        kind.drain_changes if options.changelog else None,
     )

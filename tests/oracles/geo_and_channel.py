@@ -1,4 +1,4 @@
-"""The slow and obviously right account of where and how somebody paid: keep everything, look at everything."""
+"""Oracle of usual places, countries and channels: it keeps every payment and looks at all of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 CELL = 1_000_000
 
 
-class Before(NamedTuple):
-    """What was before a payment: places in millionths of a degree, None where there was none.
+class Known(NamedTuple):
+    """Usual place, country and channel at the time of a payment; places in millionths of a degree, None if unknown.
 
     Attributes:
         last: time, latitude and longitude of the last payment with a place.
-        usual: latitude and longitude.
+        usual: latitude and longitude of the usual place.
         home: country of most payments.
         country_count: payments in this payment's country.
         located: payments with a country.
@@ -30,8 +30,11 @@ class Before(NamedTuple):
     channelled: int
 
 
-class Seen(NamedTuple):
-    """A payment: epoch ms; millionths of a degree or None; a country or None; a channel or None."""
+NOTHING = Known(None, None, None, 0, 0, 0, 0)
+
+
+class GeoPayment(NamedTuple):
+    """A payment: epoch ms; place in millionths of a degree, country and channel, each or None."""
 
     time: int
     place: tuple[int, int] | None
@@ -39,16 +42,16 @@ class Seen(NamedTuple):
     channel: str | None
 
 
-def before(arrived: list[Seen], payment: Seen) -> Before:
-    """What was before a payment in event time, of those that arrived before it; of equal times, what arrived first."""
+def known_before(arrived: list[GeoPayment], payment: GeoPayment) -> Known:
+    """Compute the result for a payment from earlier arrivals that are not newer, the first of equal times first."""
     earlier = [other for other in arrived if other.time <= payment.time]
     located = sorted((other for other in earlier if other.place), key=lambda other: other.time)
     countries = Counter(other.country for other in earlier if other.country)
     channels = Counter(other.channel for other in earlier if other.channel)
     last = located[-1] if located else None
-    return Before(
+    return Known(
         last=(last.time, *last.place) if last and last.place else None,
-        usual=usual([other.place for other in located if other.place]),
+        usual=usual_place([other.place for other in located if other.place]),
         home=max(countries, key=lambda country: (countries[country], country), default=None),
         country_count=countries[payment.country] if payment.country else 0,
         located=countries.total(),
@@ -57,8 +60,8 @@ def before(arrived: list[Seen], payment: Seen) -> Before:
     )
 
 
-def usual(places: list[tuple[int, int]]) -> tuple[float, float] | None:
-    """The mean of the places in the one-degree cell that holds most; of equal ones the most northern, most eastern."""
+def usual_place(places: list[tuple[int, int]]) -> tuple[float, float] | None:
+    """Compute the mean place in the most frequent one-degree cell, of equal ones the most northern, then eastern."""
     if not places:
         return None
     cells = Counter(map(cell, places))
@@ -68,5 +71,5 @@ def usual(places: list[tuple[int, int]]) -> tuple[float, float] | None:
 
 
 def cell(place: tuple[int, int]) -> tuple[int, int]:
-    """The degrees that a place lies in, towards the south-west."""
+    """Return the whole degrees of a place, rounded to the south-west."""
     return place[0] // CELL, place[1] // CELL
