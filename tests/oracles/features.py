@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.oracles import surroundings
 from udfs.features.catalogue import USER_FEATURES
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 USER_WINDOWS = {
     "5m": 5 * MINUTE_MS,

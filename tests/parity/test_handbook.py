@@ -12,14 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import MerchantProfile
 from state.profiles.user_profile import UserProfile
 from tests.parity import handbook
 from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
-from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
-from udfs.features.user import update_and_compute
+from udfs.features.shared_block import MERCHANT_BLOCK, SharedPayment
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Transaction
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "handbook" / "transactions.parquet"

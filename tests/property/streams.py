@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.oracles.features import Payment
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 LATENESS_MS = HOUR_MS

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
 from state.windowing.aggregates import OUT_WIDTH
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES
-from udfs.features.device import DEVICE_BLOCK
-from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
+from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
 from udfs.records.label import Label
 
 NO_WINDOWS, NOTHING_TOLD = np.empty(0, np.int64), np.empty((0, OUT_WIDTH))

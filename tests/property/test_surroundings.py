@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.kernel.keys import short_key_of
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 from state.profiles import behavior, frequency_table, geo_and_channel
 from state.profiles.geo_and_channel import ABSENT, RECENT_KEPT
 from state.windowing.raw_events import Words
 from tests.oracles import surroundings as oracle
 from tests.oracles.surroundings import Before, Seen
-from udfs.features.feature import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 LATENESS_MS = HOUR_MS

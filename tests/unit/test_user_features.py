@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from state.kernel.times import DAY_MS
 from state.profiles.user_profile import UserProfile
 from tests.payments import NOON_MS, payment
-from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
-from udfs.features.feature import DAY_MS
+from udfs.features.user_block import update_and_compute
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Account, Device, Location, Transaction
 
@@ -22,7 +22,7 @@ DAY = 24 * 60.0
 def features(*payments: Transaction, profile: UserProfile | None = None) -> dict[str, float]:
     """Those of the last payment of one user."""
     profile = profile or UserProfile()
-    rows = user.update_and_compute([(profile, one) for one in payments])
+    rows = update_and_compute([(profile, one) for one in payments])
     return dict(zip(NAMES, rows[-1].tolist(), strict=True))
 
 
@@ -270,4 +270,4 @@ def test_a_payment_older_than_all_that_is_kept_is_told_of_and_changes_nothing() 
 
 
 def test_no_payments_make_no_rows() -> None:
-    assert user.update_and_compute([]).shape == (0, len(USER_FEATURES))
+    assert update_and_compute([]).shape == (0, len(USER_FEATURES))

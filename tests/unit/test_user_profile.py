@@ -10,8 +10,8 @@ from state.kernel.times import DAY_MS
 from state.profiles import frequency_table
 from state.profiles.user_profile import ACCOUNT_EVENTS_KEPT, PAYMENTS_KEPT, UserProfile
 from tests.payments import payment
-from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Transaction
 
 MINUTES_A_DAY = 24 * 60
@@ -33,7 +33,7 @@ def month(payments: int, merchants: int, seed: int = 1, days: int = 30) -> list[
 def profile_of(payments: list[Transaction]) -> UserProfile:
     profile = UserProfile()
     for begin in range(0, len(payments), 50):
-        user.update_and_compute([(profile, one) for one in payments[begin : begin + 50]])
+        update_and_compute([(profile, one) for one in payments[begin : begin + 50]])
     return profile
 
 
@@ -88,10 +88,10 @@ def test_pattern_progress_survives_and_costs_nothing_when_there_is_none() -> Non
 def test_the_merchant_paid_most_is_remembered_when_there_are_too_many() -> None:
     profile = UserProfile()
     for visit in range(3):
-        user.update_and_compute([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
+        update_and_compute([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
     for number in range(2 * int(frequency_table.CAPACITY[frequency_table.MERCHANT])):
-        user.update_and_compute([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
-    (row,) = user.update_and_compute([(profile, payment("again", 5.0, 10_000, merchant_id="usual"))])
+        update_and_compute([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
+    (row,) = update_and_compute([(profile, payment("again", 5.0, 10_000, merchant_id="usual"))])
     told = dict(zip([feature.name for feature in USER_FEATURES], row.tolist(), strict=True))
     assert told["user_merchant_share"] * told["user_transaction_count_30d"] == pytest.approx(3, rel=0.01)
 

@@ -16,7 +16,7 @@ from state.profiles.shared_profile import DeviceProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
-from udfs.features.device import DEVICE_BLOCK
+from udfs.features.shared_block import DEVICE_BLOCK
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.label import Label
 from udfs.stages.clocks import ShardClocks, advance

@@ -18,7 +18,7 @@ from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.decision import Thresholds
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
-from udfs.features.merchant import MERCHANT_BLOCK
+from udfs.features.shared_block import MERCHANT_BLOCK
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.label import Label

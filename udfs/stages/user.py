@@ -17,7 +17,7 @@ from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore, ShardProfiles
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
-from udfs.features.user import PositionedAccountEvent, update_and_compute
+from udfs.features.user_block import PositionedAccountEvent, update_and_compute
 from udfs.names import Kind
 from udfs.patterns import Entity, Match, PatternSet, default_patterns
 from udfs.records.account_event import AccountEvent, decode_account_event

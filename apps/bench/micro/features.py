@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
-from udfs.features import user
-from udfs.features.device import DEVICE_BLOCK
-from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
+from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 BATCH = 100
@@ -139,7 +137,7 @@ def costs(size: int, chance: random.Random) -> dict[str, Cost]:
     """Cost of each kind of profile at one size."""
     shared = 37 * DAY_MS // size
     return {
-        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.update_and_compute, size),
+        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), update_and_compute, size),
         "device": measure(
             DeviceProfile, shared_payments(chance, shared, users=5), DEVICE_BLOCK.update_and_compute, size
         ),
