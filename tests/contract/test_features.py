@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +21,9 @@ from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES, USER_FEATURES
 from udfs.features.feature import Feature, window_name
 from udfs.features.groups import GROUP_FEATURES, GROUPS, FeatureGroup, fill_groups
 from udfs.features.inputs import ATTRIBUTES_WIDTH, FeatureInputs
+from udfs.features.risk import DEVICE_RISK, MERCHANT_RISK, Risk, fill_risk
+from udfs.features.velocity import DEVICE_VELOCITY, MERCHANT_VELOCITY, USER_VELOCITY, Velocity
+from udfs.features.velocity_block import VelocityBlock
 
 NOT_WRITTEN = -12_345.678
 
@@ -42,13 +43,9 @@ class RecordingRow:
 
 def test_every_module_that_declares_features_is_a_group() -> None:
     folder = Path(next(iter(udfs.features.__path__)))
-    modules = [importlib.import_module(f"udfs.features.{file.stem}") for file in folder.glob("[a-z]*.py")]
-    declaring: list[ModuleType] = [module for module in modules if hasattr(module, "FEATURES")]
-    assert {module.__name__ for module in declaring} == {group.__name__ for group in _modules(GROUPS)}
-
-
-def _modules(groups: tuple[FeatureGroup, ...]) -> list[Any]:
-    return list(groups)
+    modules = [importlib.import_module(f"udfs.features.{file.stem}") for file in folder.glob("[!_]*.py")]
+    groups: set[object] = set(GROUPS)
+    assert groups == {module for module in modules if hasattr(module, "FEATURES")}
 
 
 @each_group
@@ -72,6 +69,25 @@ def test_the_compiled_pass_writes_the_columns_of_all_groups_and_no_other() -> No
     unwritten = (columns[:, 1:] == NOT_WRITTEN).any(axis=0)
     assert [feature.name for feature, missing in zip(GROUP_FEATURES, unwritten, strict=True) if missing] == []
     assert USER_FEATURES[-len(GROUP_FEATURES) :] == GROUP_FEATURES
+
+
+@pytest.mark.parametrize("velocities", [USER_VELOCITY, DEVICE_VELOCITY, MERCHANT_VELOCITY])
+def test_every_velocity_has_its_columns_and_no_other(velocities: Sequence[Velocity]) -> None:
+    block = VelocityBlock(velocities)
+    columns = np.full((2, block.width + 1), NOT_WRITTEN)
+    block.fill(columns, block.allocate(2))
+    assert (columns[:, :-1] != NOT_WRITTEN).all()
+    assert (columns[:, -1] == NOT_WRITTEN).all()
+    assert block.width == sum(len(velocity.features()) for velocity in velocities)
+
+
+@pytest.mark.parametrize("risk", [DEVICE_RISK, MERCHANT_RISK])
+def test_every_risk_has_its_columns_and_no_other(risk: Risk) -> None:
+    width = len(risk.features())
+    columns = np.full((2, 1 + width + 1), NOT_WRITTEN)
+    fill_risk(columns, 1, np.ones((2, len(risk.windows_ms), 2)))
+    assert (columns[:, 1:-1] != NOT_WRITTEN).all()
+    assert (columns[:, [0, -1]] == NOT_WRITTEN).all()
 
 
 def test_the_month_has_a_row_for_every_payment_and_a_column_for_every_feature() -> None:
