@@ -13,7 +13,7 @@ import pytest
 
 import udfs.features
 from state.kernel.money import UNITS
-from state.profiles import behavior
+from state.profiles import behavior, shared_profile, user_profile
 from state.windowing import event_schema
 from tests import busy_month
 from udfs.conditions.grammar import FUNCTIONS
@@ -79,6 +79,14 @@ def test_every_velocity_has_its_columns_and_no_other(velocities: Sequence[Veloci
     assert (columns[:, :-1] != NOT_WRITTEN).all()
     assert (columns[:, -1] == NOT_WRITTEN).all()
     assert block.width == sum(len(velocity.features()) for velocity in velocities)
+
+
+def test_no_window_reaches_beyond_the_history_of_its_profile() -> None:
+    retention = {"user": user_profile.LONGEST_MS} | dict.fromkeys(("device", "merchant"), shared_profile.LONGEST_MS)
+    for velocity in (*USER_VELOCITY, *DEVICE_VELOCITY, *MERCHANT_VELOCITY):
+        assert max(velocity.windows_ms) <= retention[velocity.entity]
+    for risk in (DEVICE_RISK, MERCHANT_RISK):
+        assert risk.delay_ms + max(risk.windows_ms) <= retention[risk.entity]
 
 
 @pytest.mark.parametrize("risk", [DEVICE_RISK, MERCHANT_RISK])

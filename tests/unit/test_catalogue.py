@@ -23,7 +23,7 @@ from udfs.features.catalogue import (
 from udfs.features.feature import Feature, window_name
 from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
 from udfs.features.user_block import update_and_compute
-from udfs.features.velocity import Velocity
+from udfs.features.velocity import Aggregate, Velocity
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,23 @@ def test_a_window_of_no_whole_minutes_is_refused() -> None:
 def test_a_velocity_is_one_line_and_names_its_columns_by_rule() -> None:
     features = Velocity("device", "user", "distinct", (HOUR_MS, DAY_MS)).features()
     assert [feature.name for feature in features] == ["device_user_distinct_1h", "device_user_distinct_24h"]
+
+
+@pytest.mark.parametrize(
+    ("entity", "measure", "aggregate", "possible"),
+    [
+        ("user", "device", "distinct", "merchant"),
+        ("merchant", "merchant", "distinct", "user"),
+        ("user", "merchant", "sum", "amount"),
+        ("user", "amount", "count", "transaction"),
+        ("device", "transaction", "share", "declined"),
+    ],
+)
+def test_a_velocity_that_profiles_cannot_compute_is_refused(
+    entity: str, measure: str, aggregate: Aggregate, possible: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{aggregate} of a {entity} is computed of {possible}, not of {measure}"):
+        Velocity(entity, measure, aggregate, (HOUR_MS,))
 
 
 def test_no_two_columns_have_one_name() -> None:

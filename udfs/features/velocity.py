@@ -90,16 +90,23 @@ _WORDING: Mapping[Aggregate, _Wording] = {
 }
 
 
+_COUNTERPARTY: Mapping[str, str] = {"user": "merchant", "device": "user", "merchant": "user"}
+"""The other key of a payment, as the profile of each entity stores it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Velocity:
     """Declaration of one velocity: a feature for each of its windows.
 
     Attributes:
         entity: the key whose payments are aggregated: ``user``, ``device`` or ``merchant``.
-        measure: ``transaction``, ``amount``, ``declined``, or the other key that is counted distinct.
+        measure: ``transaction`` of a count, ``declined`` of a share, the other key if distinct, else ``amount``.
         aggregate: aggregate of the measure.
         windows_ms: lengths of the windows, milliseconds.
         filter: which payments count; None: all.
+
+    Raises:
+        ValueError: the aggregate cannot be computed of this measure.
 
     Examples:
         >>> [feature.name for feature in Velocity("user", "amount", "sum", (HOUR_MS, 7 * DAY_MS), WEB).features()]
@@ -111,6 +118,15 @@ class Velocity:
     aggregate: Aggregate
     windows_ms: tuple[int, ...]
     filter: Filter | None = None
+
+    def __post_init__(self) -> None:
+        measures: Mapping[Aggregate, str] = {
+            "count": "transaction",
+            "share": "declined",
+            "distinct": _COUNTERPARTY[self.entity],
+        }
+        if self.measure != (measure := measures.get(self.aggregate, "amount")):
+            raise ValueError(f"{self.aggregate} of a {self.entity} is computed of {measure}, not of {self.measure}")
 
     def features(self) -> tuple[Feature, ...]:
         """Declare the features, one for each window."""
