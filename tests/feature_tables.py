@@ -1,4 +1,4 @@
-"""Small feature tables to train from: fraud that is fast and dear, in payments an hour's history can tell apart."""
+"""Small feature tables to train on: fraud comes in bursts and in unusual amounts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def columns(n: int = 3000, seed: int = 1) -> dict[str, npt.NDArray[Any]]:
 def write(
     folder: Path, data: dict[str, npt.NDArray[Any]] | None = None, metadata: dict[bytes, bytes] | None = None
 ) -> Path:
-    """Write a feature table as the builder does: which columns are features stands in the schema's metadata."""
+    """Write a feature table as the builder does, with feature names and hash in the metadata of the schema."""
     declared = {NAMES_KEY: msgspec.json.encode(NAMES), HASH_KEY: FEATURE_HASH.encode()}
     table = pa.table(columns() if data is None else data)
     file = folder / "features.parquet"

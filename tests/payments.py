@@ -1,9 +1,10 @@
-"""Payments to tell stories with: what a test does not say is ordinary."""
+"""Payments for tests: ordinary but for the fields that a test names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from state.kernel.times import MINUTE_MS
 from udfs.records.transaction import Transaction
 
 NOON_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
@@ -13,5 +14,8 @@ def payment(transaction_id: str, amount: float, minute: float = 0.0, **fields: A
     """Build a payment of ``amount`` made ``minute`` minutes after noon; other fields by their names."""
     ordinary = {"user_id": "alice", "merchant_id": "shop", "currency": "EUR"}
     return Transaction(
-        transaction_id=transaction_id, amount=amount, event_time=NOON_MS + round(minute * 60_000), **(ordinary | fields)
+        transaction_id=transaction_id,
+        amount=amount,
+        event_time=NOON_MS + round(minute * MINUTE_MS),
+        **(ordinary | fields),
     )

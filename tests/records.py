@@ -1,4 +1,4 @@
-"""Records as their senders write them: what a test does not say is ordinary."""
+"""Input records for tests: ordinary but for the fields that a test names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from state.kernel.times import DAY_MS, MINUTE_MS
 from tests.payments import NOON_MS
 from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
@@ -13,7 +14,7 @@ from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 
-NOW_MS = NOON_MS + 60_000
+NOW_MS = NOON_MS + MINUTE_MS
 LIMITS = Limits()
 
 PAYMENT: Mapping[str, Any] = {
@@ -29,29 +30,29 @@ LABEL: Mapping[str, Any] = {
     "transaction_id": "p-1",
     "user_id": "alice",
     "merchant_id": "shop",
-    "event_time": NOON_MS - 86_400_000,
+    "event_time": NOON_MS - DAY_MS,
     "timestamp": NOON_MS,
     "label": "fraud",
 }
 
 
 def json_of(ordinary: Mapping[str, Any], fields: Mapping[str, Any]) -> bytes:
-    """The record with other fields."""
+    """Encode an ordinary record with some fields changed."""
     return json.dumps({**ordinary, **fields}).encode()
 
 
 def read_payment(value: bytes | None = None, key: bytes | None = b"alice", **fields: Any) -> Transaction | Refusal:
-    """What is read of a payment: of ``value``, or of an ordinary one with other fields."""
+    """Decode a payment: ``value``, or an ordinary one with some fields changed."""
     return decode_transaction(json_of(PAYMENT, fields) if value is None else value, key, NOW_MS, LIMITS)
 
 
 def read_account_event(
     value: bytes | None = None, key: bytes | None = b"alice", **fields: Any
 ) -> AccountEvent | Refusal:
-    """What is read of an account event: of ``value``, or of an ordinary one with other fields."""
+    """Decode an account event: ``value``, or an ordinary one with some fields changed."""
     return decode_account_event(json_of(ACCOUNT_EVENT, fields) if value is None else value, key, NOW_MS, LIMITS)
 
 
 def read_label(value: bytes | None = None, key: bytes | None = b"alice", **fields: Any) -> Label | Refusal:
-    """What is read of a label: of ``value``, or of an ordinary one with other fields."""
+    """Decode a label: ``value``, or an ordinary one with some fields changed."""
     return decode_label(json_of(LABEL, fields) if value is None else value, key, NOW_MS, LIMITS)

@@ -1,4 +1,4 @@
-"""``sentinel features``."""
+"""``sentinel features``: show the catalogue of features."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from udfs.features.feature import Feature
 
 
 def features(
-    containing: Annotated[str, typer.Argument(help="Only those whose name contains this.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="As JSON, one feature a line.")] = False,
+    containing: Annotated[str, typer.Argument(help="Only features whose name contains this text.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="As JSON, one feature per line.")] = False,
 ) -> None:
     """Show the catalogue of features: meaning, unit, range, and when a value is absent."""
     chosen = [feature for feature in CATALOGUE if containing in feature.name]
     if json:
         for feature in chosen:
-            say(msgspec.json.encode(_described(feature)).decode())
+            say(msgspec.json.encode(_as_json(feature)).decode())
         return
     table = Table(Column("feature", no_wrap=True), "meaning", "unit", Column("range", no_wrap=True), "absent when")
     for feature in chosen:
@@ -39,7 +39,7 @@ def _bound(value: float) -> str:
     return "unbounded" if math.isinf(value) else f"{value:g}"
 
 
-def _described(feature: Feature) -> dict[str, object]:
+def _as_json(feature: Feature) -> dict[str, object]:
     bounds = {
         name: None if math.isinf(value) else value for name, value in (("low", feature.low), ("high", feature.high))
     }

@@ -1,4 +1,4 @@
-"""The handbook's features on the handbook's data, from the code that the job runs: equal on every row."""
+"""Our features equal the handbook's on every row of the handbook's data, computed by the code of the job."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import MerchantProfile
 from state.profiles.user_profile import UserProfile
 from tests.parity import handbook
 from udfs.features.catalogue import MERCHANT_FEATURES, USER_FEATURES
-from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
-from udfs.features.user import update_and_compute
+from udfs.features.shared_block import MERCHANT_BLOCK, SharedPayment
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Transaction
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "handbook" / "transactions.parquet"
@@ -47,18 +46,24 @@ pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the handbook's data i
 
 
 class Run(NamedTuple):
-    """The payments, our features of them in the order of ``handbook.OURS``, and bytes of packed state by day."""
+    """One pass over all payments.
+
+    Attributes:
+        payments: n rows.
+        features: ours, (n, len(handbook.OURS)), in the order of ``handbook.OURS``.
+        bytes_by_day: size of all packed profiles.
+    """
 
     payments: pd.DataFrame
-    told: Floats
+    features: Floats
     bytes_by_day: dict[int, int]
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """All rows through the profiles.
+    """Update profiles with all rows, and with the labels of each batch right after it.
 
-    A batch's labels are given right after it: what is not due yet, the windows leave out by themselves.
+    The windows of the risk leave out labels that are not due.
     """
     payments = pd.read_parquet(DATA)
     bytes_by_day: dict[int, int] = {}
@@ -66,11 +71,11 @@ def run() -> Run:
     merchants: defaultdict[int, MerchantProfile] = defaultdict(MerchantProfile)
     blocks = []
     for batch in batches(payments):
-        of_users = update_and_compute([(users[row.customer], transaction(row)) for row in batch])
-        of_merchants = MERCHANT_BLOCK.update_and_compute(
+        user_columns = update_and_compute([(users[row.customer], transaction(row)) for row in batch])
+        merchant_columns = MERCHANT_BLOCK.update_and_compute(
             [(merchants[row.terminal], SharedPayment(row.time, row.amount, str(row.customer), False)) for row in batch]
         )
-        blocks.append(np.hstack((of_users, of_merchants))[:, WANTED])
+        blocks.append(np.hstack((user_columns, merchant_columns))[:, WANTED])
         for row in batch:
             if row.fraud:
                 merchants[row.terminal].label(row.name, row.time, fraud=True)
@@ -102,12 +107,12 @@ def transaction(row: Row) -> Transaction:
 def test_every_feature_of_the_handbook_is_equal_on_every_row(run: Run) -> None:
     expected = handbook.features(run.payments)[list(handbook.OURS)].to_numpy()
 
-    # The handbook has no absence: where nothing is due, it calls the risk 0.
-    told = np.nan_to_num(run.told, nan=0.0)
+    # The handbook has no absent values: the risk is 0 where nothing is due.
+    ours = np.nan_to_num(run.features, nan=0.0)
 
-    assert len(told) == len(expected) > 1_000_000
+    assert len(ours) == len(expected) > 1_000_000
     for column, name in enumerate(handbook.OURS):
-        differing = np.abs(told[:, column] - expected[:, column]) > 1e-9 * np.maximum(1.0, np.abs(expected[:, column]))
+        differing = np.abs(ours[:, column] - expected[:, column]) > 1e-9 * np.maximum(1.0, np.abs(expected[:, column]))
         assert differing.sum() == 0, f"{name} differs on {differing.sum()} rows, first {np.flatnonzero(differing)[:5]}"
 
 

@@ -1,4 +1,4 @@
-"""Whatever bytes a topic holds, reading them gives a record or a refusal, and never an error."""
+"""Decoding any bytes gives a record or a refusal, and never an error."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ _changes = st.dictionaries(
 )
 
 
-def held(read: Transaction | AccountEvent | Label | Refusal) -> None:
-    """Check what every decoder owes."""
+def check_decoded(read: Transaction | AccountEvent | Label | Refusal) -> None:
+    """Check the contract of every decoder."""
     if isinstance(read, Refusal):
         assert read.reason in Refused
         assert read.detail.encode(), "a refusal without a detail"
         assert len(read.detail) < 1_000
         return
-    # What comes through can be worked with: times and ids that the rest of the house need not ask about again.
+    # Times and ids of a record are valid, so that no later step checks them again.
     assert type(read.event_time) is int
     assert LIMITS.earliest <= read.event_time <= NOW_MS + LIMITS.ahead_ms
     assert read.user_id.encode() != b""
@@ -89,7 +89,7 @@ def test_an_ordinary_record_with_any_fields_changed(
     text = json.dumps({**ordinary, **changes}, ensure_ascii=ascii_only)
     user_id = changes.get("user_id", "alice")
     key = user_id.encode("utf-8", "surrogatepass") if isinstance(user_id, str) else b"alice"
-    held(decode(text.encode("utf-8", "surrogatepass"), key, NOW_MS, LIMITS))
+    check_decoded(decode(text.encode("utf-8", "surrogatepass"), key, NOW_MS, LIMITS))
 
 
 @each_decoder
@@ -100,7 +100,7 @@ def test_an_ordinary_record_with_bytes_damaged(
     value = bytearray(json.dumps(ordinary).encode())
     for place in data.draw(st.lists(st.integers(0, len(value) - 1), min_size=1, max_size=4)):
         value[place] = data.draw(st.integers(0, 255))
-    held(decode(bytes(value), b"alice", NOW_MS, LIMITS))
+    check_decoded(decode(bytes(value), b"alice", NOW_MS, LIMITS))
 
 
 @each_decoder
@@ -114,7 +114,7 @@ def test_an_ordinary_record_cut_short_anywhere_is_no_json(decode: Decode, ordina
 
 @each_decoder
 @given(number=st.from_regex(re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,8})?"), fullmatch=True))
-def test_any_spelling_of_a_number(decode: Decode, ordinary: Mapping[str, Any], number: str) -> None:
+def test_any_format_of_a_number(decode: Decode, ordinary: Mapping[str, Any], number: str) -> None:
     for name in ("amount", "timestamp", "event_time"):
         value = json.dumps({**ordinary, name: "HERE"}).replace('"HERE"', number).encode()
-        held(decode(value, b"alice", NOW_MS, LIMITS))
+        check_decoded(decode(value, b"alice", NOW_MS, LIMITS))

@@ -15,9 +15,7 @@ from state.windowing.aggregates import OUT_WIDTH
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES
-from udfs.features.device import DEVICE_BLOCK
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
+from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
 from udfs.records.label import Label
 
 NO_WINDOWS, NO_OUTPUT = np.empty(0, np.int64), np.empty((0, OUT_WIDTH))

@@ -12,8 +12,8 @@ from state.kernel.times import HOUR_MS
 from state.profiles.user_profile import UserProfile
 from tests.oracles.features import Payment, user_features
 from tests.property.streams import payments
-from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
+from udfs.features.user_block import update_and_compute
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
 
@@ -56,7 +56,7 @@ def test_a_late_payment_has_the_features_that_it_would_have_had_on_time(
             profile.add_account_event(account_event(logins[-1]).event_time)
         if number in restores:
             profile = UserProfile.unpack(profile.pack())
-        row = user.update_and_compute([(profile, transaction(payment, number))])[0]
+        row = update_and_compute([(profile, transaction(payment, number))])[0]
         features = dict(zip(NAMES, row.tolist(), strict=True))
         expected = user_features(stream[:number], payment, logins)
         # The speed over a metre or so is exact to some 1e-9 km/h.
@@ -70,8 +70,8 @@ def test_a_late_payment_has_the_features_that_it_would_have_had_on_time(
 def test_a_batch_gives_the_same_features_as_one_payment_at_a_time(stream: list[Payment]) -> None:
     batched, single = UserProfile(), UserProfile()
     transactions = [transaction(payment, number) for number, payment in enumerate(stream)]
-    batch = user.update_and_compute([(batched, one) for one in transactions])
-    rows = [user.update_and_compute([(single, one)])[0].tolist() for one in transactions]
+    batch = update_and_compute([(batched, one) for one in transactions])
+    rows = [update_and_compute([(single, one)])[0].tolist() for one in transactions]
     assert [pytest.approx(row, nan_ok=True, rel=1e-12) for row in rows] == batch.tolist()
     assert batched.pack() == single.pack()
 
@@ -93,6 +93,6 @@ def test_disorder_within_the_lateness_does_not_change_the_next_payment(
     for order in (in_time, shuffled):
         profile = UserProfile()
         for number, payment in enumerate([*sorted(earlier, key=lambda one: one.time), *order]):
-            user.update_and_compute([(profile, transaction(payment, number))])
-        rows.append(user.update_and_compute([(profile, transaction(last, 999))])[0].tolist())
+            update_and_compute([(profile, transaction(payment, number))])
+        rows.append(update_and_compute([(profile, transaction(last, 999))])[0].tolist())
     assert rows[0] == pytest.approx(rows[1], nan_ok=True)

@@ -1,9 +1,10 @@
-"""Account events: what happened to an account and is no payment."""
+"""Account events: log-ins, resets and changes of an account."""
 
 from __future__ import annotations
 
 import pytest
 
+from state.kernel.times import DAY_MS
 from tests.payments import NOON_MS
 from tests.records import read_account_event
 from udfs.names import Refused
@@ -17,21 +18,21 @@ def reason(value: bytes | None = None, key: bytes | None = b"alice", **fields: o
     return read.reason
 
 
-def test_who_what_and_when_are_enough() -> None:
+def test_user_kind_and_time_are_enough() -> None:
     event = AccountEvent(user_id="alice", kind="password_reset", event_time=NOON_MS)
     assert read_account_event() == event
     assert read_account_event(timestamp="2026-01-01T12:00:00Z", unknown=[1]) == event
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_that_is_promised_is_known(kind: str) -> None:
+def test_every_documented_kind_is_known(kind: str) -> None:
     read = read_account_event(kind=kind)
     assert isinstance(read, AccountEvent)
     assert read.kind == kind
 
 
 @pytest.mark.parametrize("kind", ["logout", "", "LOGIN", "login ", "x" * 10_000])
-def test_another_kind_is_refused_and_the_known_ones_are_told(kind: str) -> None:
+def test_another_kind_is_refused_and_the_known_ones_are_named(kind: str) -> None:
     read = read_account_event(kind=kind)
     assert isinstance(read, Refusal)
     assert read.reason is Refused.UNKNOWN_KIND
@@ -49,7 +50,7 @@ def test_each_fault_has_its_own_reason() -> None:
     assert reason(key=None) is Refused.KEY_MISMATCH
     assert reason(timestamp="today") is Refused.TIME_UNREADABLE
     assert reason(timestamp=0) is Refused.TIME_OUT_OF_RANGE
-    assert reason(timestamp=NOON_MS + 2 * 86_400_000) is Refused.TIME_IN_FUTURE
+    assert reason(timestamp=NOON_MS + 2 * DAY_MS) is Refused.TIME_IN_FUTURE
     assert reason(location={"latitude": 91}) is Refused.PLACE_OUT_OF_RANGE
 
 

@@ -66,15 +66,15 @@ def send(control: ControlInForce, kind: str, version: int, body: object) -> Refu
 
 def test_until_control_says_something_the_settings_are_in_force() -> None:
     control = shard()
-    assert (control.rules, control.bands) == (NO_RULES, Thresholds())
-    assert (restarted(control).rules, restarted(control).bands) == (NO_RULES, Thresholds())
+    assert (control.rules, control.thresholds) == (NO_RULES, Thresholds())
+    assert (restarted(control).rules, restarted(control).thresholds) == (NO_RULES, Thresholds())
 
 
 def test_a_change_is_in_force_at_once() -> None:
     control = shard()
     assert send(control, "rules", 1, rules(2)) is None
     assert send(control, "thresholds", 1, thresholds(0.8)) is None
-    assert (control.rules.version, control.bands.block) == (2, 0.8)
+    assert (control.rules.version, control.thresholds.block) == (2, 0.8)
 
 
 def test_an_older_version_is_refused_and_changes_nothing() -> None:
@@ -139,7 +139,7 @@ def test_a_restart_at_any_moment_changes_nothing(changes: list[tuple[str, int, A
             other = restarted(other)
         assert send(steady, *change) == send(other, *change)
     assert packed(steady) == packed(other)
-    assert (steady.rules.all, steady.bands) == (other.rules.all, other.bands)
+    assert (steady.rules.all, steady.thresholds) == (other.rules.all, other.bands)
 
 
 @given(_changes)
@@ -151,7 +151,7 @@ def test_the_newest_version_of_each_kind_is_in_force_whatever_the_order(changes:
     # The first that came with the newest version: another with the same version is refused.
     newest = {kind: body for kind, version, body in reversed(changes) if version == versions[kind]}
     assert control.rules.version == newest.get("rules", {"version": 1})["version"]
-    assert control.bands.block == newest.get("thresholds", {"block": 0.9})["block"]
+    assert control.thresholds.block == newest.get("thresholds", {"block": 0.9})["block"]
 
 
 # A version of the program that understands less

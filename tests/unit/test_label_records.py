@@ -1,4 +1,4 @@
-"""Labels: the truth about a payment, late and from outside."""
+"""Labels: whether a payment was fraud, known later and from outside."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from state.kernel.times import DAY_MS
 from tests.payments import NOON_MS
 from tests.records import read_label
 from udfs.names import Refused
 from udfs.records.label import Label
 from udfs.records.refusal import Refusal
-
-DAY_MS = 86_400_000
 
 
 def reason(value: Any = None, key: Any = b"alice", **fields: Any) -> Refused:
@@ -43,7 +42,7 @@ def test_an_analyst_can_clear_a_payment() -> None:
     assert not read.fraud
 
 
-def test_a_label_may_say_what_the_payment_was_made_with() -> None:
+def test_a_label_may_name_the_device_of_the_payment() -> None:
     without, with_device = read_label(device_id=None), read_label(device_id="phone")
     assert isinstance(without, Label)
     assert isinstance(with_device, Label)
@@ -51,7 +50,7 @@ def test_a_label_may_say_what_the_payment_was_made_with() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"label": "maybe"}, {"label": "out of range"}, {"source": "rumour"}, {"label": 1}])
-def test_a_verdict_or_a_source_that_nobody_knows_is_of_the_wrong_type(fields: dict[str, Any]) -> None:
+def test_an_unknown_verdict_or_source_is_of_the_wrong_type(fields: dict[str, Any]) -> None:
     assert reason(**fields) is Refused.WRONG_TYPE
 
 

@@ -17,7 +17,7 @@ from state.kernel.sections import (
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from tests.payments import payment
-from udfs.features import user
+from udfs.features.user_block import update_and_compute
 
 
 @given(st.lists(st.binary(max_size=300), max_size=12))
@@ -49,7 +49,7 @@ def test_a_profile_of_the_future_is_refused(kind: type[UserProfile | MerchantPro
 
 def test_a_profile_truncated_anywhere_is_refused() -> None:
     profile = UserProfile()
-    user.update_and_compute([(profile, payment("a", 10.0))])
+    update_and_compute([(profile, payment("a", 10.0))])
     packed = profile.pack()
     for length in range(len(packed)):
         with pytest.raises(ProfileDamagedError):

@@ -1,4 +1,4 @@
-"""A payment that can be read is read: all its fields, in every spelling that is allowed."""
+"""A payment that can be read is read: all its fields, in every form that is allowed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_six_fields_are_enough() -> None:
 
 
 def test_every_field_that_is_known_is_read() -> None:
-    told = accepted(
+    payment = accepted(
         merchant_category="5411",
         location={"latitude": 48.1, "longitude": 11.6, "country": "DE", "city": "Munich"},
         payment_method="card",
@@ -40,12 +40,12 @@ def test_every_field_that_is_known_is_read() -> None:
         account={"created_at": "2020-01-01T00:00:00Z", "credit_limit": 5000},
         metadata={"declined": True},
     )
-    assert told.merchant_category == "5411"
-    assert told.location == Location(48.1, 11.6, "DE", "Munich")
-    assert (told.payment_method, told.card_present, told.channel) == ("card", False, "web")
-    assert told.device == Device("phone", "10.0.0.1", "Firefox")
-    assert told.account == Account(1_577_836_800_000, 5000.0)
-    assert told.declined
+    assert payment.merchant_category == "5411"
+    assert payment.location == Location(48.1, 11.6, "DE", "Munich")
+    assert (payment.payment_method, payment.card_present, payment.channel) == ("card", False, "web")
+    assert payment.device == Device("phone", "10.0.0.1", "Firefox")
+    assert payment.account == Account(1_577_836_800_000, 5000.0)
+    assert payment.declined
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_is_not_required_may_be_null(field: str) -> None:
     assert accepted(**{field: None}) == accepted()
 
 
-def test_fields_that_nobody_knows_do_no_harm() -> None:
+def test_unknown_fields_do_no_harm() -> None:
     assert accepted(loyalty={"points": [1, 2, 3]}, amount_in_words="forty-two", ümlaut="ja") == accepted()
 
 
@@ -84,9 +84,9 @@ def test_an_amount_from_nothing_to_the_limit_is_a_payment(amount: float) -> None
 
 @pytest.mark.parametrize("user_id", ["a", "Ünal", "用户", "user 1", "🦊", "a" * 256])
 def test_an_id_is_any_text_that_can_be_printed(user_id: str) -> None:
-    told = read_payment(key=user_id.encode(), user_id=user_id)
-    assert not isinstance(told, Refusal)
-    assert told.user_id == user_id
+    payment = read_payment(key=user_id.encode(), user_id=user_id)
+    assert not isinstance(payment, Refusal)
+    assert payment.user_id == user_id
 
 
 @pytest.mark.parametrize("device", [None, {}, {"id": None}, {"id": ""}, {"id": "a\n"}, {"id": "\0"}, {"id": "a" * 257}])

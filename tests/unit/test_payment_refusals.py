@@ -21,7 +21,7 @@ def refused(value: bytes | None = None, key: bytes | None = b"alice") -> Refusal
 
 
 def refused_with(field: str, value: object) -> Refusal:
-    """The refusal of a payment that is ordinary but for one field."""
+    """The refusal of an ordinary payment with one field changed."""
     return _refusal(read_payment(json_of(PAYMENT, {field: value})))
 
 
@@ -57,9 +57,8 @@ def test_ten_megabytes_are_refused_unread() -> None:
     [
         b"\xff\xfe{\x00}\x00",  # UTF-16
         json.dumps(PAYMENT).encode().replace(b"alice", b"\xe9lise"),  # Latin-1
-        json.dumps(PAYMENT)
-        .encode()
-        .replace(b"}", b',"note":"\xed\xa0\x80"}'),  # a surrogate, in a field that is skipped
+        # A surrogate, in a field that is skipped.
+        json.dumps(PAYMENT).encode().replace(b"}", b',"note":"\xed\xa0\x80"}'),
     ],
 )
 def test_bytes_that_are_no_text_are_named_as_such(value: bytes) -> None:
@@ -96,7 +95,7 @@ def test_half_a_surrogate_pair_is_no_json(field: str) -> None:
         written(more=',"unknown":' + '{"x":' * DEEP + "0" + "}" * DEEP),
     ],
 )
-def test_what_is_nested_without_end_is_refused(value: bytes) -> None:
+def test_endless_nesting_is_refused(value: bytes) -> None:
     assert refused(value) == Refusal(Refused.NOT_JSON, "nested too deeply")
 
 
@@ -149,7 +148,7 @@ def test_a_number_that_no_float_holds_is_not_finite(value: bytes) -> None:
     assert refused(value).reason is Refused.NOT_FINITE
 
 
-# What types cannot say
+# Checks beyond types
 
 
 @pytest.mark.parametrize("amount", [-0.01, -1e9, -5e-324])

@@ -1,4 +1,4 @@
-"""Times of records: ISO-8601 with a zone, epoch milliseconds, and the times that no clock can have meant."""
+"""Times of records: ISO-8601 with a zone, epoch milliseconds, and times outside the limits."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 
 import pytest
 
+from state.kernel.times import HOUR_MS
 from tests.payments import NOON_MS
 from tests.records import LIMITS, NOW_MS, read_account_event, read_label, read_payment
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
 from udfs.records.times import check_calendar_time, check_event_time
 
-HOUR_MS = 3_600_000
 
-
-def of_payment(timestamp: object) -> int | Refused:
+def time_of(timestamp: object) -> int | Refused:
     """The time of the payment, or the reason why it has none."""
     read = read_payment(timestamp=timestamp)
     return read.reason if isinstance(read, Refusal) else read.event_time
 
 
 @pytest.mark.parametrize(
-    "spelling",
+    "text",
     [
         "2026-01-01T12:00:00Z",
         "2026-01-01T12:00:00.000Z",
@@ -35,13 +34,13 @@ def of_payment(timestamp: object) -> int | Refused:
         NOON_MS,
     ],
 )
-def test_noon_is_noon_however_it_is_spelled(spelling: str | int) -> None:
-    assert of_payment(spelling) == NOON_MS
+def test_noon_is_noon_in_every_format(text: str | int) -> None:
+    assert time_of(text) == NOON_MS
 
 
 def test_milliseconds_are_kept_and_finer_ones_rounded() -> None:
-    assert of_payment("2026-01-01T12:00:00.123Z") == NOON_MS + 123
-    assert of_payment("2026-01-01T12:00:00.123600Z") == NOON_MS + 124
+    assert time_of("2026-01-01T12:00:00.123Z") == NOON_MS + 123
+    assert time_of("2026-01-01T12:00:00.123600Z") == NOON_MS + 124
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_milliseconds_are_kept_and_finer_ones_rounded() -> None:
     ],
 )
 def test_text_that_is_no_time_is_unreadable(text: str) -> None:
-    assert of_payment(text) is Refused.TIME_UNREADABLE
+    assert time_of(text) is Refused.TIME_UNREADABLE
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T12:00:00", "2026-01-01", "2026-01-01 12:00:00.123"])
@@ -72,13 +71,13 @@ def test_a_time_without_a_zone_is_not_guessed(text: str) -> None:
     ],
 )
 def test_a_time_outside_this_century_is_a_clock_that_was_never_set(time: str | int) -> None:
-    assert of_payment(time) is Refused.TIME_OUT_OF_RANGE
+    assert time_of(time) is Refused.TIME_OUT_OF_RANGE
 
 
 def test_a_clock_may_be_a_day_ahead_and_no_more() -> None:
     tomorrow = NOW_MS + LIMITS.ahead_ms
-    assert of_payment(tomorrow) == tomorrow
-    assert of_payment(tomorrow + 1) is Refused.TIME_IN_FUTURE
+    assert time_of(tomorrow) == tomorrow
+    assert time_of(tomorrow + 1) is Refused.TIME_IN_FUTURE
 
 
 def test_the_refusal_says_how_far_ahead() -> None:
@@ -98,25 +97,25 @@ def test_a_thousand_digits_are_not_all_repeated_in_the_dead_letter() -> None:
     assert len(read.detail) < 100
 
 
-# The account's own time
+# Times of accounts
 
 
 def test_an_account_may_be_older_than_the_century() -> None:
     opened = int(datetime(1950, 5, 1, tzinfo=UTC).timestamp() * 1000)
-    for spelling in (opened, "1950-05-01T00:00:00Z"):
-        read = read_payment(account={"created_at": spelling})
+    for created_at in (opened, "1950-05-01T00:00:00Z"):
+        read = read_payment(account={"created_at": created_at})
         assert not isinstance(read, Refusal)
         assert read.account is not None
         assert read.account.created_at == opened
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999-23:59"])
-def test_whatever_iso_can_say_an_account_may_be_as_old(text: str) -> None:
+def test_an_account_may_have_any_time_that_iso_can_express(text: str) -> None:
     assert not isinstance(read_payment(account={"created_at": text}), Refusal)
 
 
 @pytest.mark.parametrize("time", [10**15, -(10**15), 10**400])
-def test_an_account_of_no_year_is_refused(time: int) -> None:
+def test_an_account_outside_the_years_1_to_9999_is_refused(time: int) -> None:
     """A number that no float holds would fail the features of the whole batch."""
     read = read_payment(account={"created_at": time})
     assert isinstance(read, Refusal)
@@ -124,7 +123,7 @@ def test_an_account_of_no_year_is_refused(time: int) -> None:
     assert read == check_calendar_time("account.created_at", time)
 
 
-# Which field it was
+# Names of fields
 
 
 def test_the_field_with_the_bad_time_is_named() -> None:

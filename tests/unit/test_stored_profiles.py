@@ -24,11 +24,9 @@ from state.profiles.shared_profile import DeviceProfile, MerchantProfile, Shared
 from state.profiles.user_profile import UserProfile
 from tests.pipeline.sent import NOW_MS, at, happened, paid, record
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES, USER_FEATURES
-from udfs.features.device import DEVICE_BLOCK
 from udfs.features.feature import Feature
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
-from udfs.features.user import update_and_compute
+from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
+from udfs.features.user_block import update_and_compute
 from udfs.names import Kind
 from udfs.patterns import Entity, default_patterns
 from udfs.patterns.compiled import PAYMENT

@@ -10,8 +10,8 @@ from state.kernel.times import DAY_MS
 from state.profiles import frequency_table
 from state.profiles.user_profile import MAX_ACCOUNT_EVENTS, MAX_RECENT_PAYMENTS, UserProfile
 from tests.payments import payment
-from udfs.features import user
 from udfs.features.catalogue import USER_FEATURES
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Transaction
 
 MINUTES_PER_DAY = 24 * 60
@@ -33,7 +33,7 @@ def month(payments: int, merchants: int, seed: int = 1, days: int = 30) -> list[
 def profile_of(payments: list[Transaction]) -> UserProfile:
     profile = UserProfile()
     for begin in range(0, len(payments), 50):
-        user.update_and_compute([(profile, one) for one in payments[begin : begin + 50]])
+        update_and_compute([(profile, one) for one in payments[begin : begin + 50]])
     return profile
 
 
@@ -88,10 +88,10 @@ def test_pattern_progress_is_stored_and_takes_no_space_when_there_is_none() -> N
 def test_the_merchant_paid_most_stays_known_when_there_are_too_many() -> None:
     profile = UserProfile()
     for visit in range(3):
-        user.update_and_compute([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
+        update_and_compute([(profile, payment(f"usual-{visit}", 5.0, visit, merchant_id="usual"))])
     for number in range(2 * int(frequency_table.CAPACITY[frequency_table.MERCHANT])):
-        user.update_and_compute([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
-    (row,) = user.update_and_compute([(profile, payment("again", 5.0, 10_000, merchant_id="usual"))])
+        update_and_compute([(profile, payment(f"once-{number}", 5.0, 10 + number, merchant_id=f"m-{number}"))])
+    (row,) = update_and_compute([(profile, payment("again", 5.0, 10_000, merchant_id="usual"))])
     features = dict(zip([feature.name for feature in USER_FEATURES], row.tolist(), strict=True))
     assert features["user_merchant_share"] * features["user_transaction_count_30d"] == pytest.approx(3, rel=0.01)
 

@@ -1,4 +1,4 @@
-"""Which payments a velocity counts, when it does not count all of them."""
+"""Filters: which payments a velocity counts, if not all of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from operator import attrgetter
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Lets the payments pass in which a field has a value.
+    """Selects the payments in which a field has a value.
 
     Attributes:
-        name: what such payments are called, in the names of features and of the histories that profiles keep of them.
-        field: of the payment: ``declined`` of any, ``channel`` of a user's.
-        value: what it is to be.
+        name: adjective for such payments; part of feature names, and the key of the histories in stored profiles.
+        field: attribute of the payment: ``declined`` of any payment, ``channel`` of a user's.
+        value: value of the field that is selected.
     """
 
     name: str
     field: str
     value: object
 
-    def passing(self, payments: Sequence[object]) -> list[bool]:
-        """Whether each of some payments passes.
+    def mask(self, payments: Sequence[object]) -> list[bool]:
+        """Tell for each payment whether it is selected.
 
         Raises:
-            AttributeError: if payments of this entity have no such field.
+            AttributeError: payments of this entity have no such field.
         """
         field, value = attrgetter(self.field), self.value
         return [field(payment) == value for payment in payments]

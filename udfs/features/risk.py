@@ -1,39 +1,86 @@
-"""What is known beforehand of countries and merchant categories."""
+"""Fraud risk of a device or merchant: the share of fraud among its payments whose labels are due.
+
+Labels come late, so the windows end ``delay_ms`` before the payment: newer payments are not judged yet. Source: the
+Fraud Detection Handbook, chapter 3, "terminal risk".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from dataclasses import dataclass
 
-HIGH_RISK_COUNTRIES = frozenset({"AF", "BY", "CU", "HT", "IR", "KP", "MM", "RU", "SO", "SS", "SY", "VE", "YE"})
-"""ISO 3166 codes: FATF's call for action (IR, KP, MM), and countries to which most card schemes do not lend."""
+from state.kernel.jit import compiled
+from state.kernel.times import DAY_MS
+from state.kernel.types import Floats
+from state.profiles.shared_profile import LABEL_DELAY_MS
+from udfs.features.feature import Feature, window_name
 
-CATEGORY_RISK: Mapping[str, float] = {
-    "grocery": 0.1,
-    "health": 0.1,
-    "restaurant": 0.15,
-    "transport": 0.2,
-    "clothing": 0.35,
-    "travel": 0.5,
-    "gifts": 0.6,
-    "electronics": 0.7,
-    "digital": 0.75,
-    "gambling": 0.9,
-    "crypto": 0.95,
-    "money_transfer": 0.85,
-    # The categories of the Sparkov generator.
-    "food_dining": 0.15,
-    "gas_transport": 0.3,
-    "grocery_net": 0.25,
-    "grocery_pos": 0.3,
-    "health_fitness": 0.1,
-    "home": 0.15,
-    "kids_pets": 0.15,
-    "misc_net": 0.7,
-    "misc_pos": 0.3,
-    "personal_care": 0.15,
-    "entertainment": 0.2,
-    "shopping_net": 0.75,
-    "shopping_pos": 0.5,
-}
-"""From 0 to 1: how easily the goods are turned into money, as fraud teams rank them. Not a rate: the measured one is
-``merchant_fraud_share``."""
+RISK_WINDOWS = (DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Declaration of the risk of one entity: two features for each window.
+
+    Attributes:
+        entity: the key whose payments are looked at.
+        windows_ms: lengths of the windows, milliseconds.
+        delay_ms: how long before the payment the windows end, milliseconds.
+    """
+
+    entity: str
+    windows_ms: tuple[int, ...] = RISK_WINDOWS
+    delay_ms: int = LABEL_DELAY_MS
+
+    def features(self) -> tuple[Feature, ...]:
+        """Declare for each window the number of payments that are due, then the share of fraud among them."""
+        return tuple(
+            feature for window in self.windows_ms for feature in (self._settled(window), self._fraud_share(window))
+        )
+
+    def _settled(self, window: int) -> Feature:
+        return Feature(
+            entity=self.entity,
+            measure="settled",
+            aggregate="count",
+            window_ms=window,
+            meaning=f"Number of the {self.entity}'s transactions {self._span(window)}.",
+            unit="transactions",
+        )
+
+    def _fraud_share(self, window: int) -> Feature:
+        return Feature(
+            entity=self.entity,
+            measure="fraud",
+            aggregate="share",
+            window_ms=window,
+            meaning=f"Share of fraud, as labelled so far, among the {self.entity}'s transactions {self._span(window)}.",
+            unit="share",
+            high=1.0,
+            absent="no transaction in the window",
+        )
+
+    def _span(self, window: int) -> str:
+        return f"in the {window_name(window)} that ended {window_name(self.delay_ms)} ago"
+
+
+DEVICE_RISK = Risk("device")
+MERCHANT_RISK = Risk("merchant")
+
+
+@compiled
+def fill_risk(columns: Floats, start: int, counts: Floats) -> None:
+    """Write the columns of a ``Risk``.
+
+    Args:
+        columns: (n, start + 2 * windows), written from column ``start`` on.
+        start: number of the first column.
+        counts: (n, windows, 2): payments that are due, and frauds among them.
+    """
+    for row in range(counts.shape[0]):
+        for window in range(counts.shape[1]):
+            settled, frauds = counts[row, window, 0], counts[row, window, 1]
+            columns[row, start + 2 * window] = settled
+            # A label may come for a payment that is evicted from the profile, or never reached it.
+            share = min(frauds, settled) / settled if settled > 0 else math.nan
+            columns[row, start + 2 * window + 1] = share

@@ -1,4 +1,4 @@
-"""Something that happened to an account and is no payment."""
+"""Account events: log-ins, resets and changes of an account."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 from msgspec import field
 
 from udfs.names import Refused
+from udfs.records.decoding import check_identifier, check_key, decode_record
 from udfs.records.limits import Limits
-from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
-from udfs.records.transaction import Device, Location, check_place
+from udfs.records.transaction import Device, Location, check_location
 
 AccountEventKind = Literal[
     "login",
@@ -28,7 +28,7 @@ KINDS: frozenset[str] = frozenset(get_args(AccountEventKind))
 
 
 class AccountEvent(msgspec.Struct, Generic[Time]):
-    """A log-in, a reset, a change; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds."""
+    """An event of an account; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds."""
 
     user_id: str
     kind: str
@@ -43,8 +43,8 @@ _decoder = msgspec.json.Decoder(AccountEvent[AsRead])
 
 
 def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> AccountEvent | Refusal:
-    """Read a record of the ``account-events`` topic; arguments as of ``decode_transaction``."""
-    event = read_settled(_decoder, value, limits, _settle_times)
+    """Decode a record of the ``account-events`` topic; arguments are those of ``decode_transaction``."""
+    event = decode_record(_decoder, value, limits, _parse_times)
     if isinstance(event, Refusal):
         return event
     if event.kind not in KINDS:
@@ -53,13 +53,13 @@ def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, li
         check_identifier("user_id", event.user_id)
         or check_key(key, event.user_id)
         or check_event_time("timestamp", event.event_time, now_ms, limits)
-        or (None if event.location is None else check_place(event.location))
+        or (None if event.location is None else check_location(event.location))
         or event
     )
 
 
-def _settle_times(event: AccountEvent[AsRead]) -> AccountEvent:
-    """The same event, its time in epoch milliseconds."""
+def _parse_times(event: AccountEvent[AsRead]) -> AccountEvent:
+    """Parse the time of an event in place, and return the event."""
     if isinstance(event.event_time, str):
         event.event_time = epoch_ms("timestamp", event.event_time)
     return cast("AccountEvent", event)

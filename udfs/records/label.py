@@ -1,4 +1,4 @@
-"""The truth about a payment, which comes late."""
+"""Labels: whether a payment was fraud, as known later."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Generic, Literal, cast
 import msgspec
 from msgspec import field
 
+from udfs.records.decoding import check_identifier, check_key, decode_record
 from udfs.records.limits import Limits
-from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
 
 
 class Label(msgspec.Struct, Generic[Time]):
-    """A verdict.
+    """The label of one payment.
 
     Attributes:
         event_time: of the payment, epoch milliseconds.
-        labelled_at: when the truth became known (``timestamp`` in JSON), epoch milliseconds.
-        verdict: ``label`` in JSON.
-        source: who says so.
-        device_id: what the payment was made with, where known: the device's risk learns from it.
+        labelled_at: when the label was given (``timestamp`` in JSON), epoch milliseconds.
+        verdict: the finding, ``label`` in JSON.
+        source: who found it.
+        device_id: device of the payment, where known: its risk is updated with the label.
     """
 
     transaction_id: str
@@ -43,8 +43,8 @@ _decoder = msgspec.json.Decoder(Label[AsRead])
 
 
 def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Label | Refusal:
-    """Read a record of the ``labels`` topic; arguments as of ``decode_transaction``."""
-    label = read_settled(_decoder, value, limits, _settle_times)
+    """Decode a record of the ``labels`` topic; arguments are those of ``decode_transaction``."""
+    label = decode_record(_decoder, value, limits, _parse_times)
     if isinstance(label, Refusal):
         return label
     return (
@@ -59,8 +59,8 @@ def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Li
     )
 
 
-def _settle_times(label: Label[AsRead]) -> Label:
-    """The same label, its times in epoch milliseconds."""
+def _parse_times(label: Label[AsRead]) -> Label:
+    """Parse the times of a label in place, and return the label."""
     if isinstance(label.event_time, str):
         label.event_time = epoch_ms("event_time", label.event_time)
     if isinstance(label.labelled_at, str):

@@ -1,4 +1,4 @@
-"""A record that is not taken: an expected failure, and so a value."""
+"""Refusal of a record: an expected failure, and so a value and no exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Refusal(NamedTuple):
 
     Attributes:
         reason: stable code.
-        detail: for a person: the field, and what is wrong with it.
+        detail: the field and its fault, for a person.
     """
 
     reason: Refused

@@ -6,33 +6,34 @@ from datetime import datetime
 
 from typing_extensions import TypeVar
 
+from state.kernel.times import DAY_MS, HOUR_MS
 from udfs.names import Refused
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 
-# A record is decoded into the very struct that is used later, since copying it would cost as much as decoding it.
-# So its struct is generic in what a time is: ``Transaction[AsRead]`` out of the decoder, ``Transaction`` from then on.
+# A record is decoded into the struct that is used later, since copying it would cost as much as decoding it. So the
+# struct is generic in the type of its times: ``Transaction[AsRead]`` from the decoder, ``Transaction`` once parsed.
 AsRead = int | str
 Time = TypeVar("Time", bound=int | str, default=int)
 
-# Years 1 to 9999, and the day that a zone may add on either side.
-_EARLIEST = -62_135_596_800_000 - 86_400_000
-_LATEST = 253_402_300_800_000 + 86_400_000
+# Years 1 to 9999, with the day that a time zone may add on either side.
+_EARLIEST = -62_135_596_800_000 - DAY_MS
+_LATEST = 253_402_300_800_000 + DAY_MS
 
 
 class TimeUnreadableError(ValueError):
-    """Text that is no point in time; the message is for the dead letter."""
+    """A text is no point in time; the message goes into the dead letter."""
 
 
 def epoch_ms(name: str, text: str) -> int:
-    """Epoch milliseconds of an ISO-8601 time.
+    """Parse an ISO-8601 time into epoch milliseconds.
 
     Args:
         name: of the field.
-        text: of the time.
+        text: the time, with its zone.
 
     Raises:
-        TimeUnreadableError: it is none, or names no zone: without one it would be a guess.
+        TimeUnreadableError: the text is no such time, or has no zone, and a zone is not guessed.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -44,22 +45,22 @@ def epoch_ms(name: str, text: str) -> int:
 
 
 def check_event_time(name: str, time: int, now_ms: int, limits: Limits) -> Refusal | None:
-    """Refuse a time that no clock can have meant."""
+    """Refuse an event time outside the limits."""
     if not limits.earliest <= time < limits.latest:
         return Refusal(Refused.TIME_OUT_OF_RANGE, f"{name}: {_shown(time)} ms since 1970 is not a time of this century")
     if time > now_ms + limits.ahead_ms:
-        ahead = (time - now_ms) / 3_600_000
+        ahead = (time - now_ms) / HOUR_MS
         return Refusal(Refused.TIME_IN_FUTURE, f"{name} is {ahead:.1f} h ahead of the clock here")
     return None
 
 
 def check_calendar_time(name: str, time: int) -> Refusal | None:
-    """Refuse a time outside the years 1 to 9999: a calendar cannot say it, and a float perhaps not hold it."""
+    """Refuse a time outside the years 1 to 9999: no calendar has it, and a float may not hold it."""
     if _EARLIEST <= time < _LATEST:
         return None
     return Refusal(Refused.TIME_OUT_OF_RANGE, f"{name}: {_shown(time)} ms since 1970 is in none of the years 1 to 9999")
 
 
 def _shown(time: int) -> str:
-    """The number, of which a record may hold thousands of digits."""
+    """Format a number that may have thousands of digits."""
     return str(time) if abs(time) < 10**20 else f"{str(time)[:20]}..."

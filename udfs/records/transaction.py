@@ -1,4 +1,4 @@
-"""A payment to decide."""
+"""Transactions: payments to be decided."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 from msgspec import field
 
 from udfs.names import Refused
+from udfs.records.decoding import check_identifier, check_key, decode_record
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
-from udfs.records.reader import check_identifier, check_key, read_settled
 from udfs.records.refusal import Refusal
 from udfs.records.times import (
     AsRead,
@@ -21,7 +21,7 @@ from udfs.records.times import (
 
 
 class Location(msgspec.Struct, gc=False):
-    """Where the payment was made; degrees, WGS 84; ISO 3166 country."""
+    """Place of a payment: degrees, WGS 84; ISO 3166 country."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -30,7 +30,7 @@ class Location(msgspec.Struct, gc=False):
 
 
 class Device(msgspec.Struct, gc=False):
-    """What the payment was made with."""
+    """Device of a payment."""
 
     id: str | None = None
     ip: str | None = None
@@ -38,7 +38,7 @@ class Device(msgspec.Struct, gc=False):
 
 
 class Account(msgspec.Struct, Generic[Time], gc=False):
-    """The account that pays; ``created_at`` in epoch milliseconds, the limit in currency units."""
+    """Account that pays; ``created_at`` in epoch milliseconds, the limit in currency units."""
 
     created_at: Time | None = None
     credit_limit: float | None = None
@@ -47,7 +47,7 @@ class Account(msgspec.Struct, Generic[Time], gc=False):
 class Transaction(msgspec.Struct, Generic[Time], gc=False):
     """A payment; ``event_time`` (``timestamp`` in JSON) in epoch milliseconds, the amount in currency units.
 
-    Fields that are not listed do no harm and stay in the record's own bytes, which travel on with the alert.
+    Unknown fields are ignored here and stay in the bytes of the record, which are passed on with the alert.
     """
 
     transaction_id: str
@@ -67,13 +67,13 @@ class Transaction(msgspec.Struct, Generic[Time], gc=False):
 
     @property
     def device_id(self) -> str | None:
-        """The device's id, if there is one that can be an id."""
+        """Id of the device; None if it is absent or not valid."""
         name = None if self.device is None else self.device.id
         return name if name and len(name) <= IDENTIFIER_CHARACTERS and name.isprintable() else None
 
     @property
     def declined(self) -> bool:
-        """Whether the issuer has declined this authorisation already (``metadata.declined``)."""
+        """Whether the issuer declined this authorisation (``metadata.declined``)."""
         return self.metadata is not None and self.metadata.get("declined") is True
 
 
@@ -81,22 +81,22 @@ _decoder = msgspec.json.Decoder(Transaction[AsRead])
 
 
 def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Transaction | Refusal:
-    """Read a record of the ``transactions`` topic. About 2 us for 600 bytes.
+    """Decode and check a record of the ``transactions`` topic. About 2 us for 600 bytes.
 
     Args:
         value: JSON in UTF-8.
-        key: of the record; must be the user's id.
+        key: of the record; it has to be the user's id.
         now_ms: the wall clock, epoch milliseconds.
-        limits: what is refused as a mistake.
+        limits: beyond them a record is refused.
     """
-    transaction = read_settled(_decoder, value, limits, _settle_times)
+    transaction = decode_record(_decoder, value, limits, _parse_times)
     if isinstance(transaction, Refusal):
         return transaction
     return _check(transaction, key, now_ms, limits) or transaction
 
 
-def _settle_times(transaction: Transaction[AsRead]) -> Transaction:
-    """The same transaction, its times in epoch milliseconds."""
+def _parse_times(transaction: Transaction[AsRead]) -> Transaction:
+    """Parse the times of a transaction in place, and return the transaction."""
     if isinstance(transaction.event_time, str):
         transaction.event_time = epoch_ms("timestamp", transaction.event_time)
     account = transaction.account
@@ -106,7 +106,7 @@ def _settle_times(transaction: Transaction[AsRead]) -> Transaction:
 
 
 def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Limits) -> Refusal | None:
-    """What types cannot say."""
+    """Check what types do not express."""
     user_id, amount = transaction.user_id, transaction.amount
     refusal = (
         check_identifier("user_id", user_id)
@@ -121,15 +121,15 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         return Refusal(Refused.AMOUNT_NEGATIVE, f"amount is {amount:g}; a refund is not a payment to decide")
     if amount > limits.amount:
         return Refusal(Refused.AMOUNT_ABSURD, f"amount is {amount:g}, more than {limits.amount:g} is a mistake")
-    if transaction.location is not None and (refusal := check_place(transaction.location)) is not None:
+    if transaction.location is not None and (refusal := check_location(transaction.location)) is not None:
         return refusal
     created = None if transaction.account is None else transaction.account.created_at
     return None if created is None else check_calendar_time("account.created_at", created)
 
 
-def check_place(place: Location) -> Refusal | None:
-    """Refuse a place that is not on Earth."""
-    latitude, longitude = place.latitude, place.longitude
+def check_location(location: Location) -> Refusal | None:
+    """Refuse degrees that are no place on Earth."""
+    latitude, longitude = location.latitude, location.longitude
     if (latitude is None or -90 <= latitude <= 90) and (longitude is None or -180 <= longitude <= 180):
         return None
     return Refusal(Refused.PLACE_OUT_OF_RANGE, f"location {latitude}, {longitude} is outside -90..90, -180..180")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from state.profiles.shared_profile import DeviceProfile
 from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import USER_WIDTH
-from udfs.features.device import DEVICE_BLOCK
+from udfs.features.shared_block import DEVICE_BLOCK
 from udfs.patterns import Entity
 from udfs.records.label import Label
 from udfs.stages.envelope import decode_envelope, is_control

@@ -12,7 +12,7 @@ from state.profiles.shared_profile import MerchantProfile
 from state.store.keyed_state import KeyedState
 from udfs.decision import Thresholds
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
-from udfs.features.merchant import MERCHANT_BLOCK
+from udfs.features.shared_block import MERCHANT_BLOCK
 from udfs.patterns import Entity
 from udfs.records.label import Label
 from udfs.rules import RuleSet

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.features.user import PositionedAccountEvent
+from udfs.features.user_block import PositionedAccountEvent
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, CompiledPattern, Event
 from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune

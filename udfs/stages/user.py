@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
-from udfs.features.user import PositionedAccountEvent, update_and_compute
+from udfs.features.user_block import PositionedAccountEvent, update_and_compute
 from udfs.names import Kind
 from udfs.patterns import Entity, Match
 from udfs.records.account_event import decode_account_event

@@ -1,9 +1,9 @@
-"""What features and profiles cost: ``sentinel bench features``.
+"""Cost of features and profiles: ``sentinel bench features``.
 
-For users, devices and merchants with few and with many events in their longest window, warm: microseconds an event
-for the whole block in batches of ``BATCH``, the same with every event a little late, microseconds to pack and to unpack
-a profile one event after the last packing, and its bytes. The best of many rounds, since other work on the machine only
-ever adds; the yardstick says how fast the machine was meanwhile.
+For users, devices and merchants with few and with many events in their longest window, warm: time per event for all
+features of its block in batches of ``BATCH``, the same with every event a little late, time to pack and to unpack a
+profile one event after the last packing, and its packed size. Each figure is the minimum of many rounds, since other
+work on the machine only adds time.
 """
 
 from __future__ import annotations
@@ -16,57 +16,97 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from apps.bench.machine_speed import fixed_work_ms
+from state.kernel.times import DAY_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
-from udfs.features import user
-from udfs.features.device import DEVICE_BLOCK
-from udfs.features.feature import DAY_MS
-from udfs.features.merchant import MERCHANT_BLOCK
-from udfs.features.shared import SharedPayment
+from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
+from udfs.features.user_block import update_and_compute
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 BATCH = 100
 ROUNDS = 60
 START_MS = 1_700_000_000_000
 SIZES = (10, 75, 100, 1_000, 10_000)
-SETTLED = 20_000  # events after which a profile that forgets has stopped changing its shape
-DISORDER = 7  # of every eight events, the order is turned round
+STEADY_EVENTS = 20_000  # from here on a profile evicts as much as it takes in, and its size is constant
+REVERSED = 7  # xor with the position reverses the order of every eight events
 
-Profile = Any  # a UserProfile or a MerchantProfile
-Observe = Callable[[Sequence[tuple[Any, Any]]], object]
-
-
-def yardstick() -> float:
-    """Nanoseconds of a pass of a plain loop, the best of some."""
-
-    def loop() -> None:
-        total = 0
-        for i in range(10_000):
-            total += i
-
-    return min(_seconds(loop) for _ in range(20)) * 1e5
+Profile = Any  # a UserProfile or a SharedProfile
+Compute = Callable[[Sequence[tuple[Any, Any]]], object]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+class Cost(NamedTuple):
+    """Cost of one kind of profile at one size.
+
+    Attributes:
+        in_order: us per event.
+        out_of_order: us per event, with events a little late.
+        pack: us per profile.
+        unpack: us per profile.
+        packed_bytes: size of a packed profile.
+    """
+
+    in_order: float
+    out_of_order: float
+    pack: float
+    unpack: float
+    packed_bytes: int
 
 
-def payments(chance: random.Random, step_ms: int) -> Iterator[Transaction]:
-    """A user's payments, evenly spread but for a jitter, at some merchants often and at many seldom."""
+def table(sizes: Sequence[int] = SIZES) -> Table:
+    """Make a row for each size and kind of profile, and one for all features of a payment."""
+    rng = random.Random(1)
+    report = Table("events", "profile", "us/event", "a little late", "pack us", "unpack us", "bytes", title="features")
+    speed_before = fixed_work_ms()
+    for size in sizes:
+        by_kind = costs(size, rng)
+        for kind, cost in by_kind.items():
+            report.add_row(f"{size:,}", kind, *(f"{value:.1f}" for value in cost[:-1]), f"{cost.packed_bytes:,}")
+        totals = [sum(cost[column] for cost in by_kind.values()) for column in range(len(Cost._fields) - 1)]
+        report.add_row(f"{size:,}", "all", *(f"{value:.1f}" for value in totals), "", style="bold", end_section=True)
+    report.caption = f"fixed work on this machine: {speed_before:.1f} ms before, {fixed_work_ms():.1f} ms after"
+    return report
+
+
+def costs(size: int, rng: random.Random) -> dict[str, Cost]:
+    """Measure the cost of each kind of profile at one size."""
+    step_ms = 37 * DAY_MS // size
+    return {
+        "user": measure(UserProfile, payments(rng, 30 * DAY_MS // size), update_and_compute, size),
+        "device": measure(DeviceProfile, shared_payments(rng, step_ms, users=5), DEVICE_BLOCK.update_and_compute, size),
+        "merchant": measure(
+            MerchantProfile, shared_payments(rng, step_ms, users=10_000), MERCHANT_BLOCK.update_and_compute, size
+        ),
+    }
+
+
+def measure(kind: type[Profile], source: Iterator[Any], compute: Compute, size: int) -> Cost:
+    """Measure the cost of a kind of profile with ``size`` events in the longest window."""
+    profiles = [kind() for _ in range(20 if size <= 1_000 else 2)]
+    for _ in range(min(size * 5 // 4, STEADY_EVENTS)):
+        compute(_for_each(profiles, [next(source)]))
+    in_order = _compute_s(compute, lambda: _batch(profiles, source))
+    pack = min(_pack_s(profiles, source, compute) for _ in range(ROUNDS))
+    packed = [profile.pack() for profile in profiles]
+    unpack = min(_seconds(partial(kind.unpack, data)) for data in packed for _ in range(ROUNDS // 10))
+    out_of_order = _compute_s(compute, lambda: _batch(profiles, source, REVERSED))
+    return Cost(in_order * 1e6, out_of_order * 1e6, pack * 1e6, unpack * 1e6, max(map(len, packed)))
+
+
+def payments(rng: random.Random, step_ms: int) -> Iterator[Transaction]:
+    """Yield payments of one user at a constant rate with a jitter, at few merchants often and at many seldom."""
     moment = START_MS
     while True:
         moment += step_ms
         yield Transaction(
-            transaction_id=f"{chance.getrandbits(64):016x}",
+            transaction_id=f"{rng.getrandbits(64):016x}",
             user_id="user",
-            amount=round(chance.lognormvariate(3, 1), 2),
+            amount=round(rng.lognormvariate(3, 1), 2),
             currency="EUR",
-            merchant_id=f"merchant-{int(chance.expovariate(0.08))}",
-            event_time=moment + chance.randrange(max(step_ms // 2, 1)),
+            merchant_id=f"merchant-{int(rng.expovariate(0.08))}",
+            event_time=moment + rng.randrange(max(step_ms // 2, 1)),
             merchant_category="grocery",
-            location=Location(48.1 + chance.random(), 11.5, "DE"),
+            location=Location(48.1 + rng.random(), 11.5, "DE"),
             device=Device(id="device-1"),
             account=Account(created_at=START_MS, credit_limit=2_000.0),
             channel="pos",
@@ -74,91 +114,45 @@ def payments(chance: random.Random, step_ms: int) -> Iterator[Transaction]:
         )
 
 
-def shared_payments(chance: random.Random, step_ms: int, users: int) -> Iterator[SharedPayment]:
-    """Payments at a merchant, or with a device, by some users, one in twenty declined."""
+def shared_payments(rng: random.Random, step_ms: int, users: int) -> Iterator[SharedPayment]:
+    """Yield payments of some users at one merchant or with one device; one in twenty is declined."""
     moment = START_MS
     while True:
         moment += step_ms
         yield SharedPayment(
-            moment + chance.randrange(max(step_ms // 2, 1)),
-            round(chance.lognormvariate(3, 1), 2),
-            f"user-{chance.randrange(users)}",
-            chance.random() < 0.05,
+            moment + rng.randrange(max(step_ms // 2, 1)),
+            round(rng.lognormvariate(3, 1), 2),
+            f"user-{rng.randrange(users)}",
+            rng.random() < 0.05,
         )
 
 
-class Cost(NamedTuple):
-    """What one kind of profile costs at one size; microseconds an event, or a profile; bytes."""
-
-    in_order: float
-    disordered: float
-    packing: float
-    unpacking: float
-    packed: int
+def _batch(profiles: Sequence[Profile], source: Iterator[Any], order: int = 0) -> list[tuple[Profile, Any]]:
+    """New events, the same for every profile: at least ``BATCH`` in all, and at least eight per profile."""
+    events = [next(source) for _ in range(max(BATCH // len(profiles), REVERSED + 1))]
+    return _for_each(profiles, [events[min(i ^ order, len(events) - 1)] for i in range(len(events))])
 
 
-def measure(kind: type[Profile], source: Iterator[Any], observe: Observe, size: int) -> Cost:
-    """Cost with ``size`` events in the longest window."""
-    profiles = [kind() for _ in range(20 if size <= 1_000 else 2)]
-    for _ in range(min(size * 5 // 4, SETTLED)):
-        observe(_round(profiles, [next(source)]))
-    in_order = _best(observe, lambda: _batch(profiles, source))
-    packing = min(_pack(profiles, source, observe) for _ in range(ROUNDS))
-    packed = [profile.pack() for profile in profiles]
-    unpacking = min(_seconds(partial(kind.unpack, data)) for data in packed for _ in range(ROUNDS // 10))
-    disordered = _best(observe, lambda: _batch(profiles, source, DISORDER))
-    return Cost(in_order * 1e6, disordered * 1e6, packing * 1e6, unpacking * 1e6, max(map(len, packed)))
-
-
-def _batch(profiles: Sequence[Profile], source: Iterator[Any], disorder: int = 0) -> list[tuple[Profile, Any]]:
-    """New events for every profile, the same for all: ``BATCH`` or more, none less than eight a profile."""
-    events = [next(source) for _ in range(max(BATCH // len(profiles), DISORDER + 1))]
-    return _round(profiles, [events[min(i ^ disorder, len(events) - 1)] for i in range(len(events))])
-
-
-def _round(profiles: Sequence[Profile], events: Sequence[Any]) -> list[tuple[Profile, Any]]:
+def _for_each(profiles: Sequence[Profile], events: Sequence[Any]) -> list[tuple[Profile, Any]]:
     return [(profile, event) for event in events for profile in profiles]
 
 
-def _best(observe: Observe, batch: Callable[[], list[tuple[Profile, Any]]]) -> float:
-    """Seconds an event."""
+def _compute_s(compute: Compute, batch: Callable[[], list[tuple[Profile, Any]]]) -> float:
+    """Seconds per event, the minimum of the rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         pairs = batch()
-        best = min(best, _seconds(lambda pairs=pairs: observe(pairs)) / len(pairs))  # type: ignore[misc]
+        best = min(best, _seconds(partial(compute, pairs)) / len(pairs))
     return best
 
 
-def _pack(profiles: Sequence[Profile], source: Iterator[Any], observe: Observe) -> float:
-    """Seconds a profile, one event after the last time."""
-    observe(_round(profiles, [next(source)]))
+def _pack_s(profiles: Sequence[Profile], source: Iterator[Any], compute: Compute) -> float:
+    """Seconds per profile to pack profiles that have one event since the last packing."""
+    compute(_for_each(profiles, [next(source)]))
     return _seconds(lambda: type(profiles[0]).pack_all(profiles)) / len(profiles)
 
 
-def costs(size: int, chance: random.Random) -> dict[str, Cost]:
-    """Cost of each kind of profile at one size."""
-    shared = 37 * DAY_MS // size
-    return {
-        "user": measure(UserProfile, payments(chance, 30 * DAY_MS // size), user.update_and_compute, size),
-        "device": measure(
-            DeviceProfile, shared_payments(chance, shared, users=5), DEVICE_BLOCK.update_and_compute, size
-        ),
-        "merchant": measure(
-            MerchantProfile, shared_payments(chance, shared, users=10_000), MERCHANT_BLOCK.update_and_compute, size
-        ),
-    }
-
-
-def table(sizes: Sequence[int] = SIZES) -> Table:
-    """A row for each size and kind, and one for the whole vector."""
-    chance = random.Random(1)
-    shown = Table("events", "profile", "us/event", "a little late", "pack us", "unpack us", "bytes", title="features")
-    before = yardstick()
-    for size in sizes:
-        found = costs(size, chance)
-        for kind, cost in found.items():
-            shown.add_row(f"{size:,}", kind, *(f"{value:.1f}" for value in cost[:-1]), f"{cost.packed:,}")
-        whole = [sum(cost[column] for cost in found.values()) for column in range(len(Cost._fields) - 1)]
-        shown.add_row(f"{size:,}", "all", *(f"{value:.1f}" for value in whole), "", style="bold", end_section=True)
-    shown.caption = f"yardstick {before:.0f} ns before, {yardstick():.0f} ns after"
-    return shown
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

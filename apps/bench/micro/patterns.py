@@ -1,10 +1,10 @@
-"""What patterns cost: ``sentinel bench patterns``.
+"""Cost of patterns: ``sentinel bench patterns``.
 
-Simulated traffic without attacks, payments and account events, goes through the three stages' features beforehand;
-measured is what patterns add to each stage, in batches of ``BATCH`` records, warm: asking which events touch a pattern,
-matching those that do, and storing their progress. Profiles are those of the stages, in their store. A stage opens and
-stores them anyway, for features, so what that costs without progress is measured, too, and taken off. The best of some
-rounds, since other work on the machine only ever adds; the yardstick says how fast the machine was meanwhile.
+Features of simulated payments without attacks, with account events, are computed first. Then the time is measured that
+patterns add to each stage, in batches of ``BATCH`` records, warm: selecting the events that touch a pattern, matching
+them, and storing their progress. Profiles lie in the store of the stage. A stage loads and stores them for features in
+any case, so the time of that without progress is measured, too, and subtracted. Each figure is the minimum of some
+rounds, since other work on the machine only adds time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Column, Table
 
-from apps.bench.micro.features import yardstick
+from apps.bench.machine_speed import fixed_work_ms
 from apps.simulator.simulator import Options, Simulator
 from state.profiles.profile import LATENESS_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
@@ -40,10 +40,10 @@ from udfs.stages.stage_message import Payment
 BATCH = 100
 TRANSACTIONS = 20_000
 ROUNDS = 5
-ACCOUNT_EVENTS = 0.2  # for each payment
-LOGINS = 0.9  # of them
+ACCOUNT_EVENT_SHARE = 0.2  # account events per payment
+LOGIN_SHARE = 0.9  # of the account events
 COPIES = (1, 2, 4, 8)
-NOW_MS = 4_000_000_000_000  # after everything
+NOW_MS = 4_000_000_000_000  # after all events
 PROFILES: dict[Entity, type[Any]] = {
     Entity.USER: UserProfile,
     Entity.DEVICE: DeviceProfile,
@@ -52,81 +52,82 @@ PROFILES: dict[Entity, type[Any]] = {
 
 
 class Work(NamedTuple):
-    """One batch as a stage has it when it comes to patterns."""
+    """One batch of a stage, before patterns are matched."""
 
     entity_ids: list[str]
     payments: Sequence[Any]
     features: NDArray[np.float64]
-    happened: Sequence[Happened] = ()
+    account_events: Sequence[Happened] = ()
 
 
 class _Profiles:
-    """A stage's profiles and their state, and who was asked for since they were stored."""
+    """Profiles of a stage with their state, and the ids that were accessed since the last checkpoint."""
 
     def __init__(self, kind: type[Any]) -> None:
         store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
-        self._asked: set[str] = set()
+        self._accessed: set[str] = set()
         self.state = MemoryState()
         self._profiles = store.shard(0, self.state)
 
-    def open(self, entity_id: str) -> Any:  # noqa: ANN401 - of whichever kind
-        self._asked.add(entity_id)
+    def open(self, entity_id: str) -> Any:  # noqa: ANN401 - any kind of profile
+        self._accessed.add(entity_id)
         return self._profiles.get(entity_id)
 
-    def store(self, beside: Iterable[tuple[str, bytes]]) -> float:
-        """Store those that were asked for; the seconds it would have taken had patterns not touched them."""
-        self._profiles.checkpoint(dict(beside))
+    def store(self, shard_entries: Iterable[tuple[str, bytes]]) -> float:
+        """Store the accessed profiles; return the seconds that this takes without changes by patterns."""
+        self._profiles.checkpoint(dict(shard_entries))
         begun = time.perf_counter()
-        for entity_id in self._asked:
+        for entity_id in self._accessed:
             self._profiles.get(entity_id)
         self._profiles.checkpoint({})
-        self._asked.clear()
+        self._accessed.clear()
         return time.perf_counter() - begun
 
 
 def ordinary_traffic(transactions: int = TRANSACTIONS) -> dict[Entity, list[Work]]:
-    """So many payments of which none is fraud, with their features, and account events, in batches, for each stage."""
+    """Simulate payments without fraud, and account events; return batches with features for each stage."""
     options = Options(seed=9, users=2_000, rate=2.6 * 2_000 / 86_400, fraud_rate=0.0, label_delay_ms=(10**12, 10**12))
     pipeline = Pipeline()
     work: dict[Entity, list[Work]] = {entity: [] for entity in Entity}
-    done = 0
-    for batch, happened in _batches(Simulator(options)):
+    processed = 0
+    for batch, account_events in _batches(Simulator(options)):
         _, output = pipeline.process(batch, now_ms=NOW_MS)
-        done += len(output.payments)
-        for entity, each in _works(output.payments, output.features, happened):
+        processed += len(output.payments)
+        for entity, each in _work_of(output.payments, output.features, account_events):
             work[entity].append(each)
-        if done >= transactions:
+        if processed >= transactions:
             return work
     return work
 
 
 def _batches(simulator: Simulator) -> Iterator[tuple[list[bytes], list[AccountEvent]]]:
-    chance = random.Random(simulator.options.seed)
-    waiting: list[bytes] = []
-    happened: list[AccountEvent] = []
+    rng = random.Random(simulator.options.seed)
+    records: list[bytes] = []
+    account_events: list[AccountEvent] = []
     for record in simulator.records():
         if record.topic != Topic.TRANSACTIONS:
             continue
-        if chance.random() < ACCOUNT_EVENTS:
-            # Owners do little but log in and pay: the simulator writes no account events of ordinary users.
-            kind = "login" if chance.random() < LOGINS else chance.choice(sorted(KINDS))
+        if rng.random() < ACCOUNT_EVENT_SHARE:
+            # The simulator writes no account events of ordinary users, who do little but log in and pay.
+            kind = "login" if rng.random() < LOGIN_SHARE else rng.choice(sorted(KINDS))
             user = record.key.decode()
-            event = AccountEvent(user, kind, record.time, f"e{chance.getrandbits(64):016x}")
-            waiting.append(encode_envelope(Envelope(Kind.ACCOUNT_EVENT, 0, 0, record.key, msgspec.json.encode(event))))
-            happened.append(event)
-        waiting.append(encode_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
-        if len(waiting) >= BATCH:
-            yield waiting, happened
-            waiting, happened = [], []
+            event = AccountEvent(user, kind, record.time, f"e{rng.getrandbits(64):016x}")
+            records.append(encode_envelope(Envelope(Kind.ACCOUNT_EVENT, 0, 0, record.key, msgspec.json.encode(event))))
+            account_events.append(event)
+        records.append(encode_envelope(Envelope(Kind.TRANSACTION, 0, 0, record.key, record.value)))
+        if len(records) >= BATCH:
+            yield records, account_events
+            records, account_events = [], []
 
 
-def _works(
-    payments: Sequence[Payment], features: NDArray[np.float64], happened: Sequence[AccountEvent]
+def _work_of(
+    payments: Sequence[Payment], features: NDArray[np.float64], account_events: Sequence[AccountEvent]
 ) -> Iterator[tuple[Entity, Work]]:
+    """Yield a batch for each stage; payments are in order of event time, as in the merchant stage."""
     transactions = [_transaction(payment) for payment in payments]
-    times = [payment.event_time for payment in payments]  # the merchant stage has them in this order
-    among = [Happened(bisect_left(times, event.event_time), event) for event in happened]
-    yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH], among)
+    times = [payment.event_time for payment in payments]
+    positioned = [Happened(bisect_left(times, event.event_time), event) for event in account_events]
+    yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH], positioned)
     width = USER_WIDTH + DEVICE_WIDTH
     rows = [row for row, one in enumerate(payments) if one.device_id is not None]
     with_device = [payments[row] for row in rows]
@@ -135,40 +136,42 @@ def _works(
 
 
 def _transaction(payment: Payment) -> Transaction:
-    found = decode_transaction(payment.value, payment.user_id.encode(), payment.event_time, Limits())
-    assert isinstance(found, Transaction)
-    return found
+    decoded = decode_transaction(payment.value, payment.user_id.encode(), payment.event_time, Limits())
+    assert isinstance(decoded, Transaction)
+    return decoded
 
 
 def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROUNDS) -> dict[Entity, float]:
-    """Microseconds that patterns cost an ordinary payment in each stage, with the account events that come along."""
-    return {entity: min(_round(patterns, entity, batches) for _ in range(rounds)) for entity, batches in work.items()}
+    """Measure the microseconds per payment that patterns add to each stage, account events included."""
+    return {
+        entity: min(_round_us(patterns, entity, batches) for _ in range(rounds)) for entity, batches in work.items()
+    }
 
 
-def _round(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
+def _round_us(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
     profiles = _Profiles(PROFILES[entity])
-    watch = PatternMatcher(entity, LATENESS_MS)
+    matcher = PatternMatcher(entity, LATENESS_MS)
     warm = len(batches) // 4
     seconds, watermark = 0.0, 0
     for number, batch in enumerate(batches):
         begun = time.perf_counter()
-        watched = watch.shard(0, profiles.state, profiles.open, patterns, watermark)
-        watched.observe(batch.entity_ids, batch.payments, batch.features, batch.happened)
+        batch_matcher = matcher.shard(0, profiles.state, profiles.open, patterns, watermark)
+        batch_matcher.observe(batch.entity_ids, batch.payments, batch.features, batch.account_events)
         watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
-        watched.on_watermark(watermark)
-        anyway = profiles.store(watch.entries(0))
+        batch_matcher.on_watermark(watermark)
+        without_patterns = profiles.store(matcher.entries(0))
         if number >= warm:
-            # Anyway is done once more here than in a stage, and once it is the stage's own.
-            seconds += time.perf_counter() - begun - 2 * anyway
+            # Subtracted twice: once for the additional store here, once for the store that a stage does in any case.
+            seconds += time.perf_counter() - begun - 2 * without_patterns
     return seconds / max(sum(len(batch.payments) for batch in batches[warm:]), 1) * 1e6
 
 
 def copied(times: int) -> PatternSet:
-    """The ready patterns so many times over, each copy with numbers of its own, so that nothing is asked only once."""
-    ready = default_patterns().all
+    """Repeat the default patterns, with other numbers in each copy, so that no condition is shared between copies."""
+    defaults = default_patterns().all
     entries = []
     for copy in range(times):
-        for pattern in ready:
+        for pattern in defaults:
             entry = msgspec.to_builtins(pattern)
             entry["id"] = f"{pattern.id}_{copy}"
             for step in entry["steps"]:
@@ -179,16 +182,16 @@ def copied(times: int) -> PatternSet:
 
 
 def table() -> Table:
-    """A row for each number of patterns."""
+    """Make a row for each number of patterns."""
     numbers = [Column(name, justify="right") for name in (*Entity, "all stages, us")]
-    shown = Table("patterns", *numbers, title=f"us an ordinary payment, batches of {BATCH}")
+    report = Table("patterns", *numbers, title=f"us per ordinary payment, batches of {BATCH}")
     work = ordinary_traffic()
-    before = yardstick()
+    speed_before = fixed_work_ms()
     for times in COPIES:
         patterns = copied(times)
-        found = cost(patterns, work)
-        shown.add_row(
-            str(len(patterns.all)), *(f"{found[entity]:.2f}" for entity in Entity), f"{sum(found.values()):.2f}"
+        by_stage = cost(patterns, work)
+        report.add_row(
+            str(len(patterns.all)), *(f"{by_stage[entity]:.2f}" for entity in Entity), f"{sum(by_stage.values()):.2f}"
         )
-    shown.caption = f"yardstick {before:.0f} ns before, {yardstick():.0f} ns after"
-    return shown
+    report.caption = f"fixed work on this machine: {speed_before:.1f} ms before, {fixed_work_ms():.1f} ms after"
+    return report

@@ -1,4 +1,4 @@
-"""What rules cost, from few to many: generated sets, in one process and without Flink."""
+"""Cost of rules, from few to many: generated sets, in one process and without Flink."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ USERS = 2_000
 
 
 def generated_rules(count: int, seed: int = 0) -> dict[str, Any]:
-    """A document of rules of one to three comparisons of features that hardly ever hold.
+    """Generate a document of rules with one to three comparisons that hardly ever hold.
 
-    One that holds is written into the decision with its reason, and costs more; of good rules few do.
+    A rule that holds is written into the decision with its reason and costs more; few good rules hold.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     def rule(number: int) -> dict[str, Any]:
-        parts = [
-            f"{chance.choice(FEATURE_NAMES)} > {chance.randrange(10**6, 10**9)}" for _ in range(chance.randint(1, 3))
-        ]
+        parts = [f"{rng.choice(FEATURE_NAMES)} > {rng.randrange(10**6, 10**9)}" for _ in range(rng.randint(1, 3))]
         return {"id": f"rule_{number}", "reason": f"RULE_{number}", "when": " and ".join(parts), "add": 0.01}
 
     return {"version": 1, "rules": [rule(number) for number in range(count)]}
@@ -40,38 +38,41 @@ def generated_rules(count: int, seed: int = 0) -> dict[str, Any]:
 def cost_of_rules(
     counts: Sequence[int], model_folder: Path, warm: int = 20, measured: int = 40
 ) -> list[tuple[int, float]]:
-    """Microseconds a transaction takes through all stages with so many rules, the best half of the batches.
+    """Measure the microseconds per transaction through all stages, for each number of rules.
 
-    All sets see the same batches, one after another, so that a slow moment of the machine strikes all of them.
+    All sets process the same batches in turn, so that a slow moment of the machine affects all of them. The faster
+    half of the batches counts.
 
     Args:
-        counts: of rules.
+        counts: numbers of rules.
         model_folder: the model that scores.
-        warm: batches that do not count.
-        measured: batches that do.
+        warm: batches before the measurement.
+        measured: batches of the measurement.
     """
     scorer = Scorer(load(model_folder, FEATURE_NAMES, feature_hash()))
     pipelines = [Pipeline(model=scorer, rules=_rule_set(count)) for count in counts]
     now_ms = time.time_ns() // 1_000_000
     payments = (warm + measured) * BATCH
     traffic = UniformTraffic(USERS, payments, now_ms).anybody(payments)
-    spent: list[list[float]] = [[] for _ in counts]
+    seconds: list[list[float]] = [[] for _ in counts]
     for number in range(warm + measured):
         batch = [
             encode_envelope(Envelope(Kind.TRANSACTION, 0, number * BATCH + place, record.key, record.value))
             for place, record in zip(range(BATCH), traffic, strict=False)
         ]
-        for pipeline, times in zip(pipelines, spent, strict=True):
+        for pipeline, times in zip(pipelines, seconds, strict=True):
             begun = time.thread_time()
             pipeline.process(batch, now_ms)
             times.append(time.thread_time() - begun)
-    return [(count, _lower_half(times[warm:]) / BATCH * 1e6) for count, times in zip(counts, spent, strict=True)]
+    return [
+        (count, _mean_of_lower_half(times[warm:]) / BATCH * 1e6) for count, times in zip(counts, seconds, strict=True)
+    ]
 
 
 def _rule_set(count: int) -> RuleSet:
     return load_rules(generated_rules(count), FEATURE_NAMES)
 
 
-def _lower_half(times: Sequence[float]) -> float:
+def _mean_of_lower_half(times: Sequence[float]) -> float:
     chosen = sorted(times)[: max(len(times) // 2, 1)]
     return sum(chosen) / len(chosen)

@@ -1,7 +1,7 @@
-"""What all decoders share: bytes to a typed struct, and if that fails, the exact reason why.
+"""Shared steps of all decoders: decode bytes into a typed struct, or find the exact reason why that fails.
 
-The way of a good record is one typed decode and a few comparisons. The reason of a failure is worked out only after a
-failure, by reading the record again, slowly.
+A good record costs one typed decode and a few comparisons. The reason of a failure is found by parsing the record a
+second time, slowly.
 """
 
 from __future__ import annotations
@@ -17,42 +17,49 @@ from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
 from udfs.records.refusal import Refusal
 from udfs.records.times import TimeUnreadableError
 
-S = TypeVar("S", bound=msgspec.Struct)
-T = TypeVar("T", bound=msgspec.Struct)
+Raw = TypeVar("Raw", bound=msgspec.Struct)
+Record = TypeVar("Record", bound=msgspec.Struct)
 _DETAIL_CHARACTERS = 500
-_TOO_LARGE = ("Number out of range", "Integer value out of range")  # as msgspec says it: no float can hold it
+# msgspec's messages for a number that no float holds.
+_TOO_LARGE = ("Number out of range", "Integer value out of range")
 
 
-def read(decoder: msgspec.json.Decoder[S], value: bytes | None, limits: Limits) -> S | Refusal:
-    """Decode a value into the decoder's struct, or say why it is none."""
+def decode_record(
+    decoder: msgspec.json.Decoder[Raw], value: bytes | None, limits: Limits, parse_times: Callable[[Raw], Record]
+) -> Record | Refusal:
+    """Decode a value into the decoder's struct, with times in epoch milliseconds.
+
+    Args:
+        decoder: of the struct with times as they are written.
+        value: JSON in UTF-8.
+        limits: limits of the value.
+        parse_times: parses the times of the struct; may raise ``TimeUnreadableError``.
+    """
+    raw = _decode(decoder, value, limits)
+    if isinstance(raw, Refusal):
+        return raw
+    try:
+        return parse_times(raw)
+    except TimeUnreadableError as error:
+        return Refusal(Refused.TIME_UNREADABLE, str(error))
+
+
+def _decode(decoder: msgspec.json.Decoder[Raw], value: bytes | None, limits: Limits) -> Raw | Refusal:
     if not value:
         return Refusal(Refused.EMPTY, "the record has no value")
     if len(value) > limits.record_bytes:
         return Refusal(Refused.OVERSIZED, f"{len(value)} bytes, at most {limits.record_bytes} are read")
     try:
         if not value.isascii():
-            # The decoder does not look into fields that it skips, and the value travels on as it is.
+            # The decoder does not check fields that it skips, and the value is passed on unchanged.
             value.decode()
         return decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _reason(decoder, value, error)
-
-
-def read_settled(
-    decoder: msgspec.json.Decoder[S], value: bytes | None, limits: Limits, settle: Callable[[S], T]
-) -> T | Refusal:
-    """Decode a value as ``read`` does, and let ``settle`` make its times epoch milliseconds."""
-    as_read = read(decoder, value, limits)
-    if isinstance(as_read, Refusal):
-        return as_read
-    try:
-        return settle(as_read)
-    except TimeUnreadableError as error:
-        return Refusal(Refused.TIME_UNREADABLE, str(error))
+        return _refusal_of(decoder, value, error)
 
 
 def check_identifier(name: str, text: str) -> Refusal | None:
-    """Refuse what cannot be an id: empty, endless, or not printable."""
+    """Refuse an id that is empty, too long, or not printable."""
     if text and len(text) <= IDENTIFIER_CHARACTERS and text.isprintable():
         return None
     if not text:
@@ -65,21 +72,22 @@ def check_identifier(name: str, text: str) -> Refusal | None:
 
 
 def check_key(key: bytes | None, user_id: str) -> Refusal | None:
-    """Refuse a record that is keyed by something else than its user: it may lie in another user's partition."""
+    """Refuse a record whose key is not its user: it may lie in another user's partition."""
     if key == user_id.encode():
         return None
     shown = "absent" if key is None else repr(key[:64].decode(errors="replace"))
     return Refusal(Refused.KEY_MISMATCH, f"the record key is {shown}, user_id is {user_id!r}")
 
 
-def _reason(decoder: msgspec.json.Decoder[S], value: bytes, error: Exception) -> Refusal:
+def _refusal_of(decoder: msgspec.json.Decoder[Raw], value: bytes, error: Exception) -> Refusal:
+    """Find the reason why a value cannot be decoded; ``error`` is the decoder's."""
     try:
         text = value.decode()
     except UnicodeDecodeError as bad:
         return Refusal(Refused.NOT_UTF8, f"byte {bad.start} is not UTF-8")
     constants: list[str] = []
     try:
-        # Only the outline is looked at, and Python's int refuses more than 4,300 digits.
+        # Only the types are looked at, and Python's int refuses more than 4,300 digits.
         document = json.loads(text, parse_constant=constants.append, parse_int=float)
     except (ValueError, RecursionError) as bad:
         return Refusal(Refused.NOT_JSON, str(bad) if isinstance(bad, ValueError) else "nested too deeply")
