@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from apps.simulator.simulator import Options
+from apps.simulator.simulator import SimulatorOptions
 from apps.training.table import build_table
 
 
@@ -24,7 +24,7 @@ def main(
     with Progress(transient=True) as progress:
         task = progress.add_task("transactions", total=transactions + skipped)
         rows = build_table(
-            Options(seed=seed, rate=rate, users=users),
+            SimulatorOptions(seed=seed, rate=rate, users=users),
             transactions,
             skipped,
             file,

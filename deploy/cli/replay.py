@@ -10,23 +10,22 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from apps.replay.mapping import ColumnMapping, MappingError, load_mapping, ready_mappings
-from apps.replay.replaying import ReplayOptions, records, send
+from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, load_mapping
+from apps.replay.replaying import ReplayOptions, replay_records, send
 from apps.replay.rows import FileError, RowFile, open_rows
 from deploy.clients import kafka_clients
 from deploy.console import console, duration, say
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings, load_settings
+from state.kernel.times import DAY_MS
 from udfs.names import Topic
-
-DAY_MS = 86_400_000
 
 
 def replay(
     file: Annotated[Path, typer.Argument(help="Parquet, CSV or JSON lines, in order of time.")],
     mapping: Annotated[
         str | None,
-        typer.Option("--mapping", help=f"A mapping file, or one that comes along: {', '.join(ready_mappings())}."),
+        typer.Option("--mapping", help=f"A mapping file, or one that comes along: {', '.join(built_in_mappings())}."),
     ] = None,
     fields: Annotated[
         list[str] | None,
@@ -62,7 +61,7 @@ def replay(
 
 
 def _to_now(rows: RowFile, columns: ColumnMapping) -> int:
-    first = next(records(rows, columns, ReplayOptions(limit=1)), None)
+    first = next(replay_records(rows, columns, ReplayOptions(limit=1)), None)
     if first is None or not first.time:
         raise OperationError("the first row has no time that can be read, so nothing can be moved to now")
     return round(time.time() * 1000) - first.time
@@ -81,7 +80,7 @@ def _send(
         counts = send(
             kafka_clients.sender(settings),
             topics,
-            records(rows, columns, options),
+            replay_records(rows, columns, options),
             speedup,
             lambda done: progress.update(task, completed=done) if done % 500 == 0 else None,
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from apps.simulator.sending import Sent, send_history, send_live
+from apps.simulator.sending import SendProgress, send_history, send_live
 from apps.simulator.simulator import FRAUD_RATE, Simulator
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 from deploy.console import console, say
@@ -35,7 +35,7 @@ def simulate(
     )
     with Live(console=console, transient=True, auto_refresh=False) as live:
 
-        def show(sent: Sent) -> None:
+        def show(sent: SendProgress) -> None:
             behind = f", {sent.behind_s:.1f} s behind" if sent.behind_s > 0.5 else ""
             live.update(f"{sent.transactions:,} transactions sent{behind}", refresh=sent.records % 10 == 0)
 

@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 
 import apps.simulator.scenarios
-from apps.simulator.drafts import Happening
+from apps.simulator.drafts import DraftAccountEvent
 from apps.simulator.scenarios import SCENARIOS, Scenario
 from tests.attacks import PEOPLE, START_MS, frauds, played, plays
 from udfs.records.account_event import KINDS
@@ -61,7 +61,7 @@ def test_it_is_told_in_order_of_time_from_the_start_on_and_is_over_within_two_da
 def test_what_happens_is_something_a_record_can_say(scenario: Scenario) -> None:
     for part in (part for parts in plays(scenario, PLAYS) for part in parts):
         assert 0 <= part.user < PEOPLE.users
-        if isinstance(part, Happening):
+        if isinstance(part, DraftAccountEvent):
             assert part.kind in KINDS
         else:
             assert 0 <= part.merchant < PEOPLE.merchants

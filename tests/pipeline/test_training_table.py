@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.simulator.simulator import Options, Simulator
+from apps.records import encode_source_record
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
-from apps.training.table import build_table, sealed
+from apps.training.table import build_table
 from models import artefact, feature_table, trainer
 from models.feature_table import FeatureTable
 from models.scorer import Scorer
@@ -20,7 +21,7 @@ from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES, feature_hash
 from udfs.names import Topic
 from udfs.pipeline import Pipeline
 
-OPTIONS = Options(seed=3, rate=0.02, users=150, merchants=60, fraud_rate=0.15)
+OPTIONS = SimulatorOptions(seed=3, rate=0.02, users=150, merchants=60, fraud_rate=0.15)
 ROWS, SKIPPED = 4_000, 1_000
 TREES = 10
 
@@ -62,7 +63,7 @@ def test_its_features_are_those_the_pipeline_computes_however_records_are_batche
     pipeline = Pipeline(rules=RULES)
     computed = []
     for start in range(0, len(records), 37):
-        batch = [sealed(record) for record in records[start : start + 37]]
+        batch = [encode_source_record(record.topic, record.key, record.value) for record in records[start : start + 37]]
         computed.append(pipeline.process(batch, records[-1].time)[1].features)
     rows = np.concatenate(computed)
     first = len(rows) - sum(record.time >= built.event_time[0] for record in records if record.topic == "transactions")
@@ -106,7 +107,9 @@ def test_a_model_trained_on_it_decides_in_the_pipeline_and_finds_fraud(
     artefact.write(trained, tmp_path / "model")
     scorer = Scorer(artefact.load(tmp_path / "model", FEATURE_NAMES, feature_hash()))
     pipeline = Pipeline(model=scorer, rules=RULES)
-    _, output = pipeline.process([sealed(record) for record in records], records[-1].time)
+    _, output = pipeline.process(
+        [encode_source_record(record.topic, record.key, record.value) for record in records], records[-1].time
+    )
     told = decisions(output)
     assert {decision.model.version for decision in told} == {trained.metadata.version}
     assert not any(decision.degraded for decision in told)

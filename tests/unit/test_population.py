@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from apps.simulator.population import CATEGORIES, DAY_MS, FAVOURITES, Population, draw_population
+from apps.simulator.population import CATEGORIES, FAVORITES, Population, draw_population
+from state.kernel.times import DAY_MS
 
 NOW_MS = 1_767_225_600_000
 
@@ -19,7 +20,7 @@ def test_every_kind_of_shop_has_its_share_of_the_customers_in_every_population(s
     people = drawn(seed)
     popularity = np.diff(people.popularity, prepend=0.0)
     shares = [popularity[people.category == kind].sum() for kind in range(len(CATEGORIES))]
-    assert shares == pytest.approx([category.share for category in CATEGORIES], abs=0.01)
+    assert shares == pytest.approx([category.payment_share for category in CATEGORIES], abs=0.01)
 
 
 def test_a_few_shops_are_large() -> None:
@@ -30,8 +31,8 @@ def test_a_few_shops_are_large() -> None:
 def test_every_merchant_can_be_drawn_and_none_beyond_the_last() -> None:
     people = drawn(1, merchants=37)
     assert people.popularity[-1] == 1.0
-    assert people.favourites.shape == (2_000, FAVOURITES)
-    assert people.favourites.max() < people.merchants == 37
+    assert people.favorites.shape == (2_000, FAVORITES)
+    assert people.favorites.max() < people.merchants == 37
 
 
 def test_users_have_accounts_of_age_limits_and_homes() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.replay.mapping import ColumnMapping, MappingError, epoch_ms, load_mapping, ready_mappings
+from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, epoch_ms, load_mapping
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 OWN = {
@@ -144,29 +144,30 @@ def test_a_field_that_a_transaction_does_not_have_is_named_with_those_it_has(nam
 
 @pytest.mark.parametrize("source", ["total", "{total} units"])
 def test_a_column_that_is_not_there_is_named_with_those_that_are(source: str) -> None:
-    assert fault(f"amount={source}") == f"amount comes from the column 'total', there are {', '.join(OWN)}"
+    assert fault(f"amount={source}") == f"amount reads column 'total'; the file has {', '.join(OWN)}"
 
 
 def test_required_fields_without_a_source_are_named_all_at_once() -> None:
     columns = dict.fromkeys(("transaction_id", "amount", "currency", "timestamp", "who"))
     assert fault(columns=columns) == (
-        "nothing says where user_id, merchant_id comes from: "
-        "map it to one of transaction_id, amount, currency, timestamp, who"
+        "no source for user_id, merchant_id: map each to one of transaction_id, amount, currency, timestamp, who"
     )
 
 
 def test_a_field_cannot_be_mapped_as_a_whole_and_in_parts() -> None:
     assert fault("metadata=amount", "metadata.a=amount") == (
-        "metadata has a source as a whole, and its part metadata.a another: map one of the two"
+        "both metadata and its nested field metadata.a have a source: map one of the two"
     )
-    assert fault("metadata.a=amount", "metadata.a.b=amount").startswith("metadata.a has a source as a whole")
+    assert fault("metadata.a=amount", "metadata.a.b=amount").startswith(
+        "both metadata.a and its nested field metadata.a.b have"
+    )
 
 
 # Files
 
 
 def test_there_is_a_mapping_for_each_public_data_set() -> None:
-    assert ready_mappings() == ["handbook", "sparkov"]
+    assert built_in_mappings() == ["handbook", "sparkov"]
 
 
 def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
 
 def test_a_mapping_that_is_nowhere_is_told_with_those_there_are() -> None:
     with pytest.raises(
-        MappingError, match=r"^nowhere is neither a mapping file nor one that comes along \(handbook, sparkov\)$"
+        MappingError, match=r"^nowhere is neither a mapping file nor a built-in mapping \(handbook, sparkov\)$"
     ):
         load_mapping("nowhere")
 
@@ -205,5 +206,5 @@ def test_a_file_that_is_no_mapping_is_told_why(text: str, why: str, tmp_path: Pa
 def test_a_file_that_is_no_text_is_no_mapping(tmp_path: Path) -> None:
     file = tmp_path / "ours.yaml"
     file.write_bytes(b"fields: {\xff}")
-    with pytest.raises(MappingError, match="is no mapping"):
+    with pytest.raises(MappingError, match="is not a mapping"):
         load_mapping(str(file))

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
-from apps.replay.replaying import ReplayOptions, ReplayRecord, records, send
+from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records, send
 from apps.replay.rows import RowFile, open_rows
+from state.kernel.times import DAY_MS
 from udfs.names import Topic
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.transaction import Location, Transaction, decode_transaction
 
-DAY_MS = 86_400_000
 FIRST_MS = 1_522_540_831_000  # 2018-04-01T00:00:31Z
 HANDBOOK: dict[str, list[Any]] = {
     "TRANSACTION_ID": [0, 1, 2],
@@ -73,7 +73,7 @@ def accepted(record: ReplayRecord) -> Transaction | Label:
 
 
 def replayed(file: RowFile, mapping: ColumnMapping, **options: Any) -> list[Transaction | Label]:
-    return [accepted(record) for record in records(file, mapping, ReplayOptions(**options))]
+    return [accepted(record) for record in replay_records(file, mapping, ReplayOptions(**options))]
 
 
 def ids(read: Sequence[Transaction | Label]) -> list[str]:
@@ -183,23 +183,23 @@ def test_a_label_that_is_neither_yes_nor_no_is_named(tmp_path: Path) -> None:
 def test_labels_without_a_column_are_refused_before_anything_is_sent(column: str | None, tmp_path: Path) -> None:
     mapping = replace(load_mapping("handbook"), label=column)
     with pytest.raises(MappingError, match="name one with --label-column"):
-        next(records(frame(tmp_path, HANDBOOK), mapping, ReplayOptions(label_delay_ms=0)))
+        next(replay_records(frame(tmp_path, HANDBOOK), mapping, ReplayOptions(label_delay_ms=0)))
 
 
 def test_a_mapping_of_another_data_set_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="comes from the column 'trans_num'"):
-        next(records(frame(tmp_path, HANDBOOK), load_mapping("sparkov"), ReplayOptions()))
+    with pytest.raises(MappingError, match="reads column 'trans_num'"):
+        next(replay_records(frame(tmp_path, HANDBOOK), load_mapping("sparkov"), ReplayOptions()))
 
 
 def test_a_row_whose_time_cannot_be_read_is_sent_as_it_is_and_without_a_label(tmp_path: Path) -> None:
     file = own(tmp_path, {"timestamp": "yesterday", "fraud": True})
-    (record,) = records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=DAY_MS, label_delay_ms=0))
+    (record,) = replay_records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=DAY_MS, label_delay_ms=0))
     assert (record.topic, record.time) == (Topic.TRANSACTIONS, 0)
     assert msgspec.json.decode(record.value)["timestamp"] == "yesterday"
 
 
 def test_a_row_without_a_user_is_sent_without_a_key(tmp_path: Path) -> None:
-    (record,) = records(own(tmp_path, {"user_id": None}), ColumnMapping(), ReplayOptions())
+    (record,) = replay_records(own(tmp_path, {"user_id": None}), ColumnMapping(), ReplayOptions())
     assert record.key is None
 
 
@@ -216,7 +216,7 @@ class Recorder:
     def send(self, topic: str, key: bytes | None, _value: bytes) -> None:
         self.sent.append((topic, key))
 
-    def tick(self) -> None:
+    def poll(self) -> None:
         """Nothing is ever undelivered."""
 
     def close(self) -> None:
@@ -229,7 +229,9 @@ def test_records_go_to_the_topics_as_they_are_called_here_and_are_counted(
 ) -> None:
     sender = Recorder()
     told: list[int] = []
-    found = records(frame(tmp_path, HANDBOOK), load_mapping("handbook"), ReplayOptions(limit=2, label_delay_ms=0))
+    found = replay_records(
+        frame(tmp_path, HANDBOOK), load_mapping("handbook"), ReplayOptions(limit=2, label_delay_ms=0)
+    )
     topics = {Topic.TRANSACTIONS: "ours.payments", Topic.LABELS: "ours.truth"}
     counts = send(sender, topics, found, speedup, told.append)  # type: ignore[arg-type]
     assert counts == {Topic.TRANSACTIONS: 2, Topic.LABELS: 2}

@@ -54,7 +54,7 @@ def test_json_lines_are_flat_with_dots_and_need_not_all_have_the_same_fields(nam
         ("rows.parquet", "no parquet", "cannot be read: "),
         ("rows.csv", "", "cannot be read: Empty CSV file"),
         ("rows.jsonl", '{"id": 1}\n{"id": ', "line 2: "),
-        ("rows.jsonl", '{"id": 1}\n\n[1]', "line 3: a JSON object is wanted on each line"),
+        ("rows.jsonl", '{"id": 1}\n\n[1]', "line 3: each line must be a JSON object"),
         ("rows.jsonl", b'{"id": "\xff"}', "line 1: "),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_there_says_so(name: str, tmp_path: Path) -> None:
 def test_a_file_that_changes_its_columns_on_the_way_says_so(tmp_path: Path) -> None:
     many = "id,amount\n" + "1,2.5\n" * 400_000
     file = open_rows(written(tmp_path, "rows.csv", many + "1,2.5,3\n"))
-    with pytest.raises(FileError, match=r"cannot be read on: .*Expected 2 columns, got 3"):
+    with pytest.raises(FileError, match=r"cannot be read to its end: .*Expected 2 columns, got 3"):
         list(file.rows(()))
 
 

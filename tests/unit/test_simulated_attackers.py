@@ -10,11 +10,12 @@ import math
 import numpy as np
 import pytest
 
-from apps.simulator.drafts import Happening
+from apps.simulator.drafts import DraftAccountEvent
 from apps.simulator.scenarios import SCENARIOS
-from apps.simulator.scenarios.scenario import KNOWN_DEVICE, KNOWN_SHOP
-from apps.simulator.scenarios.synthetic_identity import CLEAN_DEVICE
-from apps.simulator.simulator import HOUR_MS, Options, Simulator
+from apps.simulator.scenarios.scenario import USUAL_MERCHANT_SHARE, VICTIM_DEVICE_SHARE
+from apps.simulator.scenarios.synthetic_identity import UNSHARED_DEVICE_SHARE
+from apps.simulator.simulator import Simulator, SimulatorOptions
+from state.kernel.times import HOUR_MS
 from tests.attacks import PEOPLE, START_MS, frauds, plays
 
 NIGHT_MS = START_MS - 9 * HOUR_MS
@@ -33,7 +34,7 @@ def test_a_share_of_attacks_from_afar_comes_by_way_of_the_victims_own_device(kin
     devices = [{part.device for part in parts} for parts in plays(BY_KIND[kind], PLAYS)]
     assert all(len(each) == 1 for each in devices), "an attack changes its device on the way"
     own = sum(each == {None} for each in devices)
-    assert own / PLAYS == pytest.approx(KNOWN_DEVICE, abs=four_errors(KNOWN_DEVICE))
+    assert own / PLAYS == pytest.approx(VICTIM_DEVICE_SHARE, abs=four_errors(VICTIM_DEVICE_SHARE))
 
 
 @pytest.mark.parametrize("kind", AS_THEMSELVES)
@@ -43,7 +44,7 @@ def test_who_defrauds_with_the_card_in_hand_has_no_other_device(kind: str) -> No
 
 def test_only_who_brings_a_device_is_announced_as_a_new_one_and_may_be_abroad() -> None:
     for parts in plays(BY_KIND["account_takeover"], PLAYS):
-        announced = any(isinstance(part, Happening) and part.kind == "new_device" for part in parts)
+        announced = any(isinstance(part, DraftAccountEvent) and part.kind == "new_device" for part in parts)
         assert announced == all(payment.device is not None for payment in frauds(parts))
         assert announced or all(payment.city is None for payment in frauds(parts))
 
@@ -52,14 +53,16 @@ def test_a_share_of_identities_that_do_not_exist_has_a_device_of_its_own() -> No
     devices = [frauds(parts)[0].device or "" for parts in plays(BY_KIND["synthetic_identity"], PLAYS)]
     clean = [device for device in devices if not device.startswith("dev-farm-")]
     assert len(set(clean)) == len(clean)
-    assert len(clean) / PLAYS == pytest.approx(CLEAN_DEVICE, abs=four_errors(CLEAN_DEVICE))
+    assert len(clean) / PLAYS == pytest.approx(UNSHARED_DEVICE_SHARE, abs=four_errors(UNSHARED_DEVICE_SHARE))
 
 
 def test_goods_are_often_bought_where_the_victim_is_a_customer() -> None:
     payments = [payment for parts in plays(BY_KIND["bust_out"], PLAYS) for payment in frauds(parts)]
-    usual = sum(payment.merchant in PEOPLE.favourites[payment.user] for payment in payments)
+    usual = sum(payment.merchant in PEOPLE.favorites[payment.user] for payment in payments)
     # A merchant that is drawn by popularity may be a usual one by chance.
-    assert KNOWN_SHOP - four_errors(KNOWN_SHOP) < usual / len(payments) < KNOWN_SHOP + 0.15
+    assert (
+        USUAL_MERCHANT_SHARE - four_errors(USUAL_MERCHANT_SHARE) < usual / len(payments) < USUAL_MERCHANT_SHARE + 0.15
+    )
 
 
 @pytest.mark.parametrize("kind", ["account_takeover", "merchant_collusion", "synthetic_identity"])
@@ -71,8 +74,8 @@ def test_amounts_are_often_such_as_the_victim_pays(kind: str) -> None:
 
 def test_at_night_it_is_often_people_of_the_night_who_are_robbed() -> None:
     """One user in twenty-five is up then; were hours no matter, 4 % of the victims would be."""
-    simulator = Simulator(Options(seed=3, start=NIGHT_MS, rate=20.0, fraud_rate=0.3))
-    night = {f"user-{number}".encode() for number in simulator.people.by_habit[2][0].tolist()}
+    simulator = Simulator(SimulatorOptions(seed=3, start=NIGHT_MS, rate=20.0, fraud_rate=0.3))
+    night = {f"user-{number}".encode() for number in simulator.population.by_activity_type[2][0].tolist()}
     # Not rings, of whose members only one is drawn so, nor people that nobody is.
     robbed = {
         record.key

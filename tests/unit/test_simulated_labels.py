@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from apps.simulator.simulator import HOUR_MS, Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
+from state.kernel.times import HOUR_MS
 from udfs.names import Topic
 
-OPTIONS = Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 3 * HOUR_MS))
+OPTIONS = SimulatorOptions(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 3 * HOUR_MS))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_chargebacks_are_fraud_and_analysts_clear_payments(labels: list[dict[str
 
 
 def test_the_delay_may_be_nothing() -> None:
-    simulator = Simulator(Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(0, 0)))
+    simulator = Simulator(SimulatorOptions(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(0, 0)))
     records = list(islice(simulator.records(), 5_000))
     frauds = [record for record in records[:4_000] if record.fraud]
     at_once = {

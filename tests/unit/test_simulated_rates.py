@@ -15,8 +15,9 @@ import pytest
 
 from apps.simulator.population import CATEGORIES
 from apps.simulator.scenarios import SCENARIOS
-from apps.simulator.simulator import HOUR_MS, Options, Simulator
-from apps.simulator.traffic import busyness
+from apps.simulator.simulator import Simulator, SimulatorOptions
+from apps.simulator.traffic import relative_traffic
+from state.kernel.times import HOUR_MS
 from udfs.names import Topic
 
 PAYMENTS = 600_000
@@ -57,7 +58,7 @@ class Sample:
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     """Two weeks of payments."""
-    simulator, counted = Simulator(Options(seed=1, rate=RATE)), Sample()
+    simulator, counted = Simulator(SimulatorOptions(seed=1, rate=RATE)), Sample()
     while counted.payments < PAYMENTS:
         for record in simulator.block(2_000):
             if record.topic == Topic.TRANSACTIONS:
@@ -102,7 +103,7 @@ def test_every_kind_of_attack_has_its_part(sample: Sample) -> None:
 def test_the_hours_are_as_busy_as_people_are(sample: Sample) -> None:
     for hour in (4, 12, 19):
         days = sample.seconds / 86_400
-        expected = busyness(hour) / 24 * 86_400 * RATE * days
+        expected = relative_traffic(hour) / 24 * 86_400 * RATE * days
         assert sample.by_hour[hour] == pytest.approx(expected, rel=0.1), hour
 
 
@@ -113,7 +114,7 @@ def test_so_many_payments_a_second_as_were_asked_for(sample: Sample) -> None:
 def test_amounts_of_a_kind_of_shop_are_log_normal(sample: Sample) -> None:
     logs = np.array(sample.grocery_logs)
     standard = (logs - logs.mean()) / logs.std()
-    assert logs.mean() == pytest.approx(3.75 + math.log(CATEGORIES[0].typical), abs=0.05)
+    assert logs.mean() == pytest.approx(3.75 + math.log(CATEGORIES[0].amount_factor), abs=0.05)
     assert np.quantile(standard, [0.02, 0.25, 0.5, 0.75, 0.98]) == pytest.approx(
         [-2.054, -0.674, 0.0, 0.674, 2.054], abs=0.03
     )
@@ -123,6 +124,6 @@ def test_amounts_of_a_kind_of_shop_are_log_normal(sample: Sample) -> None:
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
 def test_another_rate_of_fraud_is_kept_too(rate: float) -> None:
-    records = Simulator(Options(seed=2, rate=0.5, by_the_hour=False, fraud_rate=rate)).block(60_000)
+    records = Simulator(SimulatorOptions(seed=2, rate=0.5, diurnal=False, fraud_rate=rate)).block(60_000)
     fraud = [record.fraud is not None for record in records if record.topic == Topic.TRANSACTIONS]
     assert sum(fraud) / len(fraud) == pytest.approx(rate, rel=0.03)

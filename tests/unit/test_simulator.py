@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from apps.simulator.simulator import DAY_MS, HOUR_MS, Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
+from state.kernel.times import DAY_MS, HOUR_MS
 from udfs.names import Topic
 from udfs.records.account_event import decode_account_event
 from udfs.records.label import decode_label
@@ -18,7 +19,7 @@ from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import decode_transaction
 
-SMALL = Options(seed=5, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 6 * HOUR_MS))
+SMALL = SimulatorOptions(seed=5, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 6 * HOUR_MS))
 DECODERS = {
     Topic.TRANSACTIONS: decode_transaction,
     Topic.ACCOUNT_EVENTS: decode_account_event,
@@ -41,7 +42,7 @@ def test_the_same_seed_gives_the_same_records_byte_for_byte(day: list[SimulatedR
 
 
 def test_another_seed_gives_other_people_and_payments() -> None:
-    one, other = (next(Simulator(Options(seed=seed)).records()) for seed in (1, 2))
+    one, other = (next(Simulator(SimulatorOptions(seed=seed)).records()) for seed in (1, 2))
     assert one.value != other.value
 
 
@@ -73,7 +74,7 @@ def test_no_two_payments_share_an_id(day: list[SimulatedRecord]) -> None:
 
 def test_two_runs_at_different_times_do_not_repeat_each_others_ids() -> None:
     starts = (SMALL.start, SMALL.start + 1_000)
-    records = [next(Simulator(Options(seed=5, start=start)).records()) for start in starts]
+    records = [next(Simulator(SimulatorOptions(seed=5, start=start)).records()) for start in starts]
     assert len({json.loads(record.value)["transaction_id"] for record in records}) == 2
 
 
@@ -91,13 +92,13 @@ def test_a_user_usually_pays_at_the_same_few_merchants(day: list[SimulatedRecord
 
 
 def test_no_payment_is_made_because_an_hour_ends() -> None:
-    simulator = Simulator(Options(rate=0.02, users=100, merchants=20, fraud_rate=0.0))
+    simulator = Simulator(SimulatorOptions(rate=0.02, users=100, merchants=20, fraud_rate=0.0))
     times = [record.time for record in islice(simulator.records(), 3_000) if record.topic == Topic.TRANSACTIONS]
     assert sum(time % HOUR_MS == 0 for time in times) <= 1
 
 
 def test_without_hours_the_rate_holds_at_night_as_well() -> None:
-    simulator = Simulator(Options(rate=5.0, by_the_hour=False, fraud_rate=0.0))
+    simulator = Simulator(SimulatorOptions(rate=5.0, diurnal=False, fraud_rate=0.0))
     records = simulator.block(50_000)
     assert 50_000 / ((records[-1].time - SMALL.start) / 1_000) == pytest.approx(5.0, rel=0.02)  # 4.5 standard errors
 
