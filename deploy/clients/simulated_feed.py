@@ -28,7 +28,7 @@ def options_until_now(rate: float, history: int, live_s: float, **others: float)
         rate: payments a second of event time.
         history: payments before the live part.
         live_s: length of the live part in event time, seconds.
-        others: further fields of ``Options``.
+        others: further fields of ``SimulatorOptions``.
     """
     start = time.time() - live_s - history / rate
     return SimulatorOptions(rate=rate, start=int(start * 1000), diurnal=False, **others)  # type: ignore[arg-type]
