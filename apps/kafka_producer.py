@@ -1,4 +1,4 @@
-"""A Kafka producer for programs beside the job: fast, ordered by key, and loud about what is not delivered."""
+"""Kafka producers for programs outside the job: ordered by key, and failing loudly when a record is not delivered."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 FLUSH_S = 60.0
-HELD_MS = 900_000
-"""What is held back longer is given up: the longest that a broker allows by its own default."""
+TRANSACTION_TIMEOUT_MS = 900_000
+"""A broker aborts a transaction that is open for longer; the longest timeout that brokers allow by default."""
 _POLL_EVERY = 1_000
 
 
 class SendingError(Exception):
-    """Kafka did not take what was sent; the message says what and why."""
+    """Kafka did not accept a record; the message gives the reason."""
 
 
 class KafkaProducer:
-    """Sends records, and raises for any that did not arrive.
+    """Sends records, and raises if any of them was not delivered.
 
     Args:
-        properties: of the Kafka client, with ``bootstrap.servers``; they win over what is set here.
+        properties: of the Kafka client, with ``bootstrap.servers``; they override the defaults set here.
     """
 
     def __init__(self, properties: Mapping[str, object]) -> None:
@@ -31,7 +31,7 @@ class KafkaProducer:
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "batch.size": 1 << 20,
-                # The partitioner of every Java client: a user's records lie in one partition, whoever sends them.
+                # The default of every Java client, so records of one user share a partition whichever client sent them.
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 500_000,
                 "enable.idempotence": True,
@@ -40,7 +40,7 @@ class KafkaProducer:
         )
 
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """Hand a record over; waits while the queue is full.
+        """Queue a record for delivery; blocks while the queue is full.
 
         Raises:
             SendingError: an earlier record was not delivered.
@@ -54,22 +54,22 @@ class KafkaProducer:
                 self._check()
         self._sent += 1
         if self._sent % _POLL_EVERY == 0:
-            self.tick()
+            self.poll()
 
-    def tick(self) -> None:
-        """Hear what became of earlier records; to be called now and then where few are sent.
+    def poll(self) -> None:
+        """Handle delivery reports of earlier records; call it regularly while few records are sent.
 
         Raises:
-            SendingError: one was not delivered.
+            SendingError: a record was not delivered.
         """
         self._producer.poll(0)
         self._check()
 
     def close(self) -> None:
-        """Wait until all is delivered.
+        """Wait until every record is delivered.
 
         Raises:
-            SendingError: some of it was not.
+            SendingError: a record was not delivered.
         """
         left = self._producer.flush(FLUSH_S)
         self._check()
@@ -82,32 +82,32 @@ class KafkaProducer:
 
     def _check(self) -> None:
         if self._error is not None:
-            raise SendingError(f"Kafka did not take a record: {self._error.str()}")
+            raise SendingError(f"Kafka did not accept a record: {self._error.str()}")
 
 
-class HeldKafkaProducer(KafkaProducer):
-    """Sends records that no read-committed consumer sees before all of them are released, in one transaction.
+class TransactionalKafkaProducer(KafkaProducer):
+    """Sends all records in one transaction: read-committed consumers see none of them before ``commit``.
 
     Args:
-        properties: as of ``Sender``.
-        name: of the transactions; no other sender may have it at the same time.
+        properties: see ``KafkaProducer``.
+        name: transactional id; a second producer with the same one fences this one off.
     """
 
     def __init__(self, properties: Mapping[str, object], name: str) -> None:
-        super().__init__({**properties, "transactional.id": name, "transaction.timeout.ms": HELD_MS})
+        super().__init__({**properties, "transactional.id": name, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS})
         try:
             self._producer.init_transactions(FLUSH_S)
             self._producer.begin_transaction()
         except KafkaException as error:
             raise SendingError(f"Kafka opened no transaction: {error}") from None
 
-    def release(self) -> None:
-        """Let everybody see them.
+    def commit(self) -> None:
+        """Make the records visible to read-committed consumers.
 
         Raises:
-            SendingError: the broker gave the transaction up.
+            SendingError: the broker aborted the transaction.
         """
         try:
             self._producer.commit_transaction(FLUSH_S)
         except KafkaException as error:
-            raise SendingError(f"Kafka did not commit what was held back: {error}") from None
+            raise SendingError(f"Kafka did not commit the transaction: {error}") from None

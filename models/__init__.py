@@ -1,4 +1,4 @@
-"""What is learned: trained offline from feature tables, loaded once, asked for probabilities in the job.
+"""Machine learning: offline training on feature tables, and scoring in the job.
 
-Nothing here knows what a feature means or which ones there should be: names and their hash are passed in.
+The package does not know the features: their names and the hash of their definitions are passed in.
 """

@@ -1,7 +1,7 @@
-"""A trained model on disk: a folder of the model's text and what there is to know about it.
+"""A trained model on disk: a folder with the trees and their metadata.
 
-``model.txt`` is LightGBM's own text format, ``metadata.json`` is ``models.metadata.Metadata``. A folder appears whole
-or not at all, and nothing of it is believed before it has been checked.
+``model.txt`` is LightGBM's text format, ``metadata.json`` is ``models.metadata.Metadata``. A folder is written
+atomically, and ``load`` verifies it before it is used.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ RETRAIN = "train it again with `python -m models.train FEATURES.parquet --out FO
 
 
 class ArtefactError(Exception):
-    """A model folder cannot be used; the message names the file and what to do."""
+    """A model folder cannot be used; the message names the file and the remedy."""
 
 
 class Artefact(msgspec.Struct, frozen=True):
-    """A model that has been checked, or has just been trained."""
+    """A trained or verified model: the text of its trees and its metadata."""
 
     model_text: str
     metadata: Metadata
 
 
 def sha256_of(model_text: str) -> str:
-    """Hex digest under which a model's text is recorded."""
+    """Hash a model's text as the metadata records it; a hex digest."""
     return hashlib.sha256(model_text.encode()).hexdigest()
 
 
 def write(artefact: Artefact, folder: Path) -> None:
-    """Put an artefact at ``folder``, whole or not at all.
+    """Write an artefact to ``folder`` atomically.
 
-    A model that is already there is replaced (by two renames: for a moment there is none, never half of one).
+    An existing model is replaced by two renames: between them there is no model, never a part of one.
 
     Raises:
-        ArtefactError: ``folder`` holds something that is not a model, or cannot be written.
+        ArtefactError: ``folder`` holds something other than a model, or cannot be written.
     """
     if folder.exists() and not (folder / METADATA_FILE).is_file():
         raise ArtefactError(f"{folder} exists and holds no model: name another folder, or remove it first")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-            fresh, old = Path(made) / "fresh", Path(made) / "old"
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            fresh, old = Path(temporary) / "fresh", Path(temporary) / "old"
             fresh.mkdir()
             (fresh / MODEL_FILE).write_text(artefact.model_text, encoding="utf-8", newline="")
             (fresh / METADATA_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(artefact.metadata)) + b"\n")
-            _put_in_place(fresh, folder, old)
+            _replace_folder(fresh, folder, old)
     except OSError as error:
         raise ArtefactError(f"cannot write {folder}: {error.strerror}") from None
 
 
-def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
+def _replace_folder(fresh: Path, folder: Path, old: Path) -> None:
     if not folder.exists():
         fresh.rename(folder)
         return
@@ -72,15 +72,15 @@ def _put_in_place(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def load(folder: Path, feature_names: Sequence[str], feature_hash: str) -> Artefact:
-    """Read a model and check it against the features the caller computes.
+    """Load a model, and verify that it belongs to the features that the caller computes.
 
     Args:
-        folder: what ``write`` made.
-        feature_names: the columns the caller will pass, in their order.
-        feature_hash: the hash of these features' definitions.
+        folder: written by ``write``.
+        feature_names: columns that the caller will pass, in order.
+        feature_hash: hash of the definitions of these features.
 
     Raises:
-        ArtefactError: a file is missing, damaged, or belongs to other features.
+        ArtefactError: a file is missing, damaged, or of a model for other features.
     """
     metadata = _read_metadata(folder / METADATA_FILE)
     _check_features(folder / METADATA_FILE, metadata, feature_names, feature_hash)
@@ -114,17 +114,18 @@ def _check_features(file: Path, metadata: Metadata, names: Sequence[str], featur
     )
 
 
-def _difference(of_model: Sequence[str], expected: Sequence[str]) -> str:
-    missing = [name for name in expected if name not in of_model]
-    unknown = [name for name in of_model if name not in expected]
+def _difference(model_names: Sequence[str], expected: Sequence[str]) -> str:
+    missing = [name for name in expected if name not in model_names]
+    unknown = [name for name in model_names if name not in expected]
     if missing:
-        return f"; the model lacks {_some(missing)}"
+        return f"; the model lacks {_shorten(missing)}"
     if unknown:
-        return f"; the model also wants {_some(unknown)}"
-    return "; the same names, in another order" if list(of_model) != list(expected) else "; the same names, redefined"
+        return f"; the model also wants {_shorten(unknown)}"
+    reordered = list(model_names) != list(expected)
+    return "; the same names, in another order" if reordered else "; the same names, redefined"
 
 
-def _some(names: Sequence[str], shown: int = 3) -> str:
+def _shorten(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 

@@ -1,9 +1,9 @@
-"""From a model's log-odds to a probability that can be held against a threshold.
+"""Calibrate scores: map a model's log-odds to a probability of fraud.
 
-Isotonic regression in its centred form (Oron and Flournoy, 2017): each block of equal rates becomes one point, at the
-block's mean score, and probabilities between two points are interpolated. So calibrated scores keep the order of the
-raw ones between the outermost points, where plain isotonic steps would tie whole groups of payments, and the stored
-form is two lists of numbers.
+Centered isotonic regression (Oron and Flournoy, 2017): each block of equal rates becomes one point, at the block's mean
+score, and probabilities between points are interpolated. Calibrated scores keep the order of the raw scores between the
+outermost points, where the steps of plain isotonic regression would tie large groups of payments. The stored form is
+two lists of numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from state.kernel.jit import compiled
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Points of a rising line: ``scores`` (log-odds, strictly rising) and ``probabilities`` (rising, inside 0 to 1)."""
+    """Points of a calibration curve.
+
+    Attributes:
+        scores: log-odds, strictly increasing.
+        probabilities: probability at each score, between 0 and 1, not decreasing.
+    """
 
     scores: list[float]
     probabilities: list[float]
 
     def __post_init__(self) -> None:
-        """Refuse what would not be a rising line of probabilities (msgspec calls this when it decodes, too)."""
+        """Refuse points that are not an increasing curve of probabilities; msgspec calls it on decoding too."""
         scores, probabilities = np.asarray(self.scores, dtype=float), np.asarray(self.probabilities, dtype=float)
         if len(scores) == 0 or len(scores) != len(probabilities):
             raise ValueError("calibration needs as many probabilities as scores, and at least one")
@@ -34,14 +39,14 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("calibration probabilities must lie between 0 and 1")
 
 
-class Curve:
-    """A calibration, ready to be asked."""
+class Calibrator:
+    """Evaluates a calibration curve."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._points = np.array(calibration.scores, np.float64), np.array(calibration.probabilities, np.float64)
 
     def probabilities(self, raw_scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of fraud of each raw score, (n,) log-odds to (n,)."""
+        """Map raw scores, (n,) log-odds, to probabilities of fraud, (n,)."""
         out = np.empty(len(raw_scores))
         interpolate(raw_scores, *self._points, out)
         return out
@@ -49,49 +54,52 @@ class Curve:
 
 @compiled
 def interpolate(
-    at: NDArray[np.float64], scores: NDArray[np.float64], probabilities: NDArray[np.float64], out: NDArray[np.float64]
+    raw_scores: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    probabilities: NDArray[np.float64],
+    out: NDArray[np.float64],
 ) -> None:
-    """As ``np.interp`` to the last bit, which takes 3 us for a row before it begins."""
+    """Write ``np.interp(raw_scores, scores, probabilities)`` to ``out``, to the last bit, without its 3 us per call."""
     last = scores.shape[0] - 1
-    for row in range(at.shape[0]):
-        if at[row] >= scores[last]:
+    for row in range(raw_scores.shape[0]):
+        if raw_scores[row] >= scores[last]:
             out[row] = probabilities[last]
-        elif at[row] <= scores[0]:
+        elif raw_scores[row] <= scores[0]:
             out[row] = probabilities[0]
         else:
             low, high = 0, last
             while high - low > 1:
                 middle = (low + high) // 2
-                if scores[middle] <= at[row]:
+                if scores[middle] <= raw_scores[row]:
                     low = middle
                 else:
                     high = middle
             slope = (probabilities[high] - probabilities[low]) / (scores[high] - scores[low])
-            out[row] = slope * (at[row] - scores[low]) + probabilities[low]
+            out[row] = slope * (raw_scores[row] - scores[low]) + probabilities[low]
 
 
 def fit(raw_scores: NDArray[np.float64], fraud: NDArray[np.bool_]) -> Calibration:
-    """Learn the calibration from payments the model was not fitted on.
+    """Fit a calibration curve to payments that the model was not trained on.
 
-    One imagined fraud below all scores' start and one imagined genuine payment at their end keep the outermost
-    probabilities off 0 and 1: a few hundred payments cannot show certainty.
+    A pseudo-fraud at the lowest score and a pseudo-legitimate payment at the highest keep the outermost probabilities
+    away from 0 and 1: a few hundred payments cannot show certainty.
 
     Args:
         raw_scores: (n,) log-odds, n >= 1.
-        fraud: (n,) the truth.
+        fraud: (n,) labels.
     """
     scores = np.concatenate([raw_scores, [raw_scores.min(), raw_scores.max()]])
-    truth = np.concatenate([fraud.astype(float), [1.0, 0.0]])
-    points, first_of = np.unique(scores, return_inverse=True)
-    weights = np.bincount(first_of).astype(float)
-    blocks = _pool_adjacent_violators(points, np.bincount(first_of, weights=truth) / weights, weights)
+    labels = np.concatenate([fraud.astype(float), [1.0, 0.0]])
+    points, point_of_row = np.unique(scores, return_inverse=True)
+    weights = np.bincount(point_of_row).astype(float)
+    blocks = _pool_adjacent_violators(points, np.bincount(point_of_row, weights=labels) / weights, weights)
     return Calibration(scores=[score for score, _, _ in blocks], probabilities=[rate for _, rate, _ in blocks])
 
 
 def _pool_adjacent_violators(
     scores: NDArray[np.float64], rates: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> list[tuple[float, float, float]]:
-    """Blocks (mean score, rate, weight) of strictly rising rate, by merging each block that does not rise."""
+    """Merge adjacent points until rates strictly increase; returns blocks of (mean score, rate, weight)."""
     blocks: list[tuple[float, float, float]] = []
     for block in zip(scores.tolist(), rates.tolist(), weights.tolist(), strict=True):
         score, rate, weight = block

@@ -1,4 +1,4 @@
-"""How good a model is, in the terms fraud teams compare models by."""
+"""Evaluate a model with the metrics by which fraud teams compare models."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from models.metadata import CardPrecision, Metrics, OperatingPoint
+from models.metadata import CardPrecision, EvaluationMetrics, OperatingPoint
+from state.kernel.times import DAY_MS
 
-DAY_MS = 86_400_000
 
-
-def measure(
+def evaluate(
     raw_scores: NDArray[np.float64],
     probabilities: NDArray[np.float64],
     fraud: NDArray[np.bool_],
@@ -22,14 +21,22 @@ def measure(
     user_id: NDArray[np.object_] | None,
     *,
     k: int = 100,
-) -> Metrics:
-    """All metrics of one model on one slice, each argument (n,).
+) -> EvaluationMetrics:
+    """Compute the metrics of a model on one slice of payments.
 
-    AUC, average precision and card precision are those of the probabilities that are served, ties and all.
-    Card precision needs to know whose payment it was: None without ``user_id``.
+    AUC, average precision and card precision are computed from the calibrated probabilities, since these are served:
+    they contain ties that raw scores do not.
+
+    Args:
+        raw_scores: (n,) log-odds.
+        probabilities: (n,) calibrated scores.
+        fraud: (n,) labels.
+        event_time: (n,) epoch milliseconds.
+        user_id: (n,); without it there is no card precision.
+        k: number of cards that are checked in a day, for card precision.
     """
     uncalibrated = 1.0 / (1.0 + np.exp(-raw_scores))
-    return Metrics(
+    return EvaluationMetrics(
         auc=float(roc_auc_score(fraud, probabilities)),
         average_precision=float(average_precision_score(fraud, probabilities)),
         card_precision=None
@@ -47,10 +54,10 @@ def card_precision(
     user_id: NDArray[np.object_],
     k: int,
 ) -> float:
-    """Card precision top-k as the Fraud Detection Handbook defines it (chapter 4, "Precision top-k metrics").
+    """Compute card precision top-k as the Fraud Detection Handbook defines it (chapter 4, "Precision top-k metrics").
 
-    Each UTC day the ``k`` cards with the highest single score are looked at; a compromised card that was found leaves
-    the days after it, since it is blocked. The divisor is ``k`` even on days with fewer cards, as in the handbook.
+    Each UTC day the ``k`` cards with the highest score of a payment are checked. A compromised card that was found is
+    left out on later days, since it is blocked. The divisor is ``k`` also on days with fewer cards, as in the handbook.
     """
     payments = pd.DataFrame(
         {"day": event_time // DAY_MS, "user": user_id, "score": probabilities, "fraud": fraud.astype(int)}
@@ -59,8 +66,8 @@ def card_precision(
     precisions = []
     for _, day in payments.groupby("day"):
         cards = day[~day["user"].isin(found)].groupby("user")[["score", "fraud"]].max()
-        looked_at = cards.sort_values("score", ascending=False, kind="stable").head(k)
-        compromised = looked_at.index[looked_at["fraud"] == 1]
+        checked = cards.sort_values("score", ascending=False, kind="stable").head(k)
+        compromised = checked.index[checked["fraud"] == 1]
         found.update(compromised)
         precisions.append(len(compromised) / k)
     return float(np.mean(precisions))
@@ -69,7 +76,7 @@ def card_precision(
 def operating_points(
     probabilities: NDArray[np.float64], fraud: NDArray[np.bool_], thresholds: Sequence[float]
 ) -> list[OperatingPoint]:
-    """Say what each threshold would flag, and how rightly."""
+    """Compute precision, recall and the share of flagged payments at each threshold on the calibrated score."""
     points = []
     for threshold in thresholds:
         flagged = probabilities >= threshold

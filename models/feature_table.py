@@ -1,9 +1,8 @@
-"""A table of features with its truth: what a model is trained from.
+"""Read a training table: features and labels of payments, in a Parquet file.
 
-A Parquet file, one row a payment: one column for each feature (NaN or null = absent), ``label`` (boolean or 0/1),
-``event_time`` (epoch milliseconds, or a timestamp) and, where known, ``user_id``. Which columns are features, in which
-order and by which definitions, is said by the file itself, in its schema's metadata: ``feature_names`` (a JSON list)
-and ``feature_hash``.
+A row is a payment. It has one column for each feature (NaN or null for a missing value), ``label`` (boolean or 0/1),
+``event_time`` (epoch milliseconds, or a timestamp) and optionally ``user_id``. The metadata of the file's schema names
+the feature columns in order (``feature_names``, a JSON list) and the hash of their definitions (``feature_hash``).
 """
 
 from __future__ import annotations
@@ -26,15 +25,20 @@ HASH_KEY = b"feature_hash"
 
 
 class TableError(Exception):
-    """A training table cannot be used; the message names the file, what is wrong and what to do."""
+    """A training table cannot be used; the message names the file, the fault and the remedy."""
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Payments in order of event time; arrays share their first axis.
+    """Payments in order of event time.
 
-    ``features`` is (n, F) float64, ``fraud`` (n,) bool, ``event_time`` (n,) epoch milliseconds, ``user_id``
-    (n,) or None.
+    Attributes:
+        feature_names: names of the F columns of ``features``.
+        feature_hash: hash of the definitions of the features.
+        features: (n, F) float64; NaN for a missing value.
+        fraud: (n,) labels.
+        event_time: (n,) epoch milliseconds.
+        user_id: (n,), or None if the table has no users.
     """
 
     feature_names: tuple[str, ...]
@@ -47,8 +51,8 @@ class FeatureTable:
     def __len__(self) -> int:
         return len(self.fraud)
 
-    def between(self, start: int, end: int) -> FeatureTable:
-        """Rows ``start`` to ``end`` (exclusive), without copying them."""
+    def slice_rows(self, start: int, end: int) -> FeatureTable:
+        """Return a view of the rows from ``start`` to ``end`` (exclusive)."""
         rows = slice(start, end)
         users = None if self.user_id is None else self.user_id[rows]
         return FeatureTable(
@@ -56,9 +60,9 @@ class FeatureTable:
         )
 
     def content_hash(self) -> str:
-        """Hex digest of names, features, truth and times: the same however the file is encoded."""
+        """Hash names, features, labels and times to a hex digest that does not depend on the file's encoding."""
         digest = hashlib.sha256(msgspec.json.encode([self.feature_names, self.feature_hash]))
-        # NaNs differ in their bits, absence does not.
+        # NaNs may differ in their bits; all of them mean a missing value.
         digest.update(np.where(np.isnan(self.features), np.nan, self.features).tobytes())
         digest.update(self.fraud.tobytes())
         digest.update(self.event_time.tobytes())
@@ -66,18 +70,18 @@ class FeatureTable:
 
 
 def read(file: Path) -> FeatureTable:
-    """Read and check a training table.
+    """Read and validate a training table.
 
     Raises:
-        TableError: the file is missing, is no Parquet, or is not such a table.
+        TableError: the file does not exist, is not Parquet, or is not a training table.
     """
     table = _open(file)
     names, feature_hash = _declared_features(file, table)
-    absent = [name for name in (*names, LABEL, EVENT_TIME) if name not in table.column_names]
-    if absent:
-        raise TableError(f"{file} lacks the column {absent[0]!r}: build the table again")
+    missing = [name for name in (*names, LABEL, EVENT_TIME) if name not in table.column_names]
+    if missing:
+        raise TableError(f"{file} lacks the column {missing[0]!r}: build the table again")
     event_time = _event_time(file, table[EVENT_TIME])
-    # Stable: payments of the same millisecond keep the order in which they were decided.
+    # A stable sort: payments of one millisecond keep the order in which they were decided.
     order = np.argsort(event_time, kind="stable")
     features = np.empty((table.num_rows, len(names)))
     for column, name in enumerate(names):
@@ -86,7 +90,7 @@ def read(file: Path) -> FeatureTable:
         feature_names=names,
         feature_hash=feature_hash,
         features=features,
-        fraud=_truth(file, table[LABEL])[order],
+        fraud=_labels(file, table[LABEL])[order],
         event_time=event_time[order],
         user_id=table[USER].to_numpy()[order] if USER in table.column_names else None,
     )
@@ -110,7 +114,7 @@ def _declared_features(file: Path, table: pa.Table) -> tuple[tuple[str, ...], st
         feature_hash = declared[HASH_KEY].decode()
     except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
         raise TableError(
-            f"{file} does not say in its schema metadata which columns are features "
+            f"{file} does not name its feature columns in the schema metadata "
             f"({NAMES_KEY.decode()}: a JSON list, {HASH_KEY.decode()}: text): build it with the feature table builder"
         ) from None
     if not names or len(set(names)) != len(names):
@@ -128,10 +132,10 @@ def _numbers(file: Path, name: str, column: pa.ChunkedArray) -> NDArray[np.float
     return values
 
 
-def _truth(file: Path, column: pa.ChunkedArray) -> NDArray[np.bool_]:
+def _labels(file: Path, column: pa.ChunkedArray) -> NDArray[np.bool_]:
     values = np.asarray(column.to_numpy())
     if column.null_count or not np.isin(values, (0, 1)).all():
-        raise TableError(f"{file}: {LABEL!r} must be true or false (1 or 0) in every row: drop rows without a verdict")
+        raise TableError(f"{file}: {LABEL!r} must be true or false (1 or 0) in every row: drop rows without a label")
     return values.astype(bool)
 
 

@@ -1,4 +1,4 @@
-"""What is recorded beside a model: where it comes from, what it takes and how good it was."""
+"""Metadata of a model: its training data, its features and its evaluation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from models.calibration import Calibration
 
 
 class CardPrecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Share of truly compromised cards among the ``k`` most suspicious ones of a day, averaged over days."""
+    """Share of compromised cards among the ``k`` cards with the highest scores of a day, averaged over days."""
 
     k: int
     value: float
 
 
 class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What happens at one threshold on the calibrated score.
+    """Precision and recall at one threshold on the calibrated score.
 
-    ``precision`` is None where nothing reaches the threshold.
+    ``flagged_share`` is the share of payments at or above the threshold; ``precision`` is None if there are none.
     """
 
     threshold: float
@@ -29,8 +29,8 @@ class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recall: float
 
 
-class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Measured on the slice latest in time, of which the model has seen nothing."""
+class EvaluationMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Metrics on the latest slice of the training table, which is used for nothing else."""
 
     auc: float
     average_precision: float
@@ -39,8 +39,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brier_after_calibration: float
 
 
-class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many payments of the training table served what, in order of time."""
+class RowCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Number of payments in each slice of the training table, in order of time."""
 
     fit: int
     calibration: int
@@ -48,7 +48,22 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a model comes from, what it takes and how good it was."""
+    """Metadata of a model, stored as ``metadata.json``.
+
+    Attributes:
+        format: version of this format.
+        model_sha256: hash of the model's text.
+        data_hash: content hash of the training table.
+        feature_names: features in the order of the model's columns.
+        feature_hash: hash of the definitions of the features.
+        calibration: calibration curve of the scores.
+        metrics: evaluation of the calibrated model.
+        thresholds: evaluation at the decision's thresholds.
+        rows: sizes of the slices of the training table.
+        trained_at: UTC, ISO 8601.
+        parameters: LightGBM parameters.
+        libraries: versions of the libraries that trained it.
+    """
 
     format: Literal[1] = 1
     model_sha256: str
@@ -56,15 +71,15 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feature_names: list[str]
     feature_hash: str
     calibration: Calibration
-    metrics: Metrics
+    metrics: EvaluationMetrics
     thresholds: list[OperatingPoint]
-    rows: Rows
+    rows: RowCounts
     trained_at: str
     parameters: dict[str, bool | int | float | str]
     libraries: dict[str, str]
 
     @property
     def version(self) -> str:
-        """Names what scores: the same trees with the same calibration have the same version, whenever trained."""
+        """Version of the model: the same trees, features and calibration have the same version, whenever trained."""
         scoring = msgspec.json.encode([self.model_sha256, self.feature_hash, self.calibration])
         return f"lightgbm-{hashlib.sha256(scoring).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Scores payments with a loaded model."""
+"""Score and explain payments with a loaded model."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artefact import Artefact
-from models.calibration import Curve
+from models.calibration import Calibrator
 from models.forest import Forest
 from models.lightgbm_text import parse
 from models.shapley import Explainer
 
 
 class Scorer:
-    """One model, ready to be asked.
+    """Scores payments with one model.
 
-    An absent feature is NaN. A feature that was never absent in training has no way for an absent value: LightGBM then
-    reads it as 0, so a training table should show each feature's absence where the job can meet it.
+    A missing feature is NaN. If a feature was never missing in training, LightGBM reads NaN as 0: a training table
+    should contain missing values of every feature that can be missing in the job.
+
+    Args:
+        artefact: the verified model.
+
+    Attributes:
+        version: version of the model.
+        feature_names: features in the order of the columns.
     """
 
     def __init__(self, artefact: Artefact) -> None:
@@ -27,10 +34,10 @@ class Scorer:
         trees = parse(artefact.model_text)
         self._forest = Forest(trees)
         self._explainer = Explainer(trees)
-        self._curve = Curve(artefact.metadata.calibration)
+        self._calibrator = Calibrator(artefact.metadata.calibration)
 
     def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of fraud of each payment.
+        """Compute the calibrated probability of fraud of each payment.
 
         Args:
             features: (n, F) float64, columns in the order of ``feature_names``; n may be 0.
@@ -41,18 +48,18 @@ class Scorer:
         Raises:
             ValueError: the array is not (n, F).
         """
-        return self._curve.probabilities(self._forest.scores(features))
+        return self._calibrator.probabilities(self._forest.scores(features))
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Tell what each feature added to or took from a payment's log-odds before calibration (TreeSHAP).
+        """Compute the contribution of each feature to a payment's log-odds before calibration (TreeSHAP).
 
-        Costs about 17 us a row for 100 trees of 15 leaves, thirty times a score: meant for what is explained.
+        It takes about 17 us a row for 100 trees of 15 leaves, thirty times as long as a score: call it for alerts only.
 
         Args:
             features: (n, F) float64, columns in the order of ``feature_names``.
 
         Returns:
-            (n, F) float64; a positive value speaks for fraud.
+            (n, F) float64; a positive value raises the probability of fraud.
 
         Raises:
             ValueError: the array is not (n, F).

@@ -1,4 +1,4 @@
-"""Training: fit on the oldest payments of a table, calibrate on later ones, measure on the latest."""
+"""Train a model: fit it on the oldest payments of a table, calibrate it on later ones, evaluate it on the latest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from models.artefact import Artefact, sha256_of
 from models.feature_table import FeatureTable, TableError
 from models.forest import Forest
 from models.lightgbm_text import parse
-from models.metadata import Metadata, Rows
+from models.metadata import Metadata, RowCounts
 
-TREES = 100
-# Small trees keep a batch at about 0.6 us a row (models/forest.py). Fine bins cost training time only: on the Fraud
-# Detection Handbook's data (15 features, 402,495 rows) average precision was .746 with LightGBM's own binning, .767
-# with fine bins, .773 when it also starts from 0 rather than from the average; 31 leaves or half the learning rate gave
-# +-.004.
+DEFAULT_TREES = 100
+# Small trees score at about 0.6 us a row (models/forest.py). Fine bins cost training time only: on the Fraud Detection
+# Handbook's data (15 features, 402,495 rows) average precision is .746 with LightGBM's default bins, .767 with fine
+# bins, and .773 if boosting also starts from 0 instead of the average; 31 leaves or half the learning rate give +-.004.
 PARAMETERS: dict[str, bool | int | float | str] = {
     "objective": "binary",
     "num_leaves": 15,
@@ -35,26 +34,30 @@ PARAMETERS: dict[str, bool | int | float | str] = {
     "verbose": -1,
 }
 FIT_SHARE, CALIBRATION_SHARE = 0.6, 0.2
-FEWEST_FRAUDS = 10
-# The decision's default bands: monitor, challenge and alert, block.
+MIN_FRAUDS = 10
+# The default thresholds of the decision: monitor, challenge and alert, block.
 THRESHOLDS = (0.5, 0.7, 0.9)
 LIBRARIES = ("lightgbm", "numpy", "scikit-learn")
 
 
 def train(
-    table: FeatureTable, seed: int, trained_at: datetime, trees: int = TREES, thresholds: Sequence[float] = THRESHOLDS
+    table: FeatureTable,
+    seed: int,
+    trained_at: datetime,
+    trees: int = DEFAULT_TREES,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> Artefact:
-    """Train one model; the same table, seed and library versions give the same one.
+    """Train a model; the same table, seed and library versions give the same model.
 
     Args:
         table: payments in order of event time.
-        seed: of everything random in LightGBM.
-        trained_at: recorded, never computed with.
-        trees: how many; scoring time grows with it.
-        thresholds: on the calibrated score, to report precision and recall at.
+        seed: seed of LightGBM.
+        trained_at: time for the metadata.
+        trees: number of trees; scoring time grows with it.
+        thresholds: thresholds on the calibrated score at which precision and recall are recorded.
 
     Raises:
-        TableError: a slice in time has too few frauds, or no genuine payment, to learn or to measure from.
+        TableError: one of the three slices has too few frauds or no legitimate payment.
     """
     fit, calibrate, test = _split(table)
     parameters = {**PARAMETERS, "num_iterations": trees, "seed": seed}
@@ -67,16 +70,16 @@ def train(
     forest = Forest(parse(model_text))
     calibrated = calibration.fit(forest.scores(calibrate.features), calibrate.fraud)
     raw_scores = forest.scores(test.features)
-    probabilities = calibration.Curve(calibrated).probabilities(raw_scores)
+    probabilities = calibration.Calibrator(calibrated).probabilities(raw_scores)
     metadata = Metadata(
         model_sha256=sha256_of(model_text),
         data_hash=table.content_hash(),
         feature_names=list(table.feature_names),
         feature_hash=table.feature_hash,
         calibration=calibrated,
-        metrics=evaluation.measure(raw_scores, probabilities, test.fraud, test.event_time, test.user_id),
+        metrics=evaluation.evaluate(raw_scores, probabilities, test.fraud, test.event_time, test.user_id),
         thresholds=evaluation.operating_points(probabilities, test.fraud, thresholds),
-        rows=Rows(len(fit), len(calibrate), len(test)),
+        rows=RowCounts(len(fit), len(calibrate), len(test)),
         trained_at=trained_at.astimezone(UTC).isoformat(timespec="seconds"),
         parameters=parameters,
         libraries={library: version(library) for library in LIBRARIES},
@@ -85,16 +88,16 @@ def train(
 
 
 def _split(table: FeatureTable) -> tuple[FeatureTable, FeatureTable, FeatureTable]:
-    """Three slices in order of time; payments of one millisecond are never on two sides of a cut."""
+    """Split a table into slices for fitting, calibration and testing; payments of one millisecond stay in one slice."""
     n = len(table)
     cuts = [int(n * FIT_SHARE), int(n * (FIT_SHARE + CALIBRATION_SHARE))]
     first, second = (int(np.searchsorted(table.event_time, table.event_time[cut])) if n else 0 for cut in cuts)
-    slices = table.between(0, first), table.between(first, second), table.between(second, n)
-    for part, purpose in zip(slices, ("fitting", "calibration", "measuring"), strict=True):
-        frauds = int(part.fraud.sum())
-        if frauds < FEWEST_FRAUDS or frauds == len(part):
+    slices = table.slice_rows(0, first), table.slice_rows(first, second), table.slice_rows(second, n)
+    for rows, purpose in zip(slices, ("fitting", "calibration", "testing"), strict=True):
+        frauds = int(rows.fraud.sum())
+        if frauds < MIN_FRAUDS or frauds == len(rows):
             raise TableError(
-                f"the slice for {purpose} has {len(part)} payments with {frauds} frauds, and needs at least "
-                f"{FEWEST_FRAUDS} frauds and a genuine payment: give a table of a longer time"
+                f"the slice for {purpose} has {len(rows)} payments with {frauds} frauds; it needs at least "
+                f"{MIN_FRAUDS} frauds and a legitimate payment: use a table of a longer time"
             )
     return slices

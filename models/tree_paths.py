@@ -1,4 +1,4 @@
-"""The ways from the roots of trees to their leaves, by which explanations are computed."""
+"""Paths from the roots of trees to their leaves, for TreeSHAP."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import numpy as np
 
 from models.lightgbm_text import Floats, Integers, Trees
 
-NODE, ANSWER, SLOT = range(3)
-"""Columns of a step: the node, the answer that leads on (1 for left), and the place of its feature on the path."""
+NODE, BRANCH, SLOT = range(3)
+"""Columns of a step: the node, the branch taken (1 for left), and the slot of the node's feature on the path."""
 
 
 @dataclass(frozen=True)
-class Path:
-    """The way to a leaf.
+class TreePath:
+    """The path to a leaf.
 
     Attributes:
-        leaf: its number.
-        steps: node, answer and slot of each node on the way.
-        features: by slot, each once.
-        shares: by slot, of the training rows those that pass all the feature's nodes.
+        leaf: number of the leaf.
+        steps: node, branch and slot of each node on the path.
+        features: feature of each slot; each feature has one slot.
+        cover: for each slot, the share of training rows that all nodes of its feature let pass.
     """
 
     leaf: int
     steps: list[tuple[int, int, int]]
     features: list[int]
-    shares: list[float]
+    cover: list[float]
 
     @property
     def nodes(self) -> list[int]:
-        """On the way, from the root on."""
+        """Nodes of the path, from the root."""
         return [node for node, _, _ in self.steps]
 
 
 class PackedPaths(NamedTuple):
-    """Paths in arrays.
+    """All paths in flat arrays.
 
     Attributes:
         values: (L,) log-odds of the leaves.
         first_steps: (L + 1,) the steps to leaf l are ``first_steps[l]`` to ``first_steps[l + 1]``, exclusive.
-        first_slots: (L + 1,) likewise of its slots.
-        steps: (S, 3).
-        features: (U,) of the slots.
-        shares: (U,) of the slots.
+        first_slots: (L + 1,) the slots of leaf l are ``first_slots[l]`` to ``first_slots[l + 1]``, exclusive.
+        steps: (S, 3) node, branch and slot.
+        features: (U,) feature of each slot.
+        cover: (U,) cover of each slot.
     """
 
     values: Floats
@@ -53,55 +53,55 @@ class PackedPaths(NamedTuple):
     first_slots: Integers
     steps: Integers
     features: Integers
-    shares: Floats
+    cover: Floats
 
 
-def paths(trees: Trees) -> Iterator[Path]:
-    """The ways to all leaves, from left to right, tree by tree; a leaf that is a whole tree has none."""
+def tree_paths(trees: Trees) -> Iterator[TreePath]:
+    """Generate the paths to all leaves, from left to right, tree by tree; a tree of one leaf has no path."""
     for root in trees.roots.tolist():
-        # On the stack: a child, and node, answer, feature and share of every step to it.
+        # On the stack: a child, and the node, branch, feature and cover of each step to it.
         stack: list[tuple[int, list[tuple[int, int, int, float]]]] = [(root, [])]
         while stack:
             child, steps = stack.pop()
             if child >= 0:
                 feature, left, right, _ = trees.nodes[child].tolist()
                 stack += [
-                    (following, [*steps, (child, answer, feature, _share(trees, child, following))])
-                    for answer, following in enumerate((right, left))
+                    (following, [*steps, (child, branch, feature, _cover(trees, child, following))])
+                    for branch, following in enumerate((right, left))
                 ]
             elif steps:
                 yield _path(~child, steps)
 
 
-def _share(trees: Trees, node: int, child: int) -> float:
-    passed = trees.node_rows[child] if child >= 0 else trees.leaf_rows[~child]
-    return float(passed / trees.node_rows[node])
+def _cover(trees: Trees, node: int, child: int) -> float:
+    passed = trees.node_counts[child] if child >= 0 else trees.leaf_counts[~child]
+    return float(passed / trees.node_counts[node])
 
 
-def _path(leaf: int, steps: Sequence[tuple[int, int, int, float]]) -> Path:
+def _path(leaf: int, steps: Sequence[tuple[int, int, int, float]]) -> TreePath:
     slots: dict[int, int] = {}
-    shares: list[float] = []
-    placed = []
-    for node, answer, feature, share in steps:
+    cover: list[float] = []
+    slot_steps = []
+    for node, branch, feature, step_cover in steps:
         slot = slots.setdefault(feature, len(slots))
-        if slot == len(shares):
-            shares.append(1.0)
-        shares[slot] *= share
-        placed.append((node, answer, slot))
-    return Path(leaf, placed, list(slots), shares)
+        if slot == len(cover):
+            cover.append(1.0)
+        cover[slot] *= step_cover
+        slot_steps.append((node, branch, slot))
+    return TreePath(leaf, slot_steps, list(slots), cover)
 
 
-def pack(trees: Trees, found: Sequence[Path]) -> PackedPaths:
-    """All paths of the trees, in the order in which ``paths`` gives them."""
+def pack_paths(trees: Trees, paths: Sequence[TreePath]) -> PackedPaths:
+    """Pack the paths of all leaves, in the order of ``tree_paths``."""
     lengths = np.zeros((2, len(trees.leaves) + 1), np.int64)
-    for path in found:
+    for path in paths:
         lengths[:, path.leaf + 1] = len(path.steps), len(path.features)
     first_steps, first_slots = lengths.cumsum(axis=1)
     return PackedPaths(
         trees.leaves,
         first_steps.copy(),
         first_slots.copy(),
-        np.array([step for path in found for step in path.steps], np.int64).reshape(-1, 3),
-        np.array([feature for path in found for feature in path.features], np.int64),
-        np.array([share for path in found for share in path.shares], np.float64),
+        np.array([step for path in paths for step in path.steps], np.int64).reshape(-1, 3),
+        np.array([feature for path in paths for feature in path.features], np.int64),
+        np.array([share for path in paths for share in path.cover], np.float64),
     )

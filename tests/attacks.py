@@ -1,29 +1,33 @@
-"""Attacks of the simulator, played one by one among a few people."""
+"""Single attacks of the simulator's scenarios, in a small population."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from apps.simulator.drafts import Happening, Payment
+from apps.simulator.drafts import DraftAccountEvent, DraftPayment
 from apps.simulator.population import draw_population
-from apps.simulator.scenarios import Scenario, Scene
+from apps.simulator.scenarios import Scenario, ScenarioContext
 from tests.payments import NOON_MS
 
 START_MS = NOON_MS
-PEOPLE = draw_population(np.random.default_rng(1), 200, 500, START_MS)
+POPULATION = draw_population(np.random.default_rng(1), 200, 500, START_MS)
 
 
-def played(scenario: Scenario, seed: int) -> list[Payment | Happening]:
-    """One attack; the same seed gives the same."""
+def attack(scenario: Scenario, seed: int) -> list[DraftPayment | DraftAccountEvent]:
+    """Generate one attack; the same seed gives the same attack."""
     rng = np.random.default_rng(seed)
-    return list(scenario.play(Scene(rng, PEOPLE, int(rng.integers(0, PEOPLE.users)), START_MS, f"scene-{seed}")))
+    return list(
+        scenario.generate(
+            ScenarioContext(rng, POPULATION, int(rng.integers(0, POPULATION.users)), START_MS, f"attack-{seed}")
+        )
+    )
 
 
-def plays(scenario: Scenario, count: int) -> list[list[Payment | Happening]]:
-    """So many attacks."""
-    return [played(scenario, seed) for seed in range(count)]
+def attacks(scenario: Scenario, count: int) -> list[list[DraftPayment | DraftAccountEvent]]:
+    """Generate ``count`` attacks."""
+    return [attack(scenario, seed) for seed in range(count)]
 
 
-def frauds(parts: list[Payment | Happening]) -> list[Payment]:
-    """The payments of an attack that are fraud."""
-    return [part for part in parts if isinstance(part, Payment) and part.fraud is not None]
+def frauds(drafts: list[DraftPayment | DraftAccountEvent]) -> list[DraftPayment]:
+    """Select the fraudulent payments of an attack."""
+    return [draft for draft in drafts if isinstance(draft, DraftPayment) and draft.fraud is not None]

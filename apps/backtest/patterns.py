@@ -14,21 +14,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from apps.records import transaction_id
+from apps.records import encode_source_record, transaction_id
 from apps.replay.mapping import ColumnMapping
-from apps.replay.replaying import ReplayOptions, ReplayRecord, records
+from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records
 from apps.replay.rows import RowFile
-from apps.simulator.simulator import Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
+from state.kernel.times import DAY_MS
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.names import Kind, Topic
+from udfs.names import Topic
 from udfs.patterns import PatternSet
 from udfs.pipeline import Pipeline
 from udfs.rules import load_rules
-from udfs.stages.envelope import Envelope, encode_envelope
 
-DAY_MS = 86_400_000
 _BATCH = 1_000
-_KINDS = {Topic.TRANSACTIONS: Kind.TRANSACTION, Topic.ACCOUNT_EVENTS: Kind.ACCOUNT_EVENT, Topic.LABELS: Kind.LABEL}
 
 
 class GroundTruth(NamedTuple):
@@ -110,7 +108,7 @@ def on_file(
     options = ReplayOptions(limit=limit, label_delay_ms=0 if labelled else None)
     trial = PatternBacktest(labelled=labelled)
     pipeline = _pipeline(patterns)
-    for batch in _batches(records(file, mapping, options)):
+    for batch in _batches(replay_records(file, mapping, options)):
         for record in batch:
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
@@ -123,7 +121,7 @@ def on_file(
 
 
 def on_simulation(
-    patterns: PatternSet, options: Options, transactions: int, tell: Callable[[int], None] = lambda _: None
+    patterns: PatternSet, options: SimulatorOptions, transactions: int, tell: Callable[[int], None] = lambda _: None
 ) -> PatternBacktest:
     """Try patterns on so many simulated transactions at least, with account events and attacks."""
     trial = PatternBacktest(labelled=True)
@@ -150,9 +148,9 @@ def _batches(found: Iterable[ReplayRecord]) -> Iterator[Sequence[ReplayRecord]]:
 
 
 def _run(trial: PatternBacktest, pipeline: Pipeline, batch: Sequence[tuple[Topic, bytes | None, bytes]]) -> None:
-    sealed = [encode_envelope(Envelope(_KINDS[topic], 0, 0, key, value)) for topic, key, value in batch]
+    encoded = [encode_source_record(topic, key, value) for topic, key, value in batch]
     # By a clock that is after everything: old data are in nobody's future.
-    _, output = pipeline.process(sealed, now_ms=4_000_000_000_000)
+    _, output = pipeline.process(encoded, now_ms=4_000_000_000_000)
     for payment in output.payments:
         trial.first = trial.first or payment.event_time
         trial.last = max(trial.last, payment.event_time)

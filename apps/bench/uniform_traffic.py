@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from apps.simulator.population import draw_population
-from apps.simulator.simulator import DAY_MS, PAYMENTS_A_DAY
-from apps.simulator.traffic import payments_of
-from apps.simulator.writing import SimulatedRecord, Writer
+from apps.simulator.simulator import PAYMENTS_A_DAY
+from apps.simulator.traffic import payments_of_users
+from apps.simulator.writing import RecordWriter, SimulatedRecord
+from state.kernel.times import DAY_MS
 
 USERS_A_MERCHANT = 5
 _BLOCK = 2_000
@@ -33,7 +34,7 @@ class UniformTraffic:
         self._step_ms = DAY_MS / (users * PAYMENTS_A_DAY)
         start = now_ms - int(payments * self._step_ms)
         self._people = draw_population(self._rng, users, max(users // USERS_A_MERCHANT, 10), start)
-        self._writer = Writer(self._people, f"{start // 1000:x}{seed:x}")
+        self._writer = RecordWriter(self._people, f"{start // 1000:x}{seed:x}")
         self._time = float(start)
 
     def everybody(self) -> Iterator[SimulatedRecord]:
@@ -50,5 +51,5 @@ class UniformTraffic:
     def _payments(self, users: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[SimulatedRecord]:
         times = (self._time + np.arange(1, len(users) + 1) * self._step_ms).astype(np.int64)
         self._time = float(times[-1])
-        for payment in payments_of(self._rng, self._people, users, times):
+        for payment in payments_of_users(self._rng, self._people, users, times):
             yield self._writer.transaction(payment)[1]

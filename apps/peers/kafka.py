@@ -92,7 +92,7 @@ class Writer:
             self._sender.send(self._decisions, key, value)
         for key, value in zip(verdicts.alert_keys, verdicts.alerts, strict=True):
             self._sender.send(self._alerts, key, value)
-        self._sender.tick()
+        self._sender.poll()
 
     def flush(self) -> None:
         """Wait until Kafka has all of them."""

@@ -1,10 +1,10 @@
-"""Traffic whose features are the same in whichever order a running job takes it in: it comes in waves.
+"""Traffic with the same features in whichever order a running job processes it: it is sent in rounds.
 
-In a job a device and a merchant meet payments in the order in which batches happen to reach them, and payments without
-a device overtake those with one. So within a wave each device and each merchant is paid with, or paid, by one user
-alone, and all payments of a user go the same way; they lie in one partition, in order of event time. From wave to wave
-the pairs change, so in the end every merchant has met every way and many users. Between two waves the sender waits
-until the job is through.
+In a job, batches reach a device's and a merchant's shard in any order, and payments without a device overtake those
+with one. So within a round each device and each merchant belongs to one user, and all payments of a user take the same
+path; they are in one partition, in order of event time. The pairs change from round to round, so after some rounds
+every merchant has had many users and both paths. Between two rounds the sender waits until the job has decided all
+payments.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from state.kernel.times import HOUR_MS
 from udfs.names import Kind
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
 STEP_MS = 37 * HOUR_MS
-"""From one wave to the next: windows of an hour see one wave, those of a month all, and hours of the day change."""
-LATE_MS = 3 * HOUR_MS
+"""From one round to the next: a window of an hour holds one round, one of a month all, and the hour of day changes."""
+LATENESS_MS = 3 * HOUR_MS
 
 
-class Sent(NamedTuple):
-    """A record to be sent."""
+class TrafficRecord(NamedTuple):
+    """A record to send, with the kind that says which topic it belongs to."""
 
     kind: Kind
     key: bytes
@@ -34,67 +33,70 @@ class Sent(NamedTuple):
 
 @dataclass
 class OrderFreeTraffic:
-    """Makes one wave after the other.
+    """Generates rounds of payments, one after the other.
 
     Attributes:
-        time: event time of the next wave, epoch milliseconds.
-        users: how many, and so how many merchants and devices.
-        per_wave: payments in a wave.
-        seed: the same one, and the same calls, give the same records.
-        payments: of all waves so far.
+        time: event time of the last ordinary round, epoch milliseconds; before the first one, where to begin.
+        users: number of users, of merchants and of devices.
+        payments_per_round: number of payments in a round.
+        seed: the same seed and calls give the same records.
+        payments: payments of all rounds so far.
     """
 
     time: int
     users: int = 24
-    per_wave: int = 96
+    payments_per_round: int = 96
     seed: int = 4
     payments: list[Mapping[str, Any]] = field(default_factory=list)
     _random: random.Random = field(init=False)
     _number: int = 0
-    _labelled: int = 0
+    _labeled: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
-    def ordinary(self, hot: float = 0.0) -> list[Sent]:
-        """Payments within an hour, some of which are tests of stolen cards; event time goes on.
+    def ordinary_round(self, hot_share: float = 0.0) -> list[TrafficRecord]:
+        """Generate payments within one hour, ``STEP_MS`` after the last ordinary round; some are card tests.
 
         Args:
-            hot: share of them that are of one user.
+            hot_share: share of the payments that one user makes.
         """
         self.time += STEP_MS
-        return self._wave(self.time, hot)
+        return self._round(self.time, hot_share)
 
-    def late(self) -> list[Sent]:
-        """Payments within an hour that was over when the last wave began."""
-        return self._wave(self.time - LATE_MS)
+    def late_round(self) -> list[TrafficRecord]:
+        """Generate payments within an hour that was over when the last ordinary round began."""
+        return self._round(self.time - LATENESS_MS)
 
-    def aside(self) -> list[Sent]:
-        """The truth about every other payment of which none was told, and account events of every other user.
+    def labels_and_account_events(self) -> list[TrafficRecord]:
+        """Generate labels of every second payment since the last call, and account events of every second user.
 
-        Both happen shortly before the next ordinary wave.
+        Their time is shortly before the next ordinary round.
         """
         now = self.time + STEP_MS - 2 * HOUR_MS
-        told = self.payments[self._labelled :: 2]
-        self._labelled = len(self.payments)
+        labeled = self.payments[self._labeled :: 2]
+        self._labeled = len(self.payments)
         events = [
             {"user_id": _user(user), "kind": "password_reset", "timestamp": now + user}
             for user in range(0, self.users, 2)
         ]
         return [
-            *(_sent(Kind.LABEL, self._label(payment, now)) for payment in told),
-            *(_sent(Kind.ACCOUNT_EVENT, event) for event in events),
+            *(_record(Kind.LABEL, self._label(payment, now)) for payment in labeled),
+            *(_record(Kind.ACCOUNT_EVENT, event) for event in events),
         ]
 
-    def _wave(self, begin: int, hot: float = 0.0) -> list[Sent]:
-        times = sorted(self._random.sample(range(begin, begin + HOUR_MS), self.per_wave))
-        of_one = round(hot * self.per_wave)
-        users = [*([0] * of_one), *(number % self.users for number in range(self.per_wave - of_one))]
+    def _round(self, begin: int, hot_share: float = 0.0) -> list[TrafficRecord]:
+        times = sorted(self._random.sample(range(begin, begin + HOUR_MS), self.payments_per_round))
+        of_hot_user = round(hot_share * self.payments_per_round)
+        users = [
+            *([0] * of_hot_user),
+            *(number % self.users for number in range(self.payments_per_round - of_hot_user)),
+        ]
         self._random.shuffle(users)
-        made = [self._payment(user, time) for user, time in zip(users, times, strict=True)]
+        payments = [self._payment(user, time) for user, time in zip(users, times, strict=True)]
         self._number += 1
-        self.payments += made
-        return [_sent(Kind.TRANSACTION, payment) for payment in made]
+        self.payments += payments
+        return [_record(Kind.TRANSACTION, payment) for payment in payments]
 
     def _payment(self, user: int, time: int) -> dict[str, Any]:
         number = self._number
@@ -131,10 +133,10 @@ def _user(number: int) -> str:
     return f"user-{number}"
 
 
-def _sent(kind: Kind, value: Mapping[str, Any]) -> Sent:
-    return Sent(kind, value["user_id"].encode(), json.dumps(value).encode())
+def _record(kind: Kind, value: Mapping[str, Any]) -> TrafficRecord:
+    return TrafficRecord(kind, value["user_id"].encode(), json.dumps(value).encode())
 
 
-def payments_of(wave: Sequence[Sent]) -> int:
-    """How many records of a wave are to be decided."""
-    return sum(record.kind == Kind.TRANSACTION for record in wave)
+def count_transactions(records: Sequence[TrafficRecord]) -> int:
+    """Number of transactions among records: the job decides each of them."""
+    return sum(record.kind == Kind.TRANSACTION for record in records)

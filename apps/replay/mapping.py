@@ -1,14 +1,14 @@
-"""From a row of somebody's data to a transaction, as a mapping says.
+"""Map the rows of a file to transactions.
 
-A mapping is YAML (or ``field=source`` on the command line). A field of the transaction, nested ones with a dot, is
-given a source:
+A mapping is a YAML file, or ``field=source`` arguments on the command line. It gives each field of the transaction
+(nested ones with a dot) a source:
 
 - ``CUSTOMER_ID``: the column of that name,
-- ``customer-{CUSTOMER_ID}``: a text with columns in it,
-- ``=EUR``: a constant; JSON where it is JSON (``=true``, ``=1.5``), else text.
+- ``customer-{CUSTOMER_ID}``: text with column values inserted,
+- ``=EUR``: a constant, parsed as JSON if it is JSON (``=true``, ``=1.5``), else text.
 
-Fields that are not mapped are taken from columns of their own names, where there are any. A time may be a date column
-(without zone: UTC), ISO-8601 text with a zone, or a number of ``timestamp_unit``. What a row leaves empty is left out.
+A field without a source is read from the column of its name, if there is one. A time is a date column (UTC if it has no
+zone), ISO 8601 text with a zone, or a number in ``timestamp_unit``. A field whose column is empty in a row is omitted.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 _PER_MS: Mapping[str, float] = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
 _COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
 _TIMES = ("timestamp", "account.created_at")
-_FREE = "metadata."
-"""What may be said of a payment beyond the fields that are known."""
-_READY = files(__package__) / "mappings"
+_METADATA = "metadata."
+"""Prefix of fields that may have any name."""
+_BUILT_IN = files(__package__) / "mappings"
 
 
 class MappingError(Exception):
-    """A mapping that cannot be used, or does not fit the data; the message says what to change."""
+    """A mapping is invalid, or does not fit the data; the message says what to change."""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,88 +53,89 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """Where each field of a transaction comes from.
+    """Sources of the fields of a transaction.
 
     Attributes:
-        fields: source by field.
-        timestamp_unit: of times that are numbers.
-        label: column that is true for fraud, if there is one.
+        fields: source of each field.
+        timestamp_unit: unit of times that are numbers.
+        label: column that is true for fraud; None if there is no label.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     timestamp_unit: TimeUnit = "ms"
     label: str | None = None
 
-    def with_fields(self, given: Sequence[str]) -> ColumnMapping:
-        """The same with ``field=source`` texts over it.
+    def with_fields(self, assignments: Sequence[str]) -> ColumnMapping:
+        """Return a copy with ``field=source`` assignments added; they override the sources of the mapping.
 
         Raises:
-            MappingError: a text that is none.
+            MappingError: an assignment is malformed, or names an unknown field.
         """
-        more: dict[str, str] = {}
-        for text in given:
+        added: dict[str, str] = {}
+        for text in assignments:
             name, equals, source = text.partition("=")
             if not (name and equals and source):
                 raise MappingError(f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID")
-            more[name] = source
-        return replace(self, fields=_checked({**self.fields, **more}))
+            added[name] = source
+        return replace(self, fields=_checked({**self.fields, **added}))
 
     def compile(self, columns: Collection[str]) -> Callable[[Row], dict[str, Any]]:
-        """A function from a row with these columns to a transaction's fields, absent ones left out.
+        """Compile the mapping to a function from a row to the fields of a transaction; empty fields are omitted.
+
+        Args:
+            columns: column names of the file.
 
         Raises:
-            MappingError: a column that is not there, a required field without a source, or a field that has a source as
-                a whole and another for a part of it.
+            MappingError: a source names an unknown column, a required field has no source, or both a field and one of
+                its nested fields have one.
         """
         known = _known_fields()
-        own = {name: name for name in columns if name in known or name.startswith(_FREE)}
-        sources = {**own, **self.fields}
+        same_name = {name: name for name in columns if name in known or name.startswith(_METADATA)}
+        sources = {**same_name, **self.fields}
         for name, source in sources.items():
-            for column in columns_of(source):
+            for column in source_columns(source):
                 if column not in columns:
-                    raise MappingError(f"{name} comes from the column {column!r}, there are {', '.join(columns)}")
+                    raise MappingError(f"{name} reads column {column!r}; the file has {', '.join(columns)}")
         missing = [name for name in _required_fields() if name not in sources]
         if missing:
-            raise MappingError(
-                f"nothing says where {', '.join(missing)} comes from: map it to one of {', '.join(columns)}"
-            )
-        _check_parts(sources)
-        parts = [(name.split("."), _reader(name, source, self.timestamp_unit)) for name, source in sources.items()]
-        return lambda row: _transaction(parts, row)
+            raise MappingError(f"no source for {', '.join(missing)}: map each to one of {', '.join(columns)}")
+        _check_nested(sources)
+        readers = [(name.split("."), _reader(name, source, self.timestamp_unit)) for name, source in sources.items()]
+        return lambda row: _transaction(readers, row)
 
 
 def load_mapping(name: str) -> ColumnMapping:
-    """A mapping that comes with the product, by its name, or one from a file.
+    """Load a built-in mapping by its name, or a mapping file by its path.
 
     Raises:
-        MappingError: there is none, or it cannot be used.
+        MappingError: there is no such mapping, or it is invalid.
     """
-    ready = _READY / f"{name}.yaml"
-    file = ready if ready.is_file() else Path(name)
+    built_in = _BUILT_IN / f"{name}.yaml"
+    file = built_in if built_in.is_file() else Path(name)
     try:
         found = msgspec.convert(yaml.safe_load(file.read_text()), _File)
     except OSError:
-        known = ", ".join(ready_mappings())
-        raise MappingError(f"{name} is neither a mapping file nor one that comes along ({known})") from None
+        known = ", ".join(built_in_mappings())
+        raise MappingError(f"{name} is neither a mapping file nor a built-in mapping ({known})") from None
     except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise MappingError(f"{name} is no mapping: {error}") from None
+        raise MappingError(f"{name} is not a mapping: {error}") from None
     return ColumnMapping(_checked(found.fields), found.timestamp_unit, found.label)
 
 
-def ready_mappings() -> list[str]:
-    """Names of the mappings that come with the product."""
-    return sorted(file.name.removesuffix(".yaml") for file in _READY.iterdir() if file.name.endswith(".yaml"))
+def built_in_mappings() -> list[str]:
+    """Names of the mappings that ship with the product: the files in ``mappings/``."""
+    return sorted(file.name.removesuffix(".yaml") for file in _BUILT_IN.iterdir() if file.name.endswith(".yaml"))
 
 
-def columns_of(source: str) -> list[str]:
-    """The columns that a source reads."""
+def source_columns(source: str) -> list[str]:
+    """Names of the columns that a source reads."""
     if source.startswith("="):
         return []
     return _COLUMN_IN_TEXT.findall(source) or [source]
 
 
 def epoch_ms(value: object, unit: TimeUnit) -> int | str:
-    """A time as a transaction wants it: epoch milliseconds, or text that is no time and that the job will refuse."""
+    """Convert a time to epoch milliseconds; a value that is no time stays text, and the job refuses the record."""
     if isinstance(value, datetime):
         moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1000)
@@ -151,16 +152,16 @@ def epoch_ms(value: object, unit: TimeUnit) -> int | str:
 def _checked(fields: Mapping[str, str]) -> Mapping[str, str]:
     known = _known_fields()
     for name in fields:
-        if name not in known and not name.startswith(_FREE):
+        if name not in known and not name.startswith(_METADATA):
             raise MappingError(f"a transaction has no field {name!r}; it has {', '.join(known)} and metadata.*")
     return fields
 
 
-def _check_parts(sources: Collection[str]) -> None:
+def _check_nested(sources: Collection[str]) -> None:
     for name in sources:
-        whole = next((other for other in sources if name.startswith(f"{other}.")), None)
-        if whole is not None:
-            raise MappingError(f"{whole} has a source as a whole, and its part {name} another: map one of the two")
+        parent = next((other for other in sources if name.startswith(f"{other}.")), None)
+        if parent is not None:
+            raise MappingError(f"both {parent} and its nested field {name} have a source: map one of the two")
 
 
 def _known_fields() -> list[str]:
@@ -175,7 +176,7 @@ def _known_fields() -> list[str]:
 
 
 def _struct(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - any annotation
-    """The struct that an annotation names, generic or not; None if it names something else."""
+    """Struct that an annotation names, generic or not; None for any other annotation."""
     named = get_origin(kind) or kind
     return named if isinstance(named, type) and issubclass(named, msgspec.Struct) else None
 
@@ -185,12 +186,12 @@ def _required_fields() -> list[str]:
 
 
 def _reader(name: str, source: str, unit: TimeUnit) -> Callable[[Row], Any]:
-    """What gives a field's value, or None for a row that leaves it empty."""
+    """Function from a row to the value of a field; None for a row in which it is empty."""
     if source.startswith("="):
         constant = _constant(source[1:])
         return lambda _: constant
     if _COLUMN_IN_TEXT.search(source):
-        return _filled(source)
+        return _template(source)
     if name in _TIMES:
         convert: Callable[[Any], object] = lambda value: epoch_ms(value, unit)  # noqa: E731
     elif name.endswith("_id") or name == "device.id":
@@ -200,11 +201,11 @@ def _reader(name: str, source: str, unit: TimeUnit) -> Callable[[Row], Any]:
     return lambda row: None if (value := row.get(source)) is None else convert(value)
 
 
-def _filled(source: str) -> Callable[[Row], str | None]:
-    wanted = columns_of(source)
+def _template(source: str) -> Callable[[Row], str | None]:
+    columns = source_columns(source)
 
     def fill(row: Row) -> str | None:
-        if any(row.get(column) is None for column in wanted):
+        if any(row.get(column) is None for column in columns):
             return None
         return _COLUMN_IN_TEXT.sub(lambda found: str(row[found[1]]), source)
 
@@ -222,14 +223,14 @@ def _constant(text: str) -> object:
         return text
 
 
-def _transaction(parts: Sequence[tuple[list[str], Callable[[Row], Any]]], row: Row) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for path, read in parts:
+def _transaction(readers: Sequence[tuple[list[str], Callable[[Row], Any]]], row: Row) -> dict[str, Any]:
+    transaction: dict[str, Any] = {}
+    for path, read in readers:
         value = read(row)
         if value is None:
             continue
-        place = made
-        for step in path[:-1]:
-            place = place.setdefault(step, {})
-        place[path[-1]] = value
-    return made
+        parent = transaction
+        for name in path[:-1]:
+            parent = parent.setdefault(name, {})
+        parent[path[-1]] = value
+    return transaction

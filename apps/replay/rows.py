@@ -1,4 +1,4 @@
-"""Rows of a Parquet, CSV or JSON-lines file, in the order of the file and without reading it whole."""
+"""Stream the rows of a Parquet, CSV or JSON Lines file, in the order of the file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 _BATCH = 5_000
-_LOOKED_AT = 1_000
+_SAMPLED_LINES = 1_000
 _JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
 class FileError(Exception):
-    """A file that cannot be replayed; the message says why and what can be."""
+    """A file cannot be replayed; the message gives the reason and the formats that can."""
 
 
 @dataclass(frozen=True)
@@ -27,44 +27,45 @@ class RowFile:
     """A file of rows.
 
     Attributes:
-        path: of the file.
-        columns: their names, in order; of JSON lines, those of the first ``_LOOKED_AT`` lines, nested ones with a dot.
-        count: number of rows, or None where only reading to the end would tell.
+        path: path of the file; its suffix decides the format.
+        columns: column names, in order. For JSON Lines, the fields of the first ``_SAMPLED_LINES`` lines, nested ones
+            joined with a dot.
+        count: number of rows; None if only reading to the end would show it.
     """
 
     path: Path
     columns: tuple[str, ...]
     count: int | None
 
-    def rows(self, wanted: Collection[str]) -> Iterator[dict[str, Any]]:
-        """Every row, with the wanted columns at least; of JSON lines, with those that the line has.
+    def rows(self, needed: Collection[str]) -> Iterator[dict[str, Any]]:
+        """Read every row, with at least the needed columns; a row of JSON Lines has the fields of its line.
 
         Raises:
-            FileError: the file breaks off or changes its columns.
+            FileError: the file ends early or changes its columns.
         """
         try:
             if self.path.suffix == ".parquet":
-                yield from _parquet(self.path, wanted)
+                yield from _parquet(self.path, needed)
             elif self.path.suffix in _JSON_LINES:
                 yield from _json_lines(self.path)
             else:
                 yield from _csv(self.path)
         except pa.ArrowException as error:
-            raise FileError(f"{self.path} cannot be read on: {error}") from None
+            raise FileError(f"{self.path} cannot be read to its end: {error}") from None
 
 
 def open_rows(path: Path) -> RowFile:
-    """Look at a file.
+    """Open a file and read its column names.
 
     Raises:
-        FileError: there is none, or it is no Parquet, CSV or JSON lines.
+        FileError: the file does not exist, or is not Parquet, CSV or JSON Lines.
     """
     try:
         if path.suffix == ".parquet":
             parquet = pq.ParquetFile(path)
             return RowFile(path, tuple(parquet.schema_arrow.names), parquet.metadata.num_rows)
         if path.suffix in _JSON_LINES:
-            first = islice(_json_lines(path), _LOOKED_AT)
+            first = islice(_json_lines(path), _SAMPLED_LINES)
             return RowFile(path, tuple(dict.fromkeys(name for row in first for name in row)), None)
         if path.suffix == ".csv":
             return RowFile(path, tuple(pyarrow.csv.open_csv(path).schema.names), None)
@@ -73,8 +74,8 @@ def open_rows(path: Path) -> RowFile:
     raise FileError(f"{path}: only .parquet, .csv and .jsonl are read")
 
 
-def _parquet(path: Path, wanted: Collection[str]) -> Iterator[dict[str, Any]]:
-    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=sorted(wanted)):
+def _parquet(path: Path, needed: Collection[str]) -> Iterator[dict[str, Any]]:
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=sorted(needed)):
         yield from batch.to_pylist()
 
 
@@ -93,7 +94,7 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise FileError(f"{path}, line {number}: {error}") from None
             if not isinstance(row, dict):
-                raise FileError(f"{path}, line {number}: a JSON object is wanted on each line")
+                raise FileError(f"{path}, line {number}: each line must be a JSON object")
             yield _flat(row)
 
 

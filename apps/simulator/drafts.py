@@ -1,4 +1,4 @@
-"""What happens, before it is written down as a record."""
+"""Simulated payments and account events before they are encoded as records."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from apps.simulator.population import City
 
 
 @dataclass(slots=True)
-class Payment:
-    """A payment to be written; what is None is the user's or merchant's own.
+class DraftPayment:
+    """A payment to encode; the user's or merchant's usual value stands in for a field that is None.
 
     Attributes:
         time: epoch milliseconds.
         user: number of the user.
         merchant: number of the merchant.
         amount: currency units.
-        fraud: kind of attack it belongs to, or None.
-        declined: whether the issuer turned it down.
-        city: where it is made, if not where user and merchant are.
-        device: id of the device, if not the user's own.
-        online: whether it is made from afar; None: as the merchant sells.
-        identity: user id, if it is nobody of the population; its account is then a day old.
-        attack: number of the attack it belongs to, or None.
+        fraud: kind of the attack that the payment belongs to, or None.
+        declined: whether the issuer declined it.
+        city: place of the payment; None for the user's home city.
+        device: device id; None for the user's own device.
+        online: whether the card is not present; None for the way in which the merchant sells.
+        identity: id of a user outside the population, whose account is a day old; None for ``user``.
+        attack: number of the attack that the payment belongs to, or None.
     """
 
     time: int
@@ -39,8 +39,15 @@ class Payment:
 
 
 @dataclass(slots=True)
-class Happening:
-    """An account event to be written; ``time`` in epoch milliseconds, ``device`` as in ``Payment``."""
+class DraftAccountEvent:
+    """An account event to encode.
+
+    Attributes:
+        time: epoch milliseconds.
+        user: number of the user.
+        kind: kind of account event, of ``udfs.records.account_event.KINDS``.
+        device: device id; None for the user's own device.
+    """
 
     time: int
     user: int

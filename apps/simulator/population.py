@@ -1,4 +1,4 @@
-"""Who pays and who is paid: users and merchants with habits, drawn once from a seed."""
+"""The simulated population: users and merchants with their habits, drawn once from a seed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-DAY_MS = 86_400_000
+from state.kernel.times import DAY_MS
 
 
 class City(NamedTuple):
-    """A place where people live; degrees."""
+    """A city; latitude and longitude in degrees."""
 
     name: str
     country: str
@@ -40,19 +40,19 @@ FAR_CITIES = (
 
 
 class Category(NamedTuple):
-    """A kind of shop.
+    """A merchant category.
 
     Attributes:
-        name: merchant category.
-        share: of all payments, about.
-        typical: amount as a multiple of what the user usually pays.
-        online: share of merchants that sell online only.
+        name: as in the records.
+        payment_share: approximate share of all payments.
+        amount_factor: typical amount, as a multiple of the user's usual amount.
+        online_share: share of its merchants that sell online only.
     """
 
     name: str
-    share: float
-    typical: float
-    online: float
+    payment_share: float
+    amount_factor: float
+    online_share: float
 
 
 CATEGORIES = (
@@ -67,50 +67,50 @@ CATEGORIES = (
     Category("gifts", 0.04, 1.2, 0.7),
 )
 
-# How busy each hour of the day is, by what kind of person one is (UTC).
+# Relative activity in each hour of the day (UTC), for each type of user.
 _DAY = np.array([1, 0.5, 0.3, 0.3, 0.5, 1, 3, 5, 6, 7, 8, 9, 11, 9, 8, 8, 9, 11, 12, 11, 8, 6, 4, 2.0])
 _EVENING = np.array([3, 2, 1, 0.5, 0.3, 0.3, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 8, 10, 13, 14, 13, 11, 8, 5.0])
 _NIGHT = np.array([9, 8, 7, 6, 4, 2, 1, 1, 1, 1, 2, 3, 4, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12, 11.0])
-HABITS = np.stack([curve / curve.sum() for curve in (_DAY, _EVENING, _NIGHT)])
-HABIT_SHARES = np.array([0.68, 0.28, 0.04])
+HOURLY_ACTIVITY = np.stack([curve / curve.sum() for curve in (_DAY, _EVENING, _NIGHT)])
+ACTIVITY_TYPE_SHARES = np.array([0.68, 0.28, 0.04])
 
-FAVOURITES = 8
-"""Merchants a user goes to most of the time."""
+FAVORITES = 8
+"""Number of merchants at which a user makes most payments."""
 
-OPTIONAL_PARTS = ("category", "location", "card", "device", "account")
-"""Parts of a payment's record that some merchants leave out."""
-_LEFT_OUT, _ALL_LEFT_OUT = 0.04, 0.03
+OPTIONAL_FIELDS = ("category", "location", "card", "device", "account")
+"""Fields of a transaction that some merchants do not send."""
+_OMITS_FIELD, _OMITS_ALL = 0.04, 0.03
 
 
 @dataclass(frozen=True)
 class Population:
-    """Users and merchants by number; arrays have one entry each.
+    """Users and merchants by number; arrays have one entry for each user or each merchant.
 
     Attributes:
-        home: city of each user, index into ``HOME_CITIES``.
-        habit: row of ``HABITS`` each user follows.
-        log_amount: mean of the logarithm of what a user pays.
-        favourites: (users, FAVOURITES) merchants.
-        credit_limit: of each user, currency units.
-        created_at: when each account was opened, epoch milliseconds.
-        by_habit: users of each habit, and their cumulated activity, to draw from.
-        category: of each merchant, index into ``CATEGORIES``.
-        online: whether a merchant sells online only.
-        popularity: cumulated, to draw merchants from.
-        leaves_out: (merchants, len(OPTIONAL_PARTS)) what a merchant does not send.
+        home: home city of each user, as an index into ``HOME_CITIES``.
+        activity_type: activity type of each user, as a row of ``HOURLY_ACTIVITY``.
+        log_amount: mean logarithm of each user's amounts.
+        favorites: (users, FAVORITES) numbers of each user's usual merchants.
+        credit_limit: credit limit of each user, currency units.
+        created_at: opening time of each user's account, epoch milliseconds.
+        by_activity_type: for each activity type, its users and their cumulative share of its payments.
+        category: category of each merchant, as an index into ``CATEGORIES``.
+        online: whether each merchant sells online only.
+        popularity: cumulative share of payments, by merchant.
+        omits: (merchants, len(OPTIONAL_FIELDS)) whether a merchant omits a field.
     """
 
     home: NDArray[np.int64]
-    habit: NDArray[np.int64]
+    activity_type: NDArray[np.int64]
     log_amount: NDArray[np.float64]
-    favourites: NDArray[np.int64]
+    favorites: NDArray[np.int64]
     credit_limit: NDArray[np.float64]
     created_at: NDArray[np.int64]
-    by_habit: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]
+    by_activity_type: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]
     category: NDArray[np.int64]
     online: NDArray[np.bool_]
     popularity: NDArray[np.float64]
-    leaves_out: NDArray[np.bool_]
+    omits: NDArray[np.bool_]
 
     @property
     def users(self) -> int:
@@ -122,52 +122,54 @@ class Population:
 
 
 def draw_population(rng: np.random.Generator, users: int, merchants: int, now_ms: int) -> Population:
-    """Draw a population as of a moment.
+    """Draw a population as of a point in time.
 
     Args:
-        rng: source of chance.
-        users: how many.
-        merchants: how many.
-        now_ms: epoch milliseconds; accounts are older.
+        rng: random generator; the same state gives the same population.
+        users: number of users.
+        merchants: number of merchants.
+        now_ms: epoch milliseconds; every account is at least 90 days older.
     """
-    popularity = rng.pareto(1.5, merchants) + 0.2  # few shops are large
+    popularity = rng.pareto(1.5, merchants) + 0.2  # a few merchants are large
     category = _categories(popularity)
-    online = rng.random(merchants) < np.array([each.online for each in CATEGORIES])[category]
-    habit = rng.choice(len(HABITS), users, p=HABIT_SHARES)
+    online = rng.random(merchants) < np.array([each.online_share for each in CATEGORIES])[category]
+    activity_type = rng.choice(len(HOURLY_ACTIVITY), users, p=ACTIVITY_TYPE_SHARES)
     activity = rng.lognormal(0.0, 0.7, users)
-    log_amount = rng.normal(3.75, 0.45, users)  # usually about 43
-    drawn = np.cumsum(popularity)
-    drawn /= drawn[-1]
+    log_amount = rng.normal(3.75, 0.45, users)  # median amount about 43
+    cumulative = np.cumsum(popularity)
+    cumulative /= cumulative[-1]
     return Population(
         home=rng.integers(0, len(HOME_CITIES), users),
-        habit=habit,
+        activity_type=activity_type,
         log_amount=log_amount,
-        favourites=np.searchsorted(drawn, rng.random((users, FAVOURITES))),
+        favorites=np.searchsorted(cumulative, rng.random((users, FAVORITES))),
         credit_limit=np.round(np.exp(log_amount) * rng.uniform(60, 200, users), -2) + 500,
         created_at=now_ms - rng.integers(90 * DAY_MS, 3_000 * DAY_MS, users),
-        by_habit=tuple(_weighted(np.flatnonzero(habit == kind), activity) for kind in range(len(HABITS))),
+        by_activity_type=tuple(
+            _weighted(np.flatnonzero(activity_type == kind), activity) for kind in range(len(HOURLY_ACTIVITY))
+        ),
         category=category,
         online=online,
-        popularity=drawn,
-        leaves_out=(rng.random((merchants, len(OPTIONAL_PARTS))) < _LEFT_OUT)
-        | (rng.random((merchants, 1)) < _ALL_LEFT_OUT),
+        popularity=cumulative,
+        omits=(rng.random((merchants, len(OPTIONAL_FIELDS))) < _OMITS_FIELD)
+        | (rng.random((merchants, 1)) < _OMITS_ALL),
     )
 
 
 def _categories(popularity: NDArray[np.float64]) -> NDArray[np.int64]:
-    """What each merchant sells: from the largest down, the kind of shop that is furthest behind its share.
+    """Assign a category to each merchant: from the largest down, the category that is furthest below its share.
 
-    By chance, what the few large shops sell would decide how high amounts are, and each population would have rates
-    of fraud among small amounts of its own.
+    Drawn at random, the categories of the few large merchants would decide the distribution of amounts, and the fraud
+    rate among small amounts would depend on the seed.
     """
-    shares = np.array([category.share for category in CATEGORIES])
+    shares = np.array([category.payment_share for category in CATEGORIES])
     shares /= shares.sum()
     category = np.empty(len(popularity), np.int64)
-    taken, total = np.zeros(len(CATEGORIES)), 0.0
+    assigned, total = np.zeros(len(CATEGORIES)), 0.0
     for merchant in np.argsort(-popularity):
         total += popularity[merchant]
-        kind = int(np.argmax(shares * total - taken))
-        taken[kind] += popularity[merchant]
+        kind = int(np.argmax(shares * total - assigned))
+        assigned[kind] += popularity[merchant]
         category[merchant] = kind
     return category
 
@@ -175,7 +177,8 @@ def _categories(popularity: NDArray[np.float64]) -> NDArray[np.int64]:
 def _weighted(
     members: NDArray[np.int64], activity: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Users of one activity type, and their cumulative share of its payments."""
     if not len(members):
         return members, np.empty(0)
-    cumulated = np.cumsum(activity[members])
-    return members, cumulated / cumulated[-1]
+    cumulative = np.cumsum(activity[members])
+    return members, cumulative / cumulative[-1]

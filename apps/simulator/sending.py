@@ -1,4 +1,4 @@
-"""Sends simulated records to Kafka: as fast as it can, or paced against the wall clock."""
+"""Send simulated records to Kafka: as fast as possible, or paced by the wall clock."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
 from udfs.names import Topic
 
-_TICK_S = 0.005
+_SLEEP_S = 0.005
 _BLOCK_S = 0.05
 _HISTORY_BLOCK = 2_000
 
 
 @dataclass
-class Sent:
-    """What has gone out so far.
+class SendProgress:
+    """Counts of the records sent until now.
 
     Attributes:
-        records: of all topics.
-        transactions: of those, payments.
-        fraud: of those, fraud.
-        behind_s: how far sending is behind its pace, seconds; 0 when it keeps up.
+        records: records of all topics.
+        transactions: payments among them.
+        fraud: fraudulent payments among them.
+        behind_s: delay of sending behind its pace, seconds; 0 while it keeps up.
     """
 
     records: int = 0
@@ -32,96 +32,103 @@ class Sent:
     fraud: int = 0
     behind_s: float = 0.0
 
-    def __add__(self, later: Sent) -> Sent:
-        """What both have sent."""
-        return Sent(
-            self.records + later.records,
-            self.transactions + later.transactions,
-            self.fraud + later.fraud,
-            later.behind_s,
+    def __add__(self, other: SendProgress) -> SendProgress:
+        """Add the counts of a later progress; its delay is the one that holds."""
+        return SendProgress(
+            self.records + other.records,
+            self.transactions + other.transactions,
+            self.fraud + other.fraud,
+            other.behind_s,
         )
 
 
 class Feed:
-    """Simulated records into the topics of one Kafka.
+    """Sends simulated records to the topics of one Kafka cluster.
 
     Args:
-        sender: to that Kafka.
+        producer: of that cluster.
         topics: real name of each topic.
-        note: is told of every record that is handed over.
+        on_record: called with every record after it was queued for delivery.
     """
 
     def __init__(
-        self, sender: KafkaProducer, topics: Mapping[Topic, str], note: Callable[[SimulatedRecord], None] | None = None
+        self,
+        producer: KafkaProducer,
+        topics: Mapping[Topic, str],
+        on_record: Callable[[SimulatedRecord], None] | None = None,
     ) -> None:
-        self._sender = sender
+        self._producer = producer
         self._topics = topics
-        self._note = note
+        self._on_record = on_record
 
-    def send(self, records: Iterable[SimulatedRecord], sent: Sent) -> None:
-        """Send records and count them.
+    def send(self, records: Iterable[SimulatedRecord], progress: SendProgress) -> None:
+        """Send records, and count them in ``progress``.
 
         Raises:
             SendingError: an earlier record was not delivered.
         """
         for record in records:
-            self._sender.send(self._topics[record.topic], record.key, record.value)
-            if self._note is not None:
-                self._note(record)
-            sent.records += 1
+            self._producer.send(self._topics[record.topic], record.key, record.value)
+            if self._on_record is not None:
+                self._on_record(record)
+            progress.records += 1
             if record.topic == Topic.TRANSACTIONS:
-                sent.transactions += 1
-                sent.fraud += record.fraud is not None
-        self._sender.tick()
+                progress.transactions += 1
+                progress.fraud += record.fraud is not None
+        self._producer.poll()
 
     def close(self) -> None:
-        """Wait until all is delivered."""
-        self._sender.close()
+        """Wait until every record is delivered."""
+        self._producer.close()
 
 
-def send_history(feed: Feed, simulator: Simulator, transactions: int, tell: Callable[[Sent], None]) -> Sent:
-    """Send so many transactions, and what else happens meanwhile, as fast as it goes."""
-    sent = Sent()
-    while sent.transactions < transactions:
-        feed.send(simulator.block(min(_HISTORY_BLOCK, transactions - sent.transactions)), sent)
-        tell(sent)
+def send_history(
+    feed: Feed, simulator: Simulator, transactions: int, report: Callable[[SendProgress], None]
+) -> SendProgress:
+    """Send at least ``transactions`` payments, with the account events and labels between them, without pacing."""
+    progress = SendProgress()
+    while progress.transactions < transactions:
+        feed.send(simulator.block(min(_HISTORY_BLOCK, transactions - progress.transactions)), progress)
+        report(progress)
     feed.close()
-    return sent
+    return progress
 
 
-def send_live(feed: Feed, simulator: Simulator, seconds: float, speedup: float, tell: Callable[[Sent], None]) -> Sent:
-    """Send each record when its event time has come; event time goes on from where the simulator is.
+def send_live(
+    feed: Feed, simulator: Simulator, seconds: float, speedup: float, report: Callable[[SendProgress], None]
+) -> SendProgress:
+    """Send each record when its event time is reached; event time continues from the simulator's.
 
-    The pace is the clock's and not the broker's: what is held up is sent late and shows as ``behind_s``, the rate does
-    not silently fall.
+    The wall clock sets the pace, not the broker: a slow broker makes records late, which ``behind_s`` shows, instead of
+    silently lowering the rate.
 
     Args:
-        feed: to Kafka.
-        simulator: what is sent; so many payments a second as its rate times ``speedup``.
-        seconds: how long.
+        feed: destination of the records.
+        simulator: source of the records; its rate times ``speedup`` is the number of payments in a second.
+        seconds: duration.
         speedup: seconds of event time in a second.
-        tell: is told several times a second.
+        report: called several times in a second.
     """
-    sent = Sent()
-    begun, origin = time.time(), simulator.time
+    progress = SendProgress()
+    started, origin = time.time(), simulator.time
     block = max(1, int(simulator.options.rate * speedup * _BLOCK_S))
-    due: list[SimulatedRecord] = []
-    while (elapsed := time.time() - begun) < seconds:
+    pending: list[SimulatedRecord] = []
+    while (elapsed := time.time() - started) < seconds:
         reached = origin + elapsed * 1000 * speedup
         while simulator.time <= reached:
-            due += simulator.block(block)
-        ready = _ready(due, reached)
-        sent.behind_s = max(0.0, (reached - due[0].time) / 1000 / speedup) if ready else 0.0
-        feed.send(due[:ready], sent)
-        del due[:ready]
-        tell(sent)
-        time.sleep(_TICK_S)
+            pending += simulator.block(block)
+        due = _count_due(pending, reached)
+        progress.behind_s = max(0.0, (reached - pending[0].time) / 1000 / speedup) if due else 0.0
+        feed.send(pending[:due], progress)
+        del pending[:due]
+        report(progress)
+        time.sleep(_SLEEP_S)
     feed.close()
-    return sent
+    return progress
 
 
-def _ready(due: list[SimulatedRecord], reached: float) -> int:
-    for index, record in enumerate(due):
+def _count_due(pending: list[SimulatedRecord], reached: float) -> int:
+    for index, record in enumerate(pending):
         if record.time > reached:
             return index
-    return len(due)
+    return len(pending)

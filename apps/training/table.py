@@ -1,4 +1,4 @@
-"""A training table from the simulator: point-in-time features by the very stages that serve them, and the truth."""
+"""Build a training table from simulated traffic: features as the serving stages compute them, and labels."""
 
 from __future__ import annotations
 
@@ -11,62 +11,59 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from apps.records import transaction_id
-from apps.simulator.simulator import Options, Simulator
+from apps.records import encode_source_record, transaction_id
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
 from models.feature_table import EVENT_TIME, HASH_KEY, LABEL, NAMES_KEY, USER
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
-from udfs.names import Kind, Topic
+from udfs.names import Topic
 from udfs.pipeline import Pipeline
-from udfs.stages.envelope import Envelope, encode_envelope
 
-_KINDS = {
-    Topic.TRANSACTIONS: Kind.TRANSACTION,
-    Topic.ACCOUNT_EVENTS: Kind.ACCOUNT_EVENT,
-    Topic.LABELS: Kind.LABEL,
-}
 _BATCH = 1_000
 
 
 def build_table(
-    options: Options, transactions: int, skipped: int, file: Path, tell: Callable[[int], None] = lambda _: None
+    options: SimulatorOptions,
+    transactions: int,
+    warm_up: int,
+    file: Path,
+    report: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Simulate, compute, and write a Parquet table that ``models.train`` reads; returns its number of rows.
+    """Simulate traffic, compute its features, and write a Parquet table for ``models.train``.
 
     Args:
-        options: of the simulation.
-        transactions: rows of the table, at least.
-        skipped: transactions before the first row. Where all users have a history, a model takes its absence for fraud:
-            of first payments to a job that was just started, 8 % of the good ones were alerts, and .02 % with 0 here.
-        file: to write.
-        tell: is told how many transactions are done.
+        options: options of the simulation.
+        transactions: minimum number of rows.
+        warm_up: transactions before the first row; they only fill profiles. Use 0 if the model must also score users
+            without a history: trained on tables without such rows, a model takes the missing history for fraud (8 % of
+            legitimate first payments became alerts, and .02 % with 0).
+        file: Parquet file to write.
+        report: called with the number of transactions processed.
+
+    Returns:
+        Number of rows.
     """
     simulator, pipeline = Simulator(options), Pipeline()
     done = 0
     features: list[NDArray[np.float64]] = []
-    truth: list[tuple[bool, int, str]] = []
-    while len(truth) < transactions:
+    labels: list[tuple[bool, int, str]] = []
+    while len(labels) < transactions:
         records = simulator.block(_BATCH)
-        _, output = pipeline.process([sealed(record) for record in records], now_ms=records[-1].time)
-        fraud = _fraud(records)
-        if done >= skipped:
+        batch = [encode_source_record(record.topic, record.key, record.value) for record in records]
+        _, output = pipeline.process(batch, now_ms=records[-1].time)
+        fraud = _fraud_by_id(records)
+        if done >= warm_up:
             features.append(output.features)
-            truth += [
+            labels += [
                 (fraud[payment.transaction_id], payment.event_time, payment.user_id) for payment in output.payments
             ]
         done += len(output.payments)
-        tell(done)
-    pq.write_table(_table(np.concatenate(features), truth), file)
-    return len(truth)
+        report(done)
+    pq.write_table(_table(np.concatenate(features), labels), file)
+    return len(labels)
 
 
-def sealed(record: SimulatedRecord) -> bytes:
-    """As the stages read it."""
-    return encode_envelope(Envelope(_KINDS[record.topic], 0, 0, record.key, record.value))
-
-
-def _fraud(records: Sequence[SimulatedRecord]) -> dict[str, bool]:
-    """The truth by transaction id."""
+def _fraud_by_id(records: Sequence[SimulatedRecord]) -> dict[str, bool]:
     return {
         transaction_id(record.value): record.fraud is not None
         for record in records
@@ -74,8 +71,8 @@ def _fraud(records: Sequence[SimulatedRecord]) -> dict[str, bool]:
     }
 
 
-def _table(features: NDArray[np.float64], truth: Sequence[tuple[bool, int, str]]) -> pa.Table:
-    label, event_time, user = zip(*truth, strict=True)
+def _table(features: NDArray[np.float64], labels: Sequence[tuple[bool, int, str]]) -> pa.Table:
+    label, event_time, user = zip(*labels, strict=True)
     columns = {name: features[:, column] for column, name in enumerate(FEATURE_NAMES)}
     table = pa.table(columns | {LABEL: label, EVENT_TIME: event_time, USER: user})
     return table.replace_schema_metadata(

@@ -96,7 +96,7 @@ class Offering:
             sender.send(topics[record.topic], record.key, record.value)
 
         before = CpuTimes.now(self._run.settings)
-        offered = offer(schedule, send, sender.tick)
+        offered = offer(schedule, send, sender.poll)
         cpu = CpuTimes.now(self._run.settings).since(before)
         cpu |= {GENERATOR: offered.cpu_s, OTHERS: cpu[OTHERS] - offered.cpu_s}
         sender.close()

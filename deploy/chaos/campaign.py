@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from apps.reference.order_free_traffic import HOUR_MS, STEP_MS, OrderFreeTraffic, Sent
+from apps.reference.order_free_traffic import STEP_MS, OrderFreeTraffic, TrafficRecord
 from deploy.chaos import outcomes
 from deploy.chaos.decision_recorder import DecisionRecorder
 from deploy.chaos.experiment import Experiment, ExperimentResult
@@ -25,6 +25,7 @@ from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
 from flink_jobs.settings import DecisionSettings, Settings
+from state.kernel.times import HOUR_MS
 
 USERS = 400
 SETTLED_WITHIN_S = 240.0
@@ -108,11 +109,13 @@ class _Stage:
     options: CampaignOptions
     witness: DecisionRecorder
     say: Callable[[str], None]
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[TrafficRecord] = field(default_factory=list)
 
     def play(self, wanted: Sequence[Sequence[Fault]]) -> CampaignResult:
         start = round(time.time() * 1000) - (len(wanted) + 1) * STEP_MS - 24 * HOUR_MS
-        waves = OrderFreeTraffic(start, users=USERS, per_wave=self.options.transactions, seed=self.options.seed)
+        waves = OrderFreeTraffic(
+            start, users=USERS, payments_per_round=self.options.transactions, seed=self.options.seed
+        )
         played: list[Experiment] = []
         error = None
         try:
@@ -148,7 +151,7 @@ class _Stage:
         self._through()
 
     def _aside(self, waves: OrderFreeTraffic) -> None:
-        records = waves.aside()
+        records = waves.labels_and_account_events()
         send_aside(self.scene.settings, records)
         self.sent += records
         self._through()

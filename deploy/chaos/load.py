@@ -9,7 +9,7 @@ from threading import Thread
 
 from apps.kafka_producer import KafkaProducer, SendingError
 from apps.records import transaction_id
-from apps.reference.order_free_traffic import Sent
+from apps.reference.order_free_traffic import TrafficRecord
 from deploy.chaos.traffic import poison
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
@@ -36,7 +36,13 @@ class Load(Thread):
     """
 
     def __init__(
-        self, settings: Settings, records: Sequence[Sent], rate: float, poisonous: float, act: str, rng: random.Random
+        self,
+        settings: Settings,
+        records: Sequence[TrafficRecord],
+        rate: float,
+        poisonous: float,
+        act: str,
+        rng: random.Random,
     ) -> None:
         super().__init__(daemon=True)
         self._settings = settings
@@ -62,7 +68,7 @@ class Load(Thread):
         owed = 0.0
         for number, record in enumerate(self._records):
             while (ahead := begun + number / self._rate - time.monotonic()) > 0:
-                sender.tick()
+                sender.poll()
                 time.sleep(min(ahead, _TICK_S))
             owed += self._poisonous
             while owed >= 1:
@@ -79,7 +85,7 @@ def poisonous_key(act: str) -> bytes:
     return f"poison of {act}".encode()
 
 
-def send_aside(settings: Settings, records: Sequence[Sent]) -> None:
+def send_aside(settings: Settings, records: Sequence[TrafficRecord]) -> None:
     """Send labels and account events at once, and wait until the broker has them."""
     names = settings.kafka.topics
     topics = {Kind.LABEL: names.labels, Kind.ACCOUNT_EVENT: names.account_events}

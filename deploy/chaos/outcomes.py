@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from apps.records import transaction_id
-from apps.reference.golden_run import compared, computed
-from apps.reference.order_free_traffic import Sent
+from apps.reference.golden_run import comparable_fields, golden_decisions
+from apps.reference.order_free_traffic import TrafficRecord
 from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.load import poisonous_key
 from deploy.chaos.reconciliation import Decided, reconcile
@@ -23,7 +23,10 @@ READ_WITHIN_S = 240.0
 
 
 def found(
-    settings: Settings, acts: Sequence[Experiment], sent: Sequence[Sent], decided_at: Mapping[str, Sequence[float]]
+    settings: Settings,
+    acts: Sequence[Experiment],
+    sent: Sequence[TrafficRecord],
+    decided_at: Mapping[str, Sequence[float]],
 ) -> list[ExperimentResult]:
     """The outcome of each act.
 
@@ -44,12 +47,12 @@ def found(
     for message in kafka_clients.read_all(settings, names.decisions, READ_WITHIN_S):
         told = msgspec.json.decode(message.value() or b"")
         name = told["transaction_id"]
-        decision = Decided(name, told["score"] >= threshold, compared(told), told["degraded"])
+        decision = Decided(name, told["score"] >= threshold, comparable_fields(told), told["degraded"])
         decisions[act_of[name]].append(decision)
     for message in kafka_clients.read_all(settings, names.alerts, READ_WITHIN_S):
         name = transaction_id(message.value() or b"")
         alerts[act_of[name]].append(name)
-    quiet = computed(sent, round(time.time() * 1000), _partitions(settings))
+    quiet = golden_decisions(sent, round(time.time() * 1000), _partitions(settings))
     letters = _dead_letters(settings)
     return [
         ExperimentResult(

@@ -6,10 +6,10 @@ import json
 import random
 from collections.abc import Iterable
 
-from apps.reference.order_free_traffic import HOUR_MS, MINUTE_MS, OrderFreeTraffic, Sent
+from apps.reference.order_free_traffic import OrderFreeTraffic, TrafficRecord
 from deploy.chaos.fault import Traffic
+from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 
-DAY_MS = 24 * HOUR_MS
 MOST_AHEAD_MS = 20 * HOUR_MS
 MOST_BEHIND_MS = 5 * DAY_MS
 _OVERSIZED_IN = 100
@@ -27,13 +27,13 @@ def together(traffics: Iterable[Traffic]) -> Traffic:
     )
 
 
-def wave(waves: OrderFreeTraffic, traffic: Traffic, rng: random.Random, now_ms: int) -> list[Sent]:
+def wave(waves: OrderFreeTraffic, traffic: Traffic, rng: random.Random, now_ms: int) -> list[TrafficRecord]:
     """The next wave, with what is peculiar about it."""
-    records = waves.ordinary(traffic.hot)
+    records = waves.ordinary_round(traffic.hot)
     return [_skewed(each, rng, now_ms) if rng.random() < traffic.skewed else each for each in records]
 
 
-def _skewed(record: Sent, rng: random.Random, now_ms: int) -> Sent:
+def _skewed(record: TrafficRecord, rng: random.Random, now_ms: int) -> TrafficRecord:
     payment = json.loads(record.value)
     if rng.random() < 0.5:
         payment["timestamp"] = now_ms + rng.randrange(MINUTE_MS, MOST_AHEAD_MS)

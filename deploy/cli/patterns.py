@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from apps.backtest.patterns import FoundMatch, PatternBacktest, on_file, on_simulation
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
 from apps.replay.rows import FileError, open_rows
-from apps.simulator.simulator import Options
+from apps.simulator.simulator import SimulatorOptions
 from deploy.console import console, say
 from deploy.errors import OperationError
 from udfs.patterns import PatternError, PatternSet, load_patterns
@@ -64,7 +64,7 @@ def try_(
 
         if data == SIMULATION:
             # As many payments a user and day as people make.
-            options = Options(seed=seed, users=users, rate=2.6 * users / 86_400)
+            options = SimulatorOptions(seed=seed, users=users, rate=2.6 * users / 86_400)
             trial = on_simulation(patterns, options, limit or 100_000, tell)
         else:
             try:

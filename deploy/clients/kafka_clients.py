@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from apps.kafka_producer import HeldKafkaProducer, KafkaProducer
+from apps.kafka_producer import KafkaProducer, TransactionalKafkaProducer
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
@@ -87,13 +87,13 @@ def sender(settings: Settings) -> KafkaProducer:
     return KafkaProducer(_of_sender(settings))
 
 
-def held_sender(settings: Settings, name: str) -> HeldKafkaProducer:
+def held_sender(settings: Settings, name: str) -> TransactionalKafkaProducer:
     """One whose records are seen all at once; ``name`` is that of its transactions.
 
     Raises:
         OperationError: when no broker answers.
     """
-    return HeldKafkaProducer(_of_sender(settings), name)
+    return TransactionalKafkaProducer(_of_sender(settings), name)
 
 
 def _of_sender(settings: Settings) -> dict[str, object]:

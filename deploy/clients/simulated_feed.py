@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from apps.kafka_producer import KafkaProducer
 from apps.simulator.sending import Feed
-from apps.simulator.simulator import PAYMENTS_A_DAY, Options
+from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
@@ -21,17 +21,17 @@ def natural_speedup(rate: float, users: int) -> float:
     return max(1.0, rate * DAY_S / (users * PAYMENTS_A_DAY))
 
 
-def options_until_now(rate: float, history: int, live_s: float, **others: float) -> Options:
+def options_until_now(rate: float, history: int, live_s: float, **others: float) -> SimulatorOptions:
     """Options of a simulation that ends now.
 
     Args:
         rate: payments a second of event time.
         history: payments before the live part.
         live_s: length of the live part in event time, seconds.
-        others: further fields of ``Options``.
+        others: further fields of ``SimulatorOptions``.
     """
     start = time.time() - live_s - history / rate
-    return Options(rate=rate, start=int(start * 1000), by_the_hour=False, **others)  # type: ignore[arg-type]
+    return SimulatorOptions(rate=rate, start=int(start * 1000), diurnal=False, **others)  # type: ignore[arg-type]
 
 
 def open_feed(

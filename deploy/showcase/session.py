@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from apps.records import transaction_id
-from apps.simulator.sending import Sent, send_history, send_live
-from apps.simulator.simulator import Options, Simulator
+from apps.simulator.sending import SendProgress, send_history, send_live
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
 from deploy.clients import topics
 from deploy.clients.simulated_feed import open_feed
@@ -53,13 +53,15 @@ class Demonstration:
         speedup: seconds of event time in a second.
     """
 
-    def __init__(self, settings: Settings, options: Options, history: int, seconds: float, speedup: float) -> None:
+    def __init__(
+        self, settings: Settings, options: SimulatorOptions, history: int, seconds: float, speedup: float
+    ) -> None:
         self._settings = settings
         self._simulator = Simulator(options)
         self._history, self._seconds, self._speedup = history, seconds, speedup
         self.truth = Truth()
         self.observer = Observer(settings, self.truth.sent_at)
-        self.sent = Sent()
+        self.sent = SendProgress()
         self._feed = open_feed(settings, self.truth.note)
         self._failure: BaseException | None = None
 

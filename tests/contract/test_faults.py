@@ -39,7 +39,7 @@ def test_a_fault_says_what_it_does_in_one_phrase_and_is_soon_over(fault: Fault) 
 
 @each_fault
 def test_the_payments_of_a_fault_are_as_many_as_ever_and_each_is_read(fault: Fault) -> None:
-    waves = OrderFreeTraffic(START_MS, users=40, per_wave=400)
+    waves = OrderFreeTraffic(START_MS, users=40, payments_per_round=400)
     records = wave(waves, fault.traffic, random.Random(1), NOW_MS)
     read = [decode_transaction(each.value, each.key, NOW_MS, Limits()) for each in records]
     assert len(records) == 400
@@ -54,7 +54,9 @@ def test_every_poisonous_record_is_refused() -> None:
 
 
 def test_a_hot_key_has_its_share() -> None:
-    records = wave(OrderFreeTraffic(START_MS, users=40, per_wave=400), Traffic(hot=0.3), random.Random(1), NOW_MS)
+    records = wave(
+        OrderFreeTraffic(START_MS, users=40, payments_per_round=400), Traffic(hot=0.3), random.Random(1), NOW_MS
+    )
     assert sum(each.key == b"user-0" for each in records) >= 120
 
 

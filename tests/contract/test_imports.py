@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "flink_jobs": {"udfs", "state", "models"},
     "udfs": {"state", "models"},
     "state": set(),
-    "models": {"state.kernel.jit"},
+    "models": {"state.kernel.jit", "state.kernel.times"},
     "apps": {"udfs", "state", "models"},
     "deploy": {"flink_jobs", "udfs", "state", "models", "apps"},
 }

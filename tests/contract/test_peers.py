@@ -10,14 +10,14 @@ import pytest
 
 from apps.peers import all_peers
 from apps.peers.work import stages
-from apps.simulator.simulator import Options, Simulator
-from apps.training.table import sealed
+from apps.records import encode_source_record
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from tests.contract.test_readme import ROOT
 from udfs.decision import Decision
 
 BATCH = 50
 PAYMENTS = 600
-OPTIONS = Options(users=40, merchants=12, fraud_rate=0.2)  # few, so that all of them come again
+OPTIONS = SimulatorOptions(users=40, merchants=12, fraud_rate=0.2)  # few, so that all of them come again
 
 IN_PROCESS = sorted({peer.module for peer in all_peers() if not peer.uses_redis})
 
@@ -26,7 +26,9 @@ IN_PROCESS = sorted({peer.module for peer in all_peers() if not peer.uses_redis}
 def sent() -> tuple[list[bytes], int]:
     """Records in order of event time, and the wall clock after them."""
     simulator = Simulator(OPTIONS)
-    return [sealed(record) for record in simulator.block(PAYMENTS)], simulator.time
+    return [
+        encode_source_record(record.topic, record.key, record.value) for record in simulator.block(PAYMENTS)
+    ], simulator.time
 
 
 def decided(values: list[bytes]) -> dict[str, dict[str, object]]:

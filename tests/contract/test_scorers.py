@@ -1,4 +1,4 @@
-"""What every scorer owes, whichever it is: found in ``models``, so a new one is held to it as soon as it is there."""
+"""Contract of every scorer: the tests find the scorers in ``models``, so they check a new one as well."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.stages.decision_engine import ScoringModel
 
 Floats = npt.NDArray[np.float64]
-ASKED = {name for name in vars(ScoringModel) if not name.startswith("_")}
+INTERFACE = {name for name in vars(ScoringModel) if not name.startswith("_")}
 
 
 @cache
@@ -29,20 +29,20 @@ def shipped() -> Scorer:
     return Scorer(load(Path(models.__file__).parent / "shipped", FEATURE_NAMES, feature_hash()))
 
 
-# How each is made for the features of the job. A scorer that is not here fails the first test.
-MADE: dict[type, Callable[[], ScoringModel]] = {Scorer: shipped, SuspectsLargeAmounts: SuspectsLargeAmounts}
-each_scorer = pytest.mark.parametrize("make", MADE.values(), ids=lambda make: make.__name__)
+# Factory of each scorer for the features of the job. A scorer that is missing here fails the first test.
+FACTORIES: dict[type, Callable[[], ScoringModel]] = {Scorer: shipped, SuspectsLargeAmounts: SuspectsLargeAmounts}
+each_scorer = pytest.mark.parametrize("make", FACTORIES.values(), ids=lambda make: make.__name__)
 
 
 def rows(n: int, seed: int = 1) -> Floats:
-    """Payments of any kind, a third of their features absent."""
+    """Random payments, with a third of their features missing."""
     random = np.random.default_rng(seed)
     found: Floats = np.round(np.exp(random.normal(1.0, 2.0, (n, len(FEATURE_NAMES)))), 1)
     found[random.random(found.shape) < 1 / 3] = np.nan
     return found
 
 
-def test_every_scorer_is_held_to_this() -> None:
+def test_every_scorer_is_checked() -> None:
     modules = [importlib.import_module(f"models.{found.name}") for found in pkgutil.iter_modules(models.__path__)]
     scorers = {
         member
@@ -50,9 +50,9 @@ def test_every_scorer_is_held_to_this() -> None:
         for _, member in inspect.getmembers(module, inspect.isclass)
         if member.__module__ == module.__name__ and {"score", "contributions"} <= set(dir(member))
     }
-    assert {"score", "contributions"} <= ASKED
+    assert {"score", "contributions"} <= INTERFACE
     assert Scorer in scorers
-    assert scorers <= MADE.keys()
+    assert scorers <= FACTORIES.keys()
 
 
 @each_scorer
@@ -74,26 +74,26 @@ def test_a_score_is_a_probability_of_each_payment_and_contributions_are_numbers(
 
 
 @each_scorer
-def test_what_it_says_of_a_payment_does_not_depend_on_the_others_of_its_batch(make: Callable[[], ScoringModel]) -> None:
-    one, batch = make(), rows(300)
-    assert one.score(batch).tolist() == [float(one.score(batch[row : row + 1])[0]) for row in range(300)]
-    alone = np.vstack([one.contributions(batch[row : row + 1]) for row in range(20)])
-    assert one.contributions(batch[:20]).tolist() == alone.tolist()
+def test_the_score_of_a_payment_does_not_depend_on_the_rest_of_its_batch(make: Callable[[], ScoringModel]) -> None:
+    scorer, batch = make(), rows(300)
+    assert scorer.score(batch).tolist() == [float(scorer.score(batch[row : row + 1])[0]) for row in range(300)]
+    single = np.vstack([scorer.contributions(batch[row : row + 1]) for row in range(20)])
+    assert scorer.contributions(batch[:20]).tolist() == single.tolist()
 
 
 @each_scorer
-def test_asking_changes_nothing(make: Callable[[], ScoringModel]) -> None:
-    one, batch = make(), rows(20)
-    first = one.score(batch).tolist(), one.contributions(batch).tolist()
+def test_scoring_changes_neither_the_rows_nor_the_scorer(make: Callable[[], ScoringModel]) -> None:
+    scorer, batch = make(), rows(20)
+    first = scorer.score(batch).tolist(), scorer.contributions(batch).tolist()
     np.testing.assert_array_equal(batch, rows(20))
-    assert (one.score(batch).tolist(), one.contributions(batch).tolist()) == first
+    assert (scorer.score(batch).tolist(), scorer.contributions(batch).tolist()) == first
 
 
 @each_scorer
-def test_it_does_not_matter_how_the_rows_lie_in_memory(make: Callable[[], ScoringModel]) -> None:
-    one, batch = make(), rows(20)
+def test_the_memory_layout_of_the_rows_does_not_matter(make: Callable[[], ScoringModel]) -> None:
+    scorer, batch = make(), rows(20)
     read_only = batch.copy()
     read_only.flags.writeable = False
     for other in (np.asfortranarray(batch), np.repeat(batch, 2, axis=0)[::2], read_only):
-        assert one.score(other).tolist() == one.score(batch).tolist()
-        assert one.contributions(other).tolist() == one.contributions(batch).tolist()
+        assert scorer.score(other).tolist() == scorer.score(batch).tolist()
+        assert scorer.contributions(other).tolist() == scorer.contributions(batch).tolist()

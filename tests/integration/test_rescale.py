@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from apps.reference.golden_run import compared, computed
-from apps.reference.order_free_traffic import HOUR_MS, OrderFreeTraffic, Sent, payments_of
+from apps.reference.golden_run import comparable_fields, golden_decisions
+from apps.reference.order_free_traffic import OrderFreeTraffic, TrafficRecord, count_transactions
 from deploy.clients import topics
 from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings
+from state.kernel.times import HOUR_MS
 from tests.integration.local_stack import LocalStack, await_true
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind
@@ -61,10 +62,10 @@ class Sender:
     """Sends waves to the job, and knows all that it sent in order."""
 
     job: LocalStack
-    sent: list[Sent]
+    sent: list[TrafficRecord]
     to_decide: int = 0
 
-    def send(self, records: Sequence[Sent]) -> None:
+    def send(self, records: Sequence[TrafficRecord]) -> None:
         names = self.job.settings.kafka.topics
         by_kind = {
             Kind.TRANSACTION: names.transactions,
@@ -76,14 +77,14 @@ class Sender:
             if of_kind:
                 self.job.produce(topic, of_kind)
         self.sent += records
-        self.to_decide += payments_of(records)
+        self.to_decide += count_transactions(records)
 
     def await_decided(self) -> None:
         """Wait until all that was sent is decided, and so known to every profile."""
         decisions = self.job.settings.kafka.topics.decisions
         await_true(lambda: topics.records(self.job.settings, decisions) >= self.to_decide, WITHIN_S, "all decided")
 
-    def send_aside(self, records: Sequence[Sent]) -> None:
+    def send_aside(self, records: Sequence[TrafficRecord]) -> None:
         """Send what nothing is heard of: after a second checkpoint it is through, as batches gather for 70 ms."""
         self.send(records)
         self.job.await_checkpoints(2, WITHIN_S)
@@ -106,7 +107,7 @@ def subtasks(job: LocalStack) -> dict[str, int]:
 def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
     """What is compared of each decision by transaction; fails where there are two."""
     read = [json.loads(message.value() or b"") for message in job.read(job.settings.kafka.topics.decisions)]
-    found = {each["transaction_id"]: compared(each) for each in read}
+    found = {each["transaction_id"]: comparable_fields(each) for each in read}
     assert len(found) == len(read), "something was decided twice"
     return found
 
@@ -120,17 +121,17 @@ def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_pr
         assert set(subtasks(rescaled).values()) == {parallelism}
         sender.await_decided()  # of the time before: what was on its way when the job stopped
         for _ in range(2):
-            sender.send(waves.ordinary())
+            sender.send(waves.ordinary_round())
             sender.await_decided()
-        sender.send_aside(waves.aside())
-        sender.send(waves.late())
+        sender.send_aside(waves.labels_and_account_events())
+        sender.send(waves.late_round())
         sender.await_decided()
-        sender.send(waves.ordinary())
+        sender.send(waves.ordinary_round())
         if run < len(SUBTASKS) - 1:
             rescaled.sentinel("stop")
     sender.await_decided()
 
-    expected, found = computed(sender.sent, round(time.time() * 1000)), decided(job)
+    expected, found = golden_decisions(sender.sent, round(time.time() * 1000)), decided(job)
 
     assert found.keys() == expected.keys()
     differing = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.bench.schedule import Offered, Schedule, make_schedule, offer
-from apps.simulator.simulator import Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
 from udfs.names import Topic
 
@@ -21,7 +21,7 @@ def records(count: int) -> list[SimulatedRecord]:
 
 
 def simulator(rate: float = 10.0) -> Simulator:
-    return Simulator(Options(rate=rate, users=200, merchants=20, by_the_hour=False, seed=3))
+    return Simulator(SimulatorOptions(rate=rate, users=200, merchants=20, diurnal=False, seed=3))
 
 
 def test_a_schedule_holds_the_rate_that_was_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""What is loaded is what was trained, for the features that are served: anything else is refused."""
+"""A model is loaded only if it is the one that was trained, for the features that are served."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_loaded_model_scores_as_the_trained_one(folder: Path, trained: Artefac
     assert Scorer(loaded).score(payments).tolist() == Scorer(trained).score(payments).tolist()
 
 
-def test_features_computed_by_other_definitions_are_refused(folder: Path) -> None:
+def test_a_model_for_other_definitions_of_the_features_is_refused(folder: Path) -> None:
     with pytest.raises(ArtefactError, match=r"metadata\.json belongs to other features .*redefined"):
         artefact.load(folder, NAMES, "beef")
 
@@ -62,7 +62,7 @@ def test_a_changed_model_file_is_refused(folder: Path) -> None:
         artefact.load(folder, NAMES, FEATURE_HASH)
 
 
-def test_a_file_that_is_no_model_is_refused_though_its_hash_is_right(folder: Path, trained: Artefact) -> None:
+def test_a_file_that_is_not_a_model_is_refused_although_its_hash_matches(folder: Path, trained: Artefact) -> None:
     (folder / "model.txt").write_text("hello")
     metadata = msgspec.structs.replace(trained.metadata, model_sha256=artefact.sha256_of("hello"))
     (folder / "metadata.json").write_bytes(msgspec.json.encode(metadata))
@@ -89,7 +89,7 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
         ("surprise", 1),
     ],
 )
-def test_metadata_that_makes_no_sense_is_refused(folder: Path, field: str, value: object) -> None:
+def test_invalid_metadata_is_refused(folder: Path, field: str, value: object) -> None:
     metadata = msgspec.json.decode((folder / "metadata.json").read_bytes())
     metadata[field] = value
     (folder / "metadata.json").write_bytes(msgspec.json.encode(metadata))
@@ -97,7 +97,7 @@ def test_metadata_that_makes_no_sense_is_refused(folder: Path, field: str, value
         artefact.load(folder, NAMES, FEATURE_HASH)
 
 
-def test_a_second_training_replaces_the_model_and_leaves_nothing_beside_it(folder: Path, trained: Artefact) -> None:
+def test_a_second_training_replaces_the_model_and_leaves_no_other_files(folder: Path, trained: Artefact) -> None:
     again = Artefact(
         trained.model_text, msgspec.structs.replace(trained.metadata, trained_at="2027-01-01T00:00:00+00:00")
     )
@@ -106,7 +106,7 @@ def test_a_second_training_replaces_the_model_and_leaves_nothing_beside_it(folde
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
-def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path, trained: Artefact) -> None:
+def test_a_folder_without_a_model_is_never_replaced(tmp_path: Path, trained: Artefact) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ArtefactError, match="holds no model"):
         artefact.write(trained, tmp_path)

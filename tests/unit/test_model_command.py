@@ -1,19 +1,15 @@
-"""The training command says what it did, or in one sentence why it could not."""
+"""The training command prints a summary, or one sentence that explains a failure."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from models import artefact
-from models.train import main
+from models.train import app
 from tests import feature_tables
-
-command = typer.Typer()
-command.command()(main)
 
 
 @pytest.fixture
@@ -21,24 +17,24 @@ def features(tmp_path: Path) -> Path:
     return feature_tables.write(tmp_path)
 
 
-def test_it_writes_a_model_and_sums_it_up(features: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, [str(features), "--out", str(tmp_path / "model"), "--trees", "5"])
+def test_it_writes_a_model_and_prints_a_summary(features: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [str(features), "--out", str(tmp_path / "model"), "--trees", "5"])
     assert result.exit_code == 0, result.output
     version = artefact.load(tmp_path / "model", feature_tables.NAMES, feature_tables.FEATURE_HASH).metadata.version
     assert version in result.output
-    assert "1,800 to fit, 600 to calibrate, 600 to measure" in result.output
+    assert "1,800 to fit, 600 to calibrate, 600 to test" in result.output
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, [str(tmp_path / "none.parquet"), "--out", str(tmp_path / "model")])
+    result = CliRunner().invoke(app, [str(tmp_path / "none.parquet"), "--out", str(tmp_path / "model")])
     assert result.exit_code == 1
     assert result.output.strip() == f"error: {tmp_path}/none.parquet does not exist: name a Parquet file of features"
 
 
-def test_a_file_that_is_no_parquet_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "features.parquet"
     file.write_text("amount,label\n1,0\n")
-    result = CliRunner().invoke(command, [str(file), "--out", str(tmp_path / "model")])
+    result = CliRunner().invoke(app, [str(file), "--out", str(tmp_path / "model")])
     assert result.exit_code == 1
     assert "cannot be read as Parquet" in result.output
     assert len(result.output.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The scorer gives LightGBM's own numbers, calibrated, and never reads a column as another."""
+"""The scorer returns LightGBM's scores, calibrated, and never mistakes a column for another."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 @pytest.fixture(scope="module")
 def payments(tmp_path_factory: pytest.TempPathFactory) -> npt.NDArray[np.float64]:
-    """Payments of another time than the trained ones, some features absent."""
+    """Payments that are not in the training table, some with missing features."""
     data = feature_tables.columns(500, seed=99)
     return np.column_stack([data[name] for name in NAMES])
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 500])
-def test_scores_are_lightgbms_own_calibrated(trained: Artefact, payments: npt.NDArray[np.float64], n: int) -> None:
+def test_scores_are_those_of_lightgbm_calibrated(trained: Artefact, payments: npt.NDArray[np.float64], n: int) -> None:
     raw = lightgbm.Booster(model_str=trained.model_text).predict(payments, raw_score=True)
     calibration = trained.metadata.calibration
     expected = np.interp(raw, calibration.scores, calibration.probabilities)[:n]
     np.testing.assert_array_equal(Scorer(trained).score(payments[:n]), expected)
 
 
-def test_contributions_add_up_to_what_sets_a_payment_apart(
+def test_contributions_add_up_to_the_difference_from_the_expected_score(
     trained: Artefact, payments: npt.NDArray[np.float64]
 ) -> None:
     booster = lightgbm.Booster(model_str=trained.model_text)
@@ -49,12 +49,12 @@ def test_contributions_add_up_to_what_sets_a_payment_apart(
     np.testing.assert_allclose(contributions.sum(axis=1) + expected_score, raw_scores)
 
 
-def test_the_reason_for_an_attack_is_what_makes_it_one(trained: Artefact) -> None:
+def test_the_largest_contribution_to_an_attack_is_the_feature_that_reveals_it(trained: Artefact) -> None:
     contributions = Scorer(trained).contributions(np.array([[25.0, 8.0, 0.0, 12.0]]))[0]
     assert NAMES[int(np.argmax(contributions))] == "user_transaction_count_5m"
 
 
-def test_a_view_of_a_wider_matrix_is_scored_by_its_own_values(
+def test_a_view_of_a_wider_matrix_is_scored_by_its_columns(
     trained: Artefact, payments: npt.NDArray[np.float64]
 ) -> None:
     wider = np.column_stack([payments, payments])
@@ -68,7 +68,7 @@ def test_rows_of_another_width_are_refused(trained: Artefact, shape: tuple[int, 
         Scorer(trained).score(np.zeros(shape))
 
 
-def test_the_job_need_not_import_the_training_libraries(tmp_path: Path) -> None:
+def test_scoring_does_not_import_the_training_libraries(tmp_path: Path) -> None:
     import subprocess
     import sys
 

@@ -1,4 +1,4 @@
-"""A model is trained from the past only, and the same past gives the same model."""
+"""A model is trained on the past only, and the same table gives the same model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def features(tmp_path: Path) -> Path:
     return feature_tables.write(tmp_path)
 
 
-def test_fraud_it_was_shown_scores_above_ordinary_payments(features: Path) -> None:
+def test_fraud_scores_above_ordinary_payments(features: Path) -> None:
     model = trained_from(features)
     ordinary, attack = [20.0, 1.0, 0.0, 12.0], [200.0, 6.0, 4.0, 12.0]  # amount, count in 5 min, z-score, hour
     low, high = Scorer(model).score(np.array([ordinary, attack]))
@@ -48,14 +48,14 @@ def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path: Path) -> None:
     assert in_order == out_of_order
 
 
-def test_one_other_verdict_is_another_data_hash(tmp_path: Path) -> None:
+def test_one_changed_label_changes_the_data_hash(tmp_path: Path) -> None:
     data = feature_tables.columns()
     before = feature_table.read(feature_tables.write(tmp_path, data)).content_hash()
     data["label"][17] = ~data["label"][17]
     assert feature_table.read(feature_tables.write(tmp_path, data)).content_hash() != before
 
 
-def test_the_future_teaches_the_model_nothing(tmp_path: Path) -> None:
+def test_the_test_slice_does_not_change_the_model(tmp_path: Path) -> None:
     data = feature_tables.columns()
     before = trained_from(feature_tables.write(tmp_path, data))
     last_fifth = slice(int(len(data["label"]) * 0.8), None)
@@ -66,7 +66,7 @@ def test_the_future_teaches_the_model_nothing(tmp_path: Path) -> None:
     assert after.metadata.metrics.auc < 0.5 < before.metadata.metrics.auc
 
 
-def test_payments_of_one_millisecond_stay_on_one_side_of_a_cut(tmp_path: Path) -> None:
+def test_payments_of_one_millisecond_stay_in_one_slice(tmp_path: Path) -> None:
     data = feature_tables.columns(1000)
     data["event_time"][550:650] = data["event_time"][550]
     rows = trained_from(feature_tables.write(tmp_path, data)).metadata.rows
@@ -75,10 +75,10 @@ def test_payments_of_one_millisecond_stay_on_one_side_of_a_cut(tmp_path: Path) -
 
 def test_calibration_brings_the_brier_score_down_when_frauds_were_oversampled(tmp_path: Path) -> None:
     data = feature_tables.columns(6000)
-    genuine = np.flatnonzero(~data["label"][:3600])
-    keep = np.delete(np.arange(6000), genuine[::2])  # the fitted past shows twice the fraud that there is
-    measured = trained_from(feature_tables.write(tmp_path, {n: c[keep] for n, c in data.items()})).metadata.metrics
-    assert measured.brier_after_calibration < measured.brier_before_calibration
+    legitimate = np.flatnonzero(~data["label"][:3600])
+    keep = np.delete(np.arange(6000), legitimate[::2])  # the slice for fitting has twice the fraud rate
+    metrics = trained_from(feature_tables.write(tmp_path, {n: c[keep] for n, c in data.items()})).metadata.metrics
+    assert metrics.brier_after_calibration < metrics.brier_before_calibration
 
 
 def test_without_users_there_is_no_card_precision(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_without_users_there_is_no_card_precision(tmp_path: Path) -> None:
     assert trained_from(feature_tables.write(tmp_path, data)).metadata.metrics.card_precision is None
 
 
-def test_a_past_without_fraud_teaches_nothing_and_is_refused(tmp_path: Path) -> None:
+def test_a_table_without_fraud_is_refused(tmp_path: Path) -> None:
     data = feature_tables.columns()
     data["label"][:] = False
     with pytest.raises(TableError, match="slice for fitting has 1800 payments with 0 frauds"):
@@ -102,7 +102,7 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda data: data.pop("hour"), "lacks the column 'hour'"),
         (lambda data: data.pop("label"), "lacks the column 'label'"),
@@ -111,10 +111,10 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
         (lambda data: data.update(event_time=np.full(3000, 1.5)), "must be epoch milliseconds"),
     ],
 )
-def test_a_table_that_is_not_what_it_should_be_is_named(tmp_path: Path, spoil, said: str) -> None:
+def test_an_invalid_table_is_refused_with_the_reason(tmp_path: Path, spoil, message: str) -> None:
     data = feature_tables.columns()
     spoil(data)
-    with pytest.raises(TableError, match=said):
+    with pytest.raises(TableError, match=message):
         feature_table.read(feature_tables.write(tmp_path, data))
 
 

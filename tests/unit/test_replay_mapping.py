@@ -1,4 +1,4 @@
-"""A mapping says where each field of a transaction comes from, and a wrong one says what is to be changed."""
+"""A mapping gives each field of a transaction a source; an invalid one is refused with what to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.replay.mapping import ColumnMapping, MappingError, epoch_ms, load_mapping, ready_mappings
+from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, epoch_ms, load_mapping
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 OWN = {
@@ -27,73 +27,73 @@ NOON_MS = 1_767_268_800_000
 
 
 def mapped(row: Mapping[str, Any], *fields: str) -> dict[str, Any]:
-    """What becomes of a row when its own columns and ``fields`` are mapped."""
+    """Transaction of a row, by columns of the fields' names and by assignments."""
     return ColumnMapping().with_fields(fields).compile(row)(row)
 
 
-def fault(*fields: str, columns: Mapping[str, Any] = OWN) -> str:
+def error(*fields: str, columns: Mapping[str, Any] = OWN) -> str:
     with pytest.raises(MappingError) as caught:
         ColumnMapping().with_fields(fields).compile(columns)
     return str(caught.value)
 
 
-# What a field may come from
+# Sources
 
 
-def test_columns_that_are_called_as_the_fields_need_no_mapping() -> None:
+def test_columns_with_the_names_of_fields_need_no_mapping() -> None:
     assert mapped(OWN | {"favourite_colour": "red"}) == OWN
 
 
-def test_every_field_that_a_transaction_has_can_be_mapped_also_within_its_parts() -> None:
+def test_every_field_of_a_transaction_can_be_mapped_also_nested_ones() -> None:
     names = [each.encode_name for each in msgspec.structs.fields(Transaction)]
-    parts: dict[str, Any] = {"location": Location, "device": Device, "account": Account}
-    whole = [name for name in names if name not in parts]
-    inner = [f"{part}.{each.encode_name}" for part, kind in parts.items() for each in msgspec.structs.fields(kind)]
+    nested: dict[str, Any] = {"location": Location, "device": Device, "account": Account}
+    plain = [name for name in names if name not in nested]
+    inner = [f"{parent}.{each.encode_name}" for parent, kind in nested.items() for each in msgspec.structs.fields(kind)]
     assert {"account.created_at", "account.credit_limit"} <= set(inner)
-    for name in [*whole, *inner]:
-        place: Any = mapped(OWN, f"{name}=amount")
+    for name in [*plain, *inner]:
+        value: Any = mapped(OWN, f"{name}=amount")
         for step in name.split("."):
-            place = place[step]
-        assert str(place).startswith("12"), name
+            value = value[step]
+        assert str(value).startswith("12"), name
 
 
-def test_account_fields_are_read_from_columns_of_their_own_names_too() -> None:
+def test_nested_fields_are_read_from_columns_of_their_names() -> None:
     row = OWN | {"account.created_at": NOON, "account.credit_limit": 900.0}
     assert mapped(row)["account"] == {"created_at": NOON_MS, "credit_limit": 900.0}
 
 
-def test_a_text_may_hold_columns() -> None:
+def test_a_source_may_be_text_with_columns() -> None:
     assert mapped(OWN | {"card": 7, "bank": "B"}, "user_id={bank}-card-{card}")["user_id"] == "B-card-7"
 
 
 @pytest.mark.parametrize(
     ("source", "value"), [("=EUR", "EUR"), ("=true", True), ("=1.5", 1.5), ('="7"', "7"), ("==", "=")]
 )
-def test_a_constant_is_json_where_it_is_json_and_text_otherwise(source: str, value: object) -> None:
+def test_a_constant_is_parsed_as_json_or_else_text(source: str, value: object) -> None:
     assert mapped(OWN, f"metadata.note={source}")["metadata"] == {"note": value}
 
 
-def test_metadata_may_hold_anything() -> None:
+def test_metadata_may_have_any_fields() -> None:
     row = OWN | {"metadata.declined": True, "flag": 3}
     assert mapped(row, "metadata.more.flag=flag")["metadata"] == {"declined": True, "more": {"flag": 3}}
 
 
-def test_a_source_that_is_given_wins_over_a_column_of_the_fields_own_name() -> None:
+def test_a_source_overrides_a_column_of_the_fields_name() -> None:
     assert mapped(OWN | {"net": 1.0}, "amount=net")["amount"] == 1.0
 
 
-def test_what_is_given_last_wins_over_what_a_mapping_says_and_the_rest_stays() -> None:
+def test_assignments_override_sources_of_a_mapping_and_keep_the_others() -> None:
     mapping = ColumnMapping({"amount": "gross", "currency": "=USD"}, "s", "was_fraud").with_fields(["amount=net"])
     assert mapping == ColumnMapping({"amount": "net", "currency": "=USD"}, "s", "was_fraud")
 
 
-def test_ids_are_text_and_decimals_numbers() -> None:
-    made = mapped(OWN | {"user_id": 17, "amount": Decimal("9.90"), "device.id": 4})
-    assert (made["user_id"], made["amount"], made["device"]) == ("17", 9.9, {"id": "4"})
+def test_ids_become_text_and_decimals_numbers() -> None:
+    transaction = mapped(OWN | {"user_id": 17, "amount": Decimal("9.90"), "device.id": 4})
+    assert (transaction["user_id"], transaction["amount"], transaction["device"]) == ("17", 9.9, {"id": "4"})
 
 
 @pytest.mark.parametrize("source", ["card", "card-{card}"])
-def test_what_a_row_leaves_empty_or_does_not_have_is_left_out(source: str) -> None:
+def test_a_field_that_is_empty_in_a_row_is_omitted(source: str) -> None:
     build = ColumnMapping().with_fields([f"device.id={source}"]).compile([*OWN, "card"])
     assert build(OWN | {"card": None}) == OWN
     assert build(OWN) == OWN
@@ -117,56 +117,57 @@ def test_what_a_row_leaves_empty_or_does_not_have_is_left_out(source: str) -> No
         ("2026-01-01T13:00:00+01:00", "ms", NOON_MS),
     ],
 )
-def test_a_time_may_be_a_number_of_the_unit_a_date_or_text_with_a_zone(value: object, unit: Any, ms: int) -> None:
+def test_a_time_may_be_a_number_in_the_unit_a_date_or_text_with_a_zone(value: object, unit: Any, ms: int) -> None:
     assert epoch_ms(value, unit) == ms
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-01-01 12:00", float("nan"), float("inf")])
-def test_what_is_no_time_stays_as_it_is_for_the_job_to_refuse(value: object) -> None:
+def test_an_unreadable_time_stays_text_for_the_job_to_refuse(value: object) -> None:
     assert epoch_ms(value, "ms") == str(value)
 
 
-# Faults
+# Errors
 
 
 @pytest.mark.parametrize("text", ["amount", "=amount", "amount=", ""])
-def test_a_text_that_maps_nothing_is_told_how_it_should_look(text: str) -> None:
-    assert fault(text) == f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID"
+def test_a_malformed_assignment_is_refused_with_an_example(text: str) -> None:
+    assert error(text) == f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID"
 
 
 @pytest.mark.parametrize("name", ["amont", "account", "account.colour", "metadata_x", "location"])
-def test_a_field_that_a_transaction_does_not_have_is_named_with_those_it_has(name: str) -> None:
-    message = fault(f"{name}=amount")
+def test_an_unknown_field_is_refused_with_the_known_ones(name: str) -> None:
+    message = error(f"{name}=amount")
     assert message.startswith(f"a transaction has no field {name!r}; it has transaction_id, ")
     assert "account.created_at" in message
     assert message.endswith("metadata.*")
 
 
 @pytest.mark.parametrize("source", ["total", "{total} units"])
-def test_a_column_that_is_not_there_is_named_with_those_that_are(source: str) -> None:
-    assert fault(f"amount={source}") == f"amount comes from the column 'total', there are {', '.join(OWN)}"
+def test_an_unknown_column_is_refused_with_the_known_ones(source: str) -> None:
+    assert error(f"amount={source}") == f"amount reads column 'total'; the file has {', '.join(OWN)}"
 
 
-def test_required_fields_without_a_source_are_named_all_at_once() -> None:
+def test_all_required_fields_without_a_source_are_named() -> None:
     columns = dict.fromkeys(("transaction_id", "amount", "currency", "timestamp", "who"))
-    assert fault(columns=columns) == (
-        "nothing says where user_id, merchant_id comes from: "
-        "map it to one of transaction_id, amount, currency, timestamp, who"
+    assert error(columns=columns) == (
+        "no source for user_id, merchant_id: map each to one of transaction_id, amount, currency, timestamp, who"
     )
 
 
-def test_a_field_cannot_be_mapped_as_a_whole_and_in_parts() -> None:
-    assert fault("metadata=amount", "metadata.a=amount") == (
-        "metadata has a source as a whole, and its part metadata.a another: map one of the two"
+def test_a_field_and_its_nested_field_cannot_both_be_mapped() -> None:
+    assert error("metadata=amount", "metadata.a=amount") == (
+        "both metadata and its nested field metadata.a have a source: map one of the two"
     )
-    assert fault("metadata.a=amount", "metadata.a.b=amount").startswith("metadata.a has a source as a whole")
+    assert error("metadata.a=amount", "metadata.a.b=amount").startswith(
+        "both metadata.a and its nested field metadata.a.b have"
+    )
 
 
 # Files
 
 
 def test_there_is_a_mapping_for_each_public_data_set() -> None:
-    assert ready_mappings() == ["handbook", "sparkov"]
+    assert built_in_mappings() == ["handbook", "sparkov"]
 
 
 def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
@@ -175,15 +176,15 @@ def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
     assert load_mapping(str(file)) == ColumnMapping({"user_id": "card", "account.created_at": "opened"}, "us", "bad")
 
 
-def test_a_mapping_that_is_nowhere_is_told_with_those_there_are() -> None:
+def test_an_unknown_mapping_is_refused_with_the_built_in_ones() -> None:
     with pytest.raises(
-        MappingError, match=r"^nowhere is neither a mapping file nor one that comes along \(handbook, sparkov\)$"
+        MappingError, match=r"^nowhere is neither a mapping file nor a built-in mapping \(handbook, sparkov\)$"
     ):
         load_mapping("nowhere")
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ("fields: {amount: a, amount", "while parsing"),
         ("- amount", "Expected `object`, got `array`"),
@@ -195,15 +196,15 @@ def test_a_mapping_that_is_nowhere_is_told_with_those_there_are() -> None:
         ("fields: {amont: a}", "a transaction has no field 'amont'"),
     ],
 )
-def test_a_file_that_is_no_mapping_is_told_why(text: str, why: str, tmp_path: Path) -> None:
+def test_an_invalid_mapping_file_is_refused_with_the_reason(text: str, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "ours.yaml"
     file.write_text(text)
-    with pytest.raises(MappingError, match=why):
+    with pytest.raises(MappingError, match=reason):
         load_mapping(str(file))
 
 
-def test_a_file_that_is_no_text_is_no_mapping(tmp_path: Path) -> None:
+def test_a_binary_file_is_not_a_mapping(tmp_path: Path) -> None:
     file = tmp_path / "ours.yaml"
     file.write_bytes(b"fields: {\xff}")
-    with pytest.raises(MappingError, match="is no mapping"):
+    with pytest.raises(MappingError, match="is not a mapping"):
         load_mapping(str(file))

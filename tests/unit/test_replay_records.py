@@ -1,4 +1,4 @@
-"""Rows of somebody's file become records that the job takes, and what was fraud is told when it would be known."""
+"""Rows of a file become records that the job accepts, and labels follow after their delay."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
-from apps.replay.replaying import ReplayOptions, ReplayRecord, records, send
+from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records, send
 from apps.replay.rows import RowFile, open_rows
+from state.kernel.times import DAY_MS
 from udfs.names import Topic
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.transaction import Location, Transaction, decode_transaction
 
-DAY_MS = 86_400_000
 FIRST_MS = 1_522_540_831_000  # 2018-04-01T00:00:31Z
 HANDBOOK: dict[str, list[Any]] = {
     "TRANSACTION_ID": [0, 1, 2],
@@ -47,14 +47,14 @@ SPARKOV: dict[str, list[Any]] = {
 }
 
 
-def frame(folder: Path, columns: dict[str, list[Any]]) -> RowFile:
-    """A file of such columns."""
+def parquet(folder: Path, columns: dict[str, list[Any]]) -> RowFile:
+    """A Parquet file of columns."""
     pq.write_table(pa.table(columns), folder / "rows.parquet")
     return open_rows(folder / "rows.parquet")
 
 
-def own(folder: Path, *lines: dict[str, Any]) -> RowFile:
-    """JSON lines of payments in the product's own form; what a line does not say is ordinary."""
+def json_lines(folder: Path, *lines: dict[str, Any]) -> RowFile:
+    """A JSON Lines file of transactions; ``lines`` override fields of an ordinary one."""
     ordinary = {"user_id": "alice", "amount": 9.5, "currency": "EUR", "merchant_id": "shop", "timestamp": FIRST_MS}
     file = folder / "rows.jsonl"
     texts = [
@@ -65,26 +65,26 @@ def own(folder: Path, *lines: dict[str, Any]) -> RowFile:
 
 
 def accepted(record: ReplayRecord) -> Transaction | Label:
-    """What the job reads of a record; fails where it refuses."""
+    """Decode a record as the job does; fails if the job refuses it."""
     decode = {Topic.TRANSACTIONS: decode_transaction, Topic.LABELS: decode_label}[record.topic]
-    read = decode(record.value, record.key, record.time, Limits())
-    assert isinstance(read, Transaction | Label), read
-    return read
+    decoded = decode(record.value, record.key, record.time, Limits())
+    assert isinstance(decoded, Transaction | Label), decoded
+    return decoded
 
 
 def replayed(file: RowFile, mapping: ColumnMapping, **options: Any) -> list[Transaction | Label]:
-    return [accepted(record) for record in records(file, mapping, ReplayOptions(**options))]
+    return [accepted(record) for record in replay_records(file, mapping, ReplayOptions(**options))]
 
 
-def ids(read: Sequence[Transaction | Label]) -> list[str]:
-    return [f"{'label of ' if isinstance(one, Label) else ''}{one.transaction_id}" for one in read]
+def ids(decoded: Sequence[Transaction | Label]) -> list[str]:
+    return [f"{'label of ' if isinstance(one, Label) else ''}{one.transaction_id}" for one in decoded]
 
 
 # The public data sets
 
 
-def test_the_handbooks_rows_become_payments_that_the_job_takes(tmp_path: Path) -> None:
-    first, second, _ = replayed(frame(tmp_path, HANDBOOK), load_mapping("handbook"))
+def test_rows_of_the_handbook_become_payments_that_the_job_accepts(tmp_path: Path) -> None:
+    first, second, _ = replayed(parquet(tmp_path, HANDBOOK), load_mapping("handbook"))
     assert first == Transaction(
         transaction_id="0",
         user_id="customer-596",
@@ -96,8 +96,8 @@ def test_the_handbooks_rows_become_payments_that_the_job_takes(tmp_path: Path) -
     assert (second.transaction_id, second.user_id) == ("1", "customer-4961")
 
 
-def test_sparkovs_rows_become_payments_that_the_job_takes(tmp_path: Path) -> None:
-    assert replayed(frame(tmp_path, SPARKOV), load_mapping("sparkov")) == [
+def test_rows_of_sparkov_become_payments_that_the_job_accepts(tmp_path: Path) -> None:
+    assert replayed(parquet(tmp_path, SPARKOV), load_mapping("sparkov")) == [
         Transaction(
             transaction_id="0b242abb623afc578575680df30655b9",
             user_id="card-2703186189652095",
@@ -112,37 +112,39 @@ def test_sparkovs_rows_become_payments_that_the_job_takes(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("name", "columns"), [("handbook", HANDBOOK), ("sparkov", SPARKOV)])
-def test_labels_of_the_public_data_sets_are_taken_too(name: str, columns: dict[str, list[Any]], tmp_path: Path) -> None:
+def test_the_job_accepts_the_labels_of_the_public_data_sets(
+    name: str, columns: dict[str, list[Any]], tmp_path: Path
+) -> None:
     mapping = load_mapping(name)
-    read = replayed(frame(tmp_path, columns), mapping, label_delay_ms=7 * DAY_MS)
-    fraud = [one.fraud for one in sorted(_labels(read), key=lambda label: label.transaction_id)]
+    decoded = replayed(parquet(tmp_path, columns), mapping, label_delay_ms=7 * DAY_MS)
+    fraud = [one.fraud for one in sorted(_labels(decoded), key=lambda label: label.transaction_id)]
     assert fraud == [bool(value) for value in columns[mapping.label or ""]]
 
 
 # Order, times and labels
 
 
-def test_a_label_comes_between_the_payments_when_it_is_known(tmp_path: Path) -> None:
-    read = replayed(frame(tmp_path, HANDBOOK), load_mapping("handbook"), label_delay_ms=7 * DAY_MS)
-    assert ids(read) == ["0", "1", "label of 0", "label of 1", "2", "label of 2"]
-    assert [(label.labelled_at - label.event_time, label.verdict, label.source) for label in _labels(read)] == [
+def test_a_label_comes_between_the_payments_after_its_delay(tmp_path: Path) -> None:
+    decoded = replayed(parquet(tmp_path, HANDBOOK), load_mapping("handbook"), label_delay_ms=7 * DAY_MS)
+    assert ids(decoded) == ["0", "1", "label of 0", "label of 1", "2", "label of 2"]
+    assert [(label.labelled_at - label.event_time, label.verdict, label.source) for label in _labels(decoded)] == [
         (7 * DAY_MS, "legitimate", "analyst"),
         (7 * DAY_MS, "fraud", "chargeback"),
         (7 * DAY_MS, "legitimate", "analyst"),
     ]
 
 
-def test_no_labels_are_sent_that_nobody_asked_for(tmp_path: Path) -> None:
-    assert ids(replayed(frame(tmp_path, HANDBOOK), load_mapping("handbook"))) == ["0", "1", "2"]
+def test_without_a_delay_there_are_no_labels(tmp_path: Path) -> None:
+    assert ids(replayed(parquet(tmp_path, HANDBOOK), load_mapping("handbook"))) == ["0", "1", "2"]
 
 
-def test_only_so_many_rows_are_replayed_as_are_wanted(tmp_path: Path) -> None:
-    read = replayed(frame(tmp_path, HANDBOOK), load_mapping("handbook"), limit=2, label_delay_ms=0)
-    assert ids(read) == ["0", "label of 0", "1", "label of 1"]
+def test_the_number_of_rows_can_be_limited(tmp_path: Path) -> None:
+    decoded = replayed(parquet(tmp_path, HANDBOOK), load_mapping("handbook"), limit=2, label_delay_ms=0)
+    assert ids(decoded) == ["0", "label of 0", "1", "label of 1"]
 
 
-def test_all_times_of_a_payment_move_together_so_that_an_account_stays_as_old_as_it_was(tmp_path: Path) -> None:
-    file = own(tmp_path, {"account": {"created_at": FIRST_MS - DAY_MS}, "fraud": True})
+def test_a_shift_moves_all_times_so_that_the_age_of_an_account_stays(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"account": {"created_at": FIRST_MS - DAY_MS}, "fraud": True})
     mapping = ColumnMapping(label="fraud")
     payment, label = replayed(file, mapping, shift_ms=5 * DAY_MS, label_delay_ms=DAY_MS)
     assert isinstance(payment, Transaction)
@@ -152,54 +154,54 @@ def test_all_times_of_a_payment_move_together_so_that_an_account_stays_as_old_as
     assert (label.event_time, label.labelled_at) == (FIRST_MS + 5 * DAY_MS, FIRST_MS + 6 * DAY_MS)
 
 
-def test_a_label_names_the_payments_device_where_it_had_one(tmp_path: Path) -> None:
-    file = own(tmp_path, {"device": {"id": "phone-1"}, "fraud": True}, {"fraud": False})
+def test_a_label_has_the_device_of_the_payment(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"device": {"id": "phone-1"}, "fraud": True}, {"fraud": False})
     labels = _labels(replayed(file, ColumnMapping(label="fraud"), label_delay_ms=0))
     assert [label.device_id for label in labels] == ["phone-1", None]
 
 
 @pytest.mark.parametrize(
-    ("said", "fraud"),
+    ("value", "fraud"),
     [(1, True), (0, False), (1.0, True), ("1", True), ("0", False), ("False", False), ("fraud", True)],
 )
-def test_a_label_may_be_a_flag_a_number_or_a_word(said: object, fraud: bool, tmp_path: Path) -> None:
-    file = own(tmp_path, {"was": said})
+def test_a_label_may_be_a_flag_a_number_or_a_word(value: object, fraud: bool, tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"was": value})
     (label,) = _labels(replayed(file, ColumnMapping(label="was"), label_delay_ms=0))
     assert label.fraud is fraud
 
 
-def test_a_payment_of_which_nobody_knows_gets_no_label(tmp_path: Path) -> None:
-    file = own(tmp_path, {"was": True}, {"was": None}, {})
+def test_a_row_without_a_label_value_gets_no_label(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"was": True}, {"was": None}, {})
     assert ids(replayed(file, ColumnMapping(label="was"), label_delay_ms=0)) == ["p-0", "label of p-0", "p-1", "p-2"]
 
 
-def test_a_label_that_is_neither_yes_nor_no_is_named(tmp_path: Path) -> None:
-    file = own(tmp_path, {"was": "perhaps"})
+def test_an_unknown_label_value_is_refused(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"was": "perhaps"})
     with pytest.raises(MappingError, match=r"was says 'perhaps': a label is one of 1, 1.0, true, fraud, 0"):
         replayed(file, ColumnMapping(label="was"), label_delay_ms=0)
 
 
 @pytest.mark.parametrize("column", [None, "TX_CHARGEBACK"])
-def test_labels_without_a_column_are_refused_before_anything_is_sent(column: str | None, tmp_path: Path) -> None:
+def test_labels_without_a_column_are_refused_before_the_first_record(column: str | None, tmp_path: Path) -> None:
     mapping = replace(load_mapping("handbook"), label=column)
     with pytest.raises(MappingError, match="name one with --label-column"):
-        next(records(frame(tmp_path, HANDBOOK), mapping, ReplayOptions(label_delay_ms=0)))
+        next(replay_records(parquet(tmp_path, HANDBOOK), mapping, ReplayOptions(label_delay_ms=0)))
 
 
-def test_a_mapping_of_another_data_set_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="comes from the column 'trans_num'"):
-        next(records(frame(tmp_path, HANDBOOK), load_mapping("sparkov"), ReplayOptions()))
+def test_a_mapping_of_another_data_set_is_refused_before_the_first_record(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="reads column 'trans_num'"):
+        next(replay_records(parquet(tmp_path, HANDBOOK), load_mapping("sparkov"), ReplayOptions()))
 
 
-def test_a_row_whose_time_cannot_be_read_is_sent_as_it_is_and_without_a_label(tmp_path: Path) -> None:
-    file = own(tmp_path, {"timestamp": "yesterday", "fraud": True})
-    (record,) = records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=DAY_MS, label_delay_ms=0))
+def test_a_row_with_an_unreadable_time_is_sent_unchanged_and_without_a_label(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"timestamp": "yesterday", "fraud": True})
+    (record,) = replay_records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=DAY_MS, label_delay_ms=0))
     assert (record.topic, record.time) == (Topic.TRANSACTIONS, 0)
     assert msgspec.json.decode(record.value)["timestamp"] == "yesterday"
 
 
 def test_a_row_without_a_user_is_sent_without_a_key(tmp_path: Path) -> None:
-    (record,) = records(own(tmp_path, {"user_id": None}), ColumnMapping(), ReplayOptions())
+    (record,) = replay_records(json_lines(tmp_path, {"user_id": None}), ColumnMapping(), ReplayOptions())
     assert record.key is None
 
 
@@ -207,7 +209,7 @@ def test_a_row_without_a_user_is_sent_without_a_key(tmp_path: Path) -> None:
 
 
 class Recorder:
-    """Takes the place of a sender; knows what was sent and whether it was closed."""
+    """Stands in for a Kafka producer, and records what was sent and whether it was closed."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes | None]] = []
@@ -216,32 +218,32 @@ class Recorder:
     def send(self, topic: str, key: bytes | None, _value: bytes) -> None:
         self.sent.append((topic, key))
 
-    def tick(self) -> None:
-        """Nothing is ever undelivered."""
+    def poll(self) -> None:
+        """Every record is delivered."""
 
     def close(self) -> None:
         self.closed = True
 
 
 @pytest.mark.parametrize("speedup", [None, 1e9])
-def test_records_go_to_the_topics_as_they_are_called_here_and_are_counted(
-    speedup: float | None, tmp_path: Path
-) -> None:
-    sender = Recorder()
-    told: list[int] = []
-    found = records(frame(tmp_path, HANDBOOK), load_mapping("handbook"), ReplayOptions(limit=2, label_delay_ms=0))
+def test_records_are_sent_to_the_real_topics_and_counted(speedup: float | None, tmp_path: Path) -> None:
+    producer = Recorder()
+    reported: list[int] = []
+    found = replay_records(
+        parquet(tmp_path, HANDBOOK), load_mapping("handbook"), ReplayOptions(limit=2, label_delay_ms=0)
+    )
     topics = {Topic.TRANSACTIONS: "ours.payments", Topic.LABELS: "ours.truth"}
-    counts = send(sender, topics, found, speedup, told.append)  # type: ignore[arg-type]
+    counts = send(producer, topics, found, speedup, reported.append)  # type: ignore[arg-type]
     assert counts == {Topic.TRANSACTIONS: 2, Topic.LABELS: 2}
-    assert sender.sent == [
+    assert producer.sent == [
         ("ours.payments", b"customer-596"),
         ("ours.truth", b"customer-596"),
         ("ours.payments", b"customer-4961"),
         ("ours.truth", b"customer-4961"),
     ]
-    assert sender.closed
-    assert told == [1, 1, 2, 2]
+    assert producer.closed
+    assert reported == [1, 1, 2, 2]
 
 
-def _labels(read: Sequence[Transaction | Label]) -> list[Label]:
-    return [one for one in read if isinstance(one, Label)]
+def _labels(decoded: Sequence[Transaction | Label]) -> list[Label]:
+    return [one for one in decoded if isinstance(one, Label)]

@@ -1,4 +1,4 @@
-"""Rows come out of a file in its order, whatever kind of file it is, and a file that is none says so."""
+"""Rows are read in the order of the file, in every format, and an unreadable file is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
     return file
 
 
-def test_a_parquet_file_tells_its_columns_and_how_many_rows_it_has_and_gives_what_is_wanted(tmp_path: Path) -> None:
+def test_a_parquet_file_has_columns_a_row_count_and_the_needed_values(tmp_path: Path) -> None:
     pq.write_table(TABLE, tmp_path / "rows.parquet")
     file = open_rows(tmp_path / "rows.parquet")
     assert (file.columns, file.count) == (("id", "when", "note"), 12_000)
@@ -30,7 +30,7 @@ def test_a_parquet_file_tells_its_columns_and_how_many_rows_it_has_and_gives_wha
     assert rows[0] == {"id": 0, "when": datetime(2026, 1, 1, 12)}
 
 
-def test_a_csv_file_gives_numbers_and_times_where_they_stand(tmp_path: Path) -> None:
+def test_a_csv_file_yields_numbers_and_times(tmp_path: Path) -> None:
     pyarrow.csv.write_csv(TABLE, tmp_path / "rows.csv")
     file = open_rows(tmp_path / "rows.csv")
     assert (file.columns, file.count) == (("id", "when", "note"), None)
@@ -40,7 +40,7 @@ def test_a_csv_file_gives_numbers_and_times_where_they_stand(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.ndjson", "rows.json"])
-def test_json_lines_are_flat_with_dots_and_need_not_all_have_the_same_fields(name: str, tmp_path: Path) -> None:
+def test_json_lines_are_flattened_and_may_differ_in_their_fields(name: str, tmp_path: Path) -> None:
     lines = '{"id": 1, "metadata": {}}\n\n{"id": 2, "metadata": {"declined": true, "by": {"bank": "B"}}}\n'
     file = open_rows(written(tmp_path, name, lines))
     assert (file.columns, file.count) == (("id", "metadata.declined", "metadata.by.bank"), None)
@@ -48,37 +48,37 @@ def test_json_lines_are_flat_with_dots_and_need_not_all_have_the_same_fields(nam
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "why"),
+    ("name", "content", "reason"),
     [
         ("rows.txt", "a", "only .parquet, .csv and .jsonl are read"),
         ("rows.parquet", "no parquet", "cannot be read: "),
         ("rows.csv", "", "cannot be read: Empty CSV file"),
         ("rows.jsonl", '{"id": 1}\n{"id": ', "line 2: "),
-        ("rows.jsonl", '{"id": 1}\n\n[1]', "line 3: a JSON object is wanted on each line"),
+        ("rows.jsonl", '{"id": 1}\n\n[1]', "line 3: each line must be a JSON object"),
         ("rows.jsonl", b'{"id": "\xff"}', "line 1: "),
     ],
 )
-def test_what_is_no_file_of_rows_says_so_when_it_is_opened(
-    name: str, content: str | bytes, why: str, tmp_path: Path
+def test_an_unreadable_file_is_refused_when_it_is_opened(
+    name: str, content: str | bytes, reason: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(FileError, match=why):
+    with pytest.raises(FileError, match=reason):
         open_rows(written(tmp_path, name, content))
 
 
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.jsonl"])
-def test_a_file_that_is_not_there_says_so(name: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=f"{name} cannot be read: .*No such file"):
         open_rows(tmp_path / name)
 
 
-def test_a_file_that_changes_its_columns_on_the_way_says_so(tmp_path: Path) -> None:
+def test_a_file_that_changes_its_columns_is_refused_while_it_is_read(tmp_path: Path) -> None:
     many = "id,amount\n" + "1,2.5\n" * 400_000
     file = open_rows(written(tmp_path, "rows.csv", many + "1,2.5,3\n"))
-    with pytest.raises(FileError, match=r"cannot be read on: .*Expected 2 columns, got 3"):
+    with pytest.raises(FileError, match=r"cannot be read to its end: .*Expected 2 columns, got 3"):
         list(file.rows(()))
 
 
-def test_a_line_that_breaks_off_far_down_is_named(tmp_path: Path) -> None:
+def test_a_truncated_line_is_named(tmp_path: Path) -> None:
     file = open_rows(written(tmp_path, "rows.jsonl", '{"id": 1}\n' * 1_200 + '{"id"'))
     with pytest.raises(FileError, match="line 1201: "):
         list(file.rows(()))

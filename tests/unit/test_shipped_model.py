@@ -1,4 +1,4 @@
-"""The model that comes with the product belongs to the features that are computed, and judges as a person would."""
+"""The shipped model belongs to the features of this version, and scores as an analyst expects."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import models
-from apps.simulator.simulator import Options, Simulator
-from apps.training.table import sealed
+from apps.records import encode_source_record
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from models.artefact import Artefact, load
 from models.forest import Forest
 from models.lightgbm_text import parse
 from models.scorer import Scorer
-from models.shapley import TABLES_AT_MOST, Explainer
+from models.shapley import MAX_TABLE_BYTES, Explainer
 from tests.pipeline.sent import at, decide, decisions, paid, pipeline
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 
@@ -28,23 +28,27 @@ def shipped() -> Artefact:
 
 
 def score(shipped: Artefact, *records: bytes) -> float:
-    """What the model says of the last of one user's payments."""
-    answered = decide(pipeline(model=Scorer(shipped)), *records)[-1].model.score
-    assert answered is not None
-    return answered
+    """Score of the last payment of one user."""
+    last_score = decide(pipeline(model=Scorer(shipped)), *records)[-1].model.score
+    assert last_score is not None
+    return last_score
 
 
-def test_it_is_good_at_what_it_was_measured_on(shipped: Artefact) -> None:
+def test_its_evaluation_is_good(shipped: Artefact) -> None:
     assert shipped.metadata.metrics.average_precision > 0.8
     assert shipped.metadata.metrics.brier_after_calibration < 0.01
 
 
 def test_simulated_payments_are_scored_and_explained_as_by_lightgbm(shipped: Artefact) -> None:
-    simulator, one = Simulator(Options(seed=77, rate=20.0)), pipeline(model=Scorer(shipped))
+    simulator, one = Simulator(SimulatorOptions(seed=77, rate=20.0)), pipeline(model=Scorer(shipped))
     batches = []
     for _ in range(3):
         records = simulator.block(500)
-        batches.append(one.process([sealed(record) for record in records], records[-1].time)[1].features)
+        batches.append(
+            one.process(
+                [encode_source_record(record.topic, record.key, record.value) for record in records], records[-1].time
+            )[1].features
+        )
     features = np.concatenate(batches)
     booster, trees = lightgbm.Booster(model_str=shipped.model_text), parse(shipped.model_text)
     assert Forest(trees).scores(features).tolist() == booster.predict(features, raw_score=True).tolist()
@@ -52,9 +56,9 @@ def test_simulated_payments_are_scored_and_explained_as_by_lightgbm(shipped: Art
     np.testing.assert_allclose(Explainer(trees).contributions(features), expected, rtol=0, atol=1e-9)
 
 
-def test_its_tables_leave_few_leaves_out_and_keep_to_their_limit(shipped: Artefact) -> None:
+def test_its_tables_hold_most_leaves_within_the_limit_of_memory(shipped: Artefact) -> None:
     explainer = Explainer(parse(shipped.model_text))
-    assert explainer.table_bytes < TABLES_AT_MOST
+    assert explainer.table_bytes < MAX_TABLE_BYTES
     assert explainer.untabulated < 0.05 * 1_500
 
 
@@ -63,21 +67,23 @@ def test_a_first_lunch_is_no_fraud(shipped: Artefact) -> None:
     assert score(shipped, lunch) < 0.5
 
 
-def test_a_payment_of_which_only_the_needful_is_known_is_no_fraud_for_that(shipped: Artefact) -> None:
+def test_a_payment_with_the_required_fields_only_is_no_fraud(shipped: Artefact) -> None:
     assert score(shipped, paid("lunch", 14.5)) < 0.5
 
 
-def test_a_job_that_was_just_started_and_knows_nobody_does_not_suspect_everybody(shipped: Artefact) -> None:
-    simulator, one = Simulator(Options(seed=1234, rate=0.3)), pipeline(model=Scorer(shipped))
-    good = suspected = 0
+def test_a_job_without_history_does_not_suspect_every_user(shipped: Artefact) -> None:
+    simulator, one = Simulator(SimulatorOptions(seed=1234, rate=0.3)), pipeline(model=Scorer(shipped))
+    legitimate = suspected = 0
     for _ in range(5):
         records = simulator.block(1_000)
         fraud = {record.value for record in records if record.fraud}
-        _, output = one.process([sealed(record) for record in records], records[-1].time)
+        _, output = one.process(
+            [encode_source_record(record.topic, record.key, record.value) for record in records], records[-1].time
+        )
         for payment, decision in zip(output.payments, decisions(output), strict=True):
-            good += payment.value not in fraud
+            legitimate += payment.value not in fraud
             suspected += payment.value not in fraud and (decision.model.score or 0.0) >= 0.7
-    assert suspected < 0.01 * good
+    assert suspected < 0.01 * legitimate
 
 
 def test_the_large_payment_after_card_testing_is_fraud(shipped: Artefact) -> None:

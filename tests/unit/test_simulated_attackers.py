@@ -1,6 +1,6 @@
-"""Attackers do not give themselves away by one thing: many use what the victim uses, where and when the victim does.
+"""No single sign reveals an attacker: many use the victim's device and merchants, at the victim's hours.
 
-Tolerances are four standard errors of a binomial share of as many independent attacks as are played.
+Tolerances are four standard errors of a binomial share of the independent attacks.
 """
 
 from __future__ import annotations
@@ -10,73 +10,76 @@ import math
 import numpy as np
 import pytest
 
-from apps.simulator.drafts import Happening
+from apps.simulator.drafts import DraftAccountEvent
 from apps.simulator.scenarios import SCENARIOS
-from apps.simulator.scenarios.scenario import KNOWN_DEVICE, KNOWN_SHOP
-from apps.simulator.scenarios.synthetic_identity import CLEAN_DEVICE
-from apps.simulator.simulator import HOUR_MS, Options, Simulator
-from tests.attacks import PEOPLE, START_MS, frauds, plays
+from apps.simulator.scenarios.scenario import USUAL_MERCHANT_SHARE, VICTIM_DEVICE_SHARE
+from apps.simulator.scenarios.synthetic_identity import UNSHARED_DEVICE_SHARE
+from apps.simulator.simulator import Simulator, SimulatorOptions
+from state.kernel.times import HOUR_MS
+from tests.attacks import POPULATION, START_MS, attacks, frauds
 
 NIGHT_MS = START_MS - 9 * HOUR_MS
-PLAYS = 400
+ATTACKS = 400
 BY_KIND = {scenario.kind: scenario for scenario in SCENARIOS}
-FROM_AFAR = ("account_takeover", "card_testing", "velocity_attack")
-AS_THEMSELVES = ("bust_out", "merchant_collusion", "impossible_travel", "amount_probing")
+REMOTE = ("account_takeover", "card_testing", "velocity_attack")
+WITHOUT_A_DEVICE = ("bust_out", "merchant_collusion", "impossible_travel", "amount_probing")
 
 
-def four_errors(share: float, count: int = PLAYS) -> float:
+def four_errors(share: float, count: int = ATTACKS) -> float:
     return 4 * math.sqrt(share * (1 - share) / count)
 
 
-@pytest.mark.parametrize("kind", FROM_AFAR)
-def test_a_share_of_attacks_from_afar_comes_by_way_of_the_victims_own_device(kind: str) -> None:
-    devices = [{part.device for part in parts} for parts in plays(BY_KIND[kind], PLAYS)]
-    assert all(len(each) == 1 for each in devices), "an attack changes its device on the way"
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_share_of_remote_attacks_uses_the_victims_own_device(kind: str) -> None:
+    devices = [{draft.device for draft in drafts} for drafts in attacks(BY_KIND[kind], ATTACKS)]
+    assert all(len(each) == 1 for each in devices), "an attack changes its device"
     own = sum(each == {None} for each in devices)
-    assert own / PLAYS == pytest.approx(KNOWN_DEVICE, abs=four_errors(KNOWN_DEVICE))
+    assert own / ATTACKS == pytest.approx(VICTIM_DEVICE_SHARE, abs=four_errors(VICTIM_DEVICE_SHARE))
 
 
-@pytest.mark.parametrize("kind", AS_THEMSELVES)
-def test_who_defrauds_with_the_card_in_hand_has_no_other_device(kind: str) -> None:
-    assert {payment.device for parts in plays(BY_KIND[kind], PLAYS) for payment in frauds(parts)} == {None}
+@pytest.mark.parametrize("kind", WITHOUT_A_DEVICE)
+def test_fraud_with_the_card_at_hand_uses_no_other_device(kind: str) -> None:
+    assert {payment.device for drafts in attacks(BY_KIND[kind], ATTACKS) for payment in frauds(drafts)} == {None}
 
 
-def test_only_who_brings_a_device_is_announced_as_a_new_one_and_may_be_abroad() -> None:
-    for parts in plays(BY_KIND["account_takeover"], PLAYS):
-        announced = any(isinstance(part, Happening) and part.kind == "new_device" for part in parts)
-        assert announced == all(payment.device is not None for payment in frauds(parts))
-        assert announced or all(payment.city is None for payment in frauds(parts))
+def test_only_an_attacker_with_a_new_device_is_announced_and_may_be_abroad() -> None:
+    for drafts in attacks(BY_KIND["account_takeover"], ATTACKS):
+        announced = any(isinstance(draft, DraftAccountEvent) and draft.kind == "new_device" for draft in drafts)
+        assert announced == all(payment.device is not None for payment in frauds(drafts))
+        assert announced or all(payment.city is None for payment in frauds(drafts))
 
 
-def test_a_share_of_identities_that_do_not_exist_has_a_device_of_its_own() -> None:
-    devices = [frauds(parts)[0].device or "" for parts in plays(BY_KIND["synthetic_identity"], PLAYS)]
-    clean = [device for device in devices if not device.startswith("dev-farm-")]
-    assert len(set(clean)) == len(clean)
-    assert len(clean) / PLAYS == pytest.approx(CLEAN_DEVICE, abs=four_errors(CLEAN_DEVICE))
+def test_a_share_of_synthetic_identities_does_not_share_its_device() -> None:
+    devices = [frauds(drafts)[0].device or "" for drafts in attacks(BY_KIND["synthetic_identity"], ATTACKS)]
+    unshared = [device for device in devices if not device.startswith("dev-farm-")]
+    assert len(set(unshared)) == len(unshared)
+    assert len(unshared) / ATTACKS == pytest.approx(UNSHARED_DEVICE_SHARE, abs=four_errors(UNSHARED_DEVICE_SHARE))
 
 
-def test_goods_are_often_bought_where_the_victim_is_a_customer() -> None:
-    payments = [payment for parts in plays(BY_KIND["bust_out"], PLAYS) for payment in frauds(parts)]
-    usual = sum(payment.merchant in PEOPLE.favourites[payment.user] for payment in payments)
-    # A merchant that is drawn by popularity may be a usual one by chance.
-    assert KNOWN_SHOP - four_errors(KNOWN_SHOP) < usual / len(payments) < KNOWN_SHOP + 0.15
+def test_attackers_often_pay_at_a_usual_merchant_of_the_victim() -> None:
+    payments = [payment for drafts in attacks(BY_KIND["bust_out"], ATTACKS) for payment in frauds(drafts)]
+    usual = sum(payment.merchant in POPULATION.favorites[payment.user] for payment in payments)
+    # A merchant drawn by popularity may be a usual one by chance.
+    assert (
+        USUAL_MERCHANT_SHARE - four_errors(USUAL_MERCHANT_SHARE) < usual / len(payments) < USUAL_MERCHANT_SHARE + 0.15
+    )
 
 
 @pytest.mark.parametrize("kind", ["account_takeover", "merchant_collusion", "synthetic_identity"])
-def test_amounts_are_often_such_as_the_victim_pays(kind: str) -> None:
-    payments = [payment for parts in plays(BY_KIND[kind], PLAYS) for payment in frauds(parts)]
-    usual = [payment.amount <= 4 * np.exp(PEOPLE.log_amount[payment.user]) for payment in payments]
+def test_amounts_are_often_within_the_usual_range_of_the_victim(kind: str) -> None:
+    payments = [payment for drafts in attacks(BY_KIND[kind], ATTACKS) for payment in frauds(drafts)]
+    usual = [payment.amount <= 4 * np.exp(POPULATION.log_amount[payment.user]) for payment in payments]
     assert 0.1 < sum(usual) / len(payments) < 0.9
 
 
-def test_at_night_it_is_often_people_of_the_night_who_are_robbed() -> None:
-    """One user in twenty-five is up then; were hours no matter, 4 % of the victims would be."""
-    simulator = Simulator(Options(seed=3, start=NIGHT_MS, rate=20.0, fraud_rate=0.3))
-    night = {f"user-{number}".encode() for number in simulator.people.by_habit[2][0].tolist()}
-    # Not rings, of whose members only one is drawn so, nor people that nobody is.
-    robbed = {
+def test_at_night_the_victims_are_often_users_who_are_active_at_night() -> None:
+    """One user in 25 is active at night: without regard to the hour, 4 % of the victims would be."""
+    simulator = Simulator(SimulatorOptions(seed=3, start=NIGHT_MS, rate=20.0, fraud_rate=0.3))
+    night_users = {f"user-{number}".encode() for number in simulator.population.by_activity_type[2][0].tolist()}
+    # Without collusion rings, of which only one member is drawn so, and synthetic identities.
+    victims = {
         record.key
         for record in simulator.block(6_000)
         if record.fraud not in (None, "merchant_collusion") and record.key.startswith(b"user-")
     }
-    assert len(robbed & night) / len(robbed) > 0.15
+    assert len(victims & night_users) / len(victims) > 0.15

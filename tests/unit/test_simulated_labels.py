@@ -1,4 +1,4 @@
-"""The truth about simulated payments comes later, and is true."""
+"""Labels of simulated payments come after a delay, and agree with the payments."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from apps.simulator.simulator import HOUR_MS, Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
+from state.kernel.times import HOUR_MS
 from udfs.names import Topic
 
-OPTIONS = Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 3 * HOUR_MS))
+OPTIONS = SimulatorOptions(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(HOUR_MS, 3 * HOUR_MS))
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,9 @@ def records() -> list[SimulatedRecord]:
 
 @pytest.fixture(scope="module")
 def payments(records: list[SimulatedRecord]) -> dict[str, tuple[SimulatedRecord, dict[str, Any]]]:
-    """Payments by their id, with what was read of them."""
-    read = [(record, json.loads(record.value)) for record in records if record.topic == Topic.TRANSACTIONS]
-    return {payment["transaction_id"]: (record, payment) for record, payment in read}
+    """Records of payments and their decoded values, by transaction id."""
+    decoded = [(record, json.loads(record.value)) for record in records if record.topic == Topic.TRANSACTIONS]
+    return {payment["transaction_id"]: (record, payment) for record, payment in decoded}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def labels(records: list[SimulatedRecord]) -> list[dict[str, Any]]:
     return [json.loads(record.value) for record in records if record.topic == Topic.LABELS]
 
 
-def test_a_label_is_about_a_payment_that_was_made_and_says_what_it_was(
+def test_a_label_belongs_to_a_payment_and_agrees_with_its_ground_truth(
     payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]], labels: list[dict[str, Any]]
 ) -> None:
     for label in labels:
@@ -42,29 +43,29 @@ def test_a_label_is_about_a_payment_that_was_made_and_says_what_it_was(
         assert label["event_time"] == record.time
 
 
-def test_it_comes_within_the_time_it_takes_to_know(labels: list[dict[str, Any]]) -> None:
+def test_a_label_comes_within_the_delay(labels: list[dict[str, Any]]) -> None:
     delays = [label["timestamp"] - label["event_time"] for label in labels]
     assert min(delays) >= HOUR_MS
     assert max(delays) <= 3 * HOUR_MS
 
 
-def test_every_fraud_that_was_long_enough_ago_is_labelled_once(
+def test_every_fraud_older_than_the_delay_is_labeled_once(
     records: list[SimulatedRecord],
     payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]],
     labels: list[dict[str, Any]],
 ) -> None:
     known_by = records[-1].time - 3 * HOUR_MS
     frauds = sorted(name for name, (record, _) in payments.items() if record.fraud and record.time < known_by)
-    labelled = [label["transaction_id"] for label in labels]
+    labeled = [label["transaction_id"] for label in labels]
     assert frauds
-    assert [name for name in frauds if labelled.count(name) != 1] == []
+    assert [name for name in frauds if labeled.count(name) != 1] == []
 
 
-def test_a_few_good_payments_are_labelled_as_well(
+def test_a_few_legitimate_payments_are_labeled_too(
     payments: dict[str, tuple[SimulatedRecord, dict[str, Any]]], labels: list[dict[str, Any]]
 ) -> None:
-    good = sum(label["label"] == "legitimate" for label in labels)
-    assert 0 < good < 0.02 * len(payments)
+    legitimate = sum(label["label"] == "legitimate" for label in labels)
+    assert 0 < legitimate < 0.02 * len(payments)
 
 
 def test_chargebacks_are_fraud_and_analysts_clear_payments(labels: list[dict[str, Any]]) -> None:
@@ -74,11 +75,13 @@ def test_chargebacks_are_fraud_and_analysts_clear_payments(labels: list[dict[str
     }
 
 
-def test_the_delay_may_be_nothing() -> None:
-    simulator = Simulator(Options(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(0, 0)))
+def test_the_delay_may_be_zero() -> None:
+    simulator = Simulator(SimulatorOptions(seed=6, rate=0.5, users=300, merchants=60, label_delay_ms=(0, 0)))
     records = list(islice(simulator.records(), 5_000))
     frauds = [record for record in records[:4_000] if record.fraud]
-    at_once = {
+    label_times = {
         json.loads(record.value)["transaction_id"]: record.time for record in records if record.topic == Topic.LABELS
     }
-    assert [at_once[json.loads(fraud.value)["transaction_id"]] for fraud in frauds] == [fraud.time for fraud in frauds]
+    assert [label_times[json.loads(fraud.value)["transaction_id"]] for fraud in frauds] == [
+        fraud.time for fraud in frauds
+    ]

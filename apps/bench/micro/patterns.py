@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.table import Column, Table
 
 from apps.bench.machine_speed import fixed_work_ms
-from apps.simulator.simulator import Options, Simulator
+from apps.simulator.simulator import Simulator, SimulatorOptions
 from state.profiles.profile import LATENESS_MS
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
@@ -86,7 +86,9 @@ class _Profiles:
 
 def ordinary_traffic(transactions: int = TRANSACTIONS) -> dict[Entity, list[Work]]:
     """Simulate payments without fraud, and account events; return batches with features for each stage."""
-    options = Options(seed=9, users=2_000, rate=2.6 * 2_000 / 86_400, fraud_rate=0.0, label_delay_ms=(10**12, 10**12))
+    options = SimulatorOptions(
+        seed=9, users=2_000, rate=2.6 * 2_000 / 86_400, fraud_rate=0.0, label_delay_ms=(10**12, 10**12)
+    )
     pipeline = Pipeline()
     work: dict[Entity, list[Work]] = {entity: [] for entity in Entity}
     processed = 0

@@ -1,25 +1,18 @@
-"""The attacks there are, one a file.
+"""Catalogue of the simulator's attacks, one scenario a module.
 
-To add one: a file with a ``Scenario`` called ``SCENARIO``, and its name in ``_MODULES``.
+To add a scenario, add a module with a ``Scenario`` called ``SCENARIO``: this package finds it.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
-from apps.simulator.scenarios.scenario import Scenario, Scene
+from apps.simulator.scenarios.scenario import Scenario, ScenarioContext
 
-__all__ = ["SCENARIOS", "Scenario", "Scene"]
+__all__ = ["SCENARIOS", "Scenario", "ScenarioContext"]
 
-_MODULES = (
-    "account_takeover",
-    "amount_probing",
-    "bust_out",
-    "card_testing",
-    "impossible_travel",
-    "merchant_collusion",
-    "synthetic_identity",
-    "velocity_attack",
-)
+# In the order of the names: the same seed must draw the same scenarios on every machine.
+_MODULES = sorted(module.name for module in iter_modules(__path__) if module.name != "scenario")
 
 SCENARIOS: tuple[Scenario, ...] = tuple(import_module(f"{__name__}.{name}").SCENARIO for name in _MODULES)

@@ -1,26 +1,27 @@
-"""Impossible travel: the card is at home, and within the hour it is at a till on another continent."""
+"""Impossible travel: the card pays at home, and within the hour a copy of it pays on another continent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apps.simulator.drafts import Payment
+from apps.simulator.drafts import DraftPayment
 from apps.simulator.population import FAR_CITIES
-from apps.simulator.scenarios.scenario import MINUTE_MS, Scenario, Scene
+from apps.simulator.scenarios.scenario import Scenario, ScenarioContext
+from state.kernel.times import MINUTE_MS
 
 KIND = "impossible_travel"
 
 
-def play(scene: Scene) -> Iterator[Payment]:
-    """The owner's own payment, which is no fraud, then those of the copied card."""
-    own = int(scene.people.favourites[scene.victim, 0])
-    yield Payment(scene.start, scene.victim, own, scene.between(5, 60), online=False)
-    city = FAR_CITIES[scene.count(0, len(FAR_CITIES) - 1)]
-    time = scene.start
-    for _ in range(scene.count(1, 4)):
-        time += int(scene.between(5 * MINUTE_MS, 25 * MINUTE_MS))
-        merchant = scene.merchant(online=False)
-        yield Payment(time, scene.victim, merchant, scene.between(40, 700), KIND, city=city, online=False)
+def generate(context: ScenarioContext) -> Iterator[DraftPayment]:
+    """Yield a legitimate payment of the victim, then payments of the copied card in a far city."""
+    usual_merchant = int(context.population.favorites[context.victim, 0])
+    yield DraftPayment(context.start, context.victim, usual_merchant, context.uniform(5, 60), online=False)
+    city = FAR_CITIES[context.integer(0, len(FAR_CITIES) - 1)]
+    time = context.start
+    for _ in range(context.integer(1, 4)):
+        time += int(context.uniform(5 * MINUTE_MS, 25 * MINUTE_MS))
+        merchant = context.merchant(online=False)
+        yield DraftPayment(time, context.victim, merchant, context.uniform(40, 700), KIND, city=city, online=False)
 
 
-SCENARIO = Scenario(KIND, 0.14, play)
+SCENARIO = Scenario(KIND, 0.14, generate)

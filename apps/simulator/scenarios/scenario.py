@@ -1,4 +1,4 @@
-"""What an attack is: a small play with a victim, told from a moment on."""
+"""The contract of a scenario: a function that yields the payments and account events of one attack on a victim."""
 
 from __future__ import annotations
 
@@ -7,72 +7,76 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.simulator.drafts import Happening, Payment
+from apps.simulator.drafts import DraftAccountEvent, DraftPayment
 from apps.simulator.population import Population
 
-MINUTE_MS = 60_000
-KNOWN_DEVICE = 0.4
-"""Share of attacks from afar that come by way of the victim's own device: malware, remote access, a stolen phone. Such
-shares are not published; with every attacker's device a new one, that alone would tell nearly all of them."""
-KNOWN_SHOP = 0.4
-"""Share of an attacker's payments where the victim often pays, as the card is stored there."""
-HOUR_MS = 60 * MINUTE_MS
+VICTIM_DEVICE_SHARE = 0.4
+"""Share of remote attacks that use the victim's own device: malware, remote access, a stolen phone.
+
+Such shares are not published. If every attacker used a new device, that alone would reveal nearly all of them.
+"""
+USUAL_MERCHANT_SHARE = 0.4
+"""Share of an attacker's payments at one of the victim's usual merchants, where the card is stored."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where an attack takes place.
+class ScenarioContext:
+    """The victim and the start of one attack, and the random draws that a scenario needs.
 
     Attributes:
-        rng: source of chance.
-        people: who there is.
+        rng: random generator.
+        population: users and merchants.
         victim: number of the user.
-        start: epoch milliseconds.
-        name: tells this attack from all others, for ids of its own.
+        start: time of the first event, epoch milliseconds.
+        attack_id: unique id of the attack, for the ids that it makes up.
     """
 
     rng: np.random.Generator
-    people: Population
+    population: Population
     victim: int
     start: int
-    name: str
+    attack_id: str
 
     def merchant(self, *, online: bool | None = None) -> int:
-        """A merchant by popularity, online only if that is wanted."""
+        """Draw a merchant by popularity.
+
+        Args:
+            online: whether it must sell online only, or must not; None for any merchant.
+        """
         for _ in range(50):
-            found = int(np.searchsorted(self.people.popularity, self.rng.random()))
-            if online is None or bool(self.people.online[found]) == online:
+            found = int(np.searchsorted(self.population.popularity, self.rng.random()))
+            if online is None or bool(self.population.online[found]) == online:
                 break
         return found
 
-    def shop(self, *, online: bool | None = None) -> int:
-        """Where an attacker pays: one of the victim's usual merchants in a share of cases, else as ``merchant``."""
-        if self.chance(KNOWN_SHOP):
-            usual = self.people.favourites[self.victim]
-            fitting = [int(shop) for shop in usual if online is None or bool(self.people.online[shop]) == online]
+    def target_merchant(self, *, online: bool | None = None) -> int:
+        """Draw the merchant that an attacker pays: often one of the victim's usual ones, else as ``merchant`` does."""
+        if self.chance(USUAL_MERCHANT_SHARE):
+            usual = self.population.favorites[self.victim]
+            fitting = [int(one) for one in usual if online is None or bool(self.population.online[one]) == online]
             if fitting:
-                return fitting[self.count(0, len(fitting) - 1)]
+                return fitting[self.integer(0, len(fitting) - 1)]
         return self.merchant(online=online)
 
-    def device(self) -> str | None:
-        """What an attacker pays with: None for the victim's own device, or the id of one never seen before."""
-        return None if self.chance(KNOWN_DEVICE) else f"dev-{self.name}"
+    def attacker_device(self) -> str | None:
+        """Draw the device of a remote attacker: a new id, or None for the victim's own device."""
+        return None if self.chance(VICTIM_DEVICE_SHARE) else f"dev-{self.attack_id}"
 
     def usual_amount(self, low: float, high: float) -> float:
-        """A multiple, between these two, of what the victim usually pays; at least 10 units."""
-        return max(10.0, round(float(np.exp(self.people.log_amount[self.victim])) * self.between(low, high), 2))
+        """Draw a multiple, from ``low`` to ``high``, of the victim's usual amount; at least 10 units."""
+        return max(10.0, round(float(np.exp(self.population.log_amount[self.victim])) * self.uniform(low, high), 2))
 
-    def between(self, low: float, high: float) -> float:
-        """A number, evenly."""
+    def uniform(self, low: float, high: float) -> float:
+        """Draw a number from ``low`` to ``high``."""
         return float(self.rng.uniform(low, high))
 
-    def count(self, low: int, high: int) -> int:
-        """A whole number, both ends included."""
+    def integer(self, low: int, high: int) -> int:
+        """Draw an integer from ``low`` to ``high``, both included."""
         return int(self.rng.integers(low, high + 1))
 
-    def chance(self, share: float) -> bool:
-        """True in that share of cases."""
-        return bool(self.rng.random() < share)
+    def chance(self, probability: float) -> bool:
+        """Draw True with a probability."""
+        return bool(self.rng.random() < probability)
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,12 @@ class Scenario:
     """A kind of attack.
 
     Attributes:
-        kind: its name, as in the labels.
-        weight: how often it is tried beside the others.
-        play: tells one attack in order of time; payments that are part of it carry its kind.
+        kind: its name; the module has the same one.
+        weight: relative frequency with which the simulator starts it.
+        generate: yields the payments and account events of one attack in order of time. Fraudulent payments carry the
+            kind; legitimate payments of the victim may come between them.
     """
 
     kind: str
     weight: float
-    play: Callable[[Scene], Iterator[Payment | Happening]]
+    generate: Callable[[ScenarioContext], Iterator[DraftPayment | DraftAccountEvent]]

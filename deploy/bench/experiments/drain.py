@@ -9,7 +9,7 @@ import typer
 
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import rate_by_second
-from apps.simulator.sending import Feed, Sent, send_history
+from apps.simulator.sending import Feed, SendProgress, send_history
 from apps.simulator.simulator import Simulator
 from deploy.bench.backlog import Drained, drain_backlog, drain_next
 from deploy.bench.harness import bench
@@ -79,10 +79,10 @@ def drained(
             return first, None, sent.transactions / sending_s
         held, since_ms = kafka_clients.held_sender(run.settings, f"{run.settings.job.name}-backlog"), time.time() * 1000
         sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, transactions)
-        return drain_next(run, sent.transactions, since_ms, held.release), first, sent.transactions / sending_s
+        return drain_next(run, sent.transactions, since_ms, held.commit), first, sent.transactions / sending_s
 
 
-def _send(feed: Feed, simulator: Simulator, transactions: int) -> tuple[Sent, float]:
+def _send(feed: Feed, simulator: Simulator, transactions: int) -> tuple[SendProgress, float]:
     begun = time.monotonic()
     sent = send_history(feed, simulator, transactions, lambda _: None)
     sending_s = time.monotonic() - begun

@@ -13,7 +13,7 @@ from apps.bench.curve_fit import fit_line
 from apps.bench.micro.rules import cost_of_rules
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.uniform_traffic import UniformTraffic
-from apps.simulator.sending import Sent
+from apps.simulator.sending import SendProgress
 from apps.simulator.writing import SimulatedRecord
 from deploy.bench.backlog import DRAINED_WITHIN_S
 from deploy.bench.experiments.drain import drained
@@ -179,7 +179,7 @@ def _cost_with_users(settings: Settings, users: int, transactions: int) -> _User
 
 
 def _send(run: Bench, records: Iterable[SimulatedRecord]) -> None:
-    feed, sent = open_feed(run.settings), Sent()
+    feed, sent = open_feed(run.settings), SendProgress()
     block: list[SimulatedRecord] = []
     for record in records:
         block.append(record)

@@ -10,7 +10,7 @@ import typer
 from apps.bench.result import Cell, Plot, Table
 from apps.bench.timeline import percentile_by_second
 from apps.bench.trend import growth_per_ten_minutes
-from apps.simulator.sending import Sent, send_history, send_live
+from apps.simulator.sending import SendProgress, send_history, send_live
 from apps.simulator.simulator import Simulator
 from deploy.bench.backlog import DRAINED_WITHIN_S
 from deploy.bench.harness import bench
@@ -50,7 +50,7 @@ def soak(
         sampler = Sampler(run.settings, job.id, SAMPLED_EVERY_S)
         behind = [0.0]
 
-        def note(now: Sent) -> None:
+        def note(now: SendProgress) -> None:
             behind[0] = max(behind[0], now.behind_s)
 
         with sampler.sampling():

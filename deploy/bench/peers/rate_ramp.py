@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from apps.bench.latency import Matched
-from apps.simulator.sending import Feed, Sent, send_history, send_live
+from apps.simulator.sending import Feed, SendProgress, send_history, send_live
 from apps.simulator.simulator import Simulator
 from deploy.bench.harness import Bench
 from deploy.bench.peers.runner import Runner
@@ -66,7 +66,7 @@ def ramp_up(contestant: Runner, load: Load, feed: Feed, simulator: Simulator, pa
     """
     settings = contestant.settings
     decisions = settings.kafka.topics.decisions
-    sent = Sent(transactions=load.history)
+    sent = SendProgress(transactions=load.history)
     _await(contestant, decisions, sent.transactions, CAUGHT_UP_WITHIN_S)
     rungs: list[RateStep] = []
     for rate in load.rates:
@@ -82,7 +82,7 @@ def ramp_up(contestant: Runner, load: Load, feed: Feed, simulator: Simulator, pa
     return rungs
 
 
-def send_load_history(run: Bench, load: Load, tell: Callable[[Sent], None]) -> tuple[Feed, Simulator, float]:
+def send_load_history(run: Bench, load: Load, tell: Callable[[SendProgress], None]) -> tuple[Feed, Simulator, float]:
     """Send what comes before the first rate."""
     feed = open_feed(run.settings)
     simulator, pace = load.simulator()
