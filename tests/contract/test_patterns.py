@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
+from tests.matching import one_by_one, told
 from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
-from tests.watched import one_by_one, told
 from udfs.features.catalogue import USER_WIDTH
 from udfs.patterns import Entity, Pattern, default_patterns
 from udfs.patterns.compiled import CompiledPattern, Event

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.matching import pattern_body, pattern_set, told
 from tests.pipeline.sent import NOW_MS, alert, controlled, copied, decide, happened, memory, paid, pipeline, restarted
-from tests.watched import pattern_body, pattern_set, told
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import default_patterns

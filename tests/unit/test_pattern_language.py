@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.matching import one_by_one, told, with_pattern
 from tests.pipeline.sent import at, copied, happened, paid, record
-from tests.watched import one_by_one, told, with_pattern
 from udfs.names import Kind
 from udfs.pipeline import Pipeline
 

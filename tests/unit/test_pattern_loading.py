@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import udfs.patterns
-from tests.watched import pattern_body, pattern_set
+from tests.matching import pattern_body, pattern_set
 from udfs.patterns import PatternError, default_patterns, load_patterns
 from udfs.patterns.checking import MAXIMUM_STEPS
 from udfs.patterns.loading import MAXIMUM_PATTERNS

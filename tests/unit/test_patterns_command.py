@@ -12,8 +12,8 @@ from apps.backtest.patterns import on_simulation
 from apps.simulator.simulator import Options
 from deploy.cli import app
 from deploy.errors import OperationError
+from tests.matching import pattern_body
 from tests.pipeline.sent import at
-from tests.watched import pattern_body
 from udfs.patterns import default_patterns
 
 SMALL, LARGE = {"name": "small", "where": "amount < 1"}, {"name": "large", "where": "amount > 500"}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.matching import one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, paid, record
-from tests.watched import one_by_one, pattern_set, with_pattern
 from udfs.features.catalogue import USER_WIDTH
 from udfs.names import Kind
 from udfs.patterns import Entity, PatternSet, load_patterns

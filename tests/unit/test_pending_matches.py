@@ -11,7 +11,7 @@ from udfs.patterns.pattern import Match
 from udfs.patterns.pending_matches import ENTITIES, FORMAT, MATCHES, PendingMatches
 
 MATCH = Match("p", 1, ("a",), 0.5, "P", "low")
-SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "waiting"
+SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "pending_matches"
 
 
 def numbered(number: int) -> Match:
@@ -119,7 +119,7 @@ def test_what_has_not_changed_is_not_packed_again() -> None:
 
 
 def stored() -> PendingMatches:
-    """What the sample was written of: ``tests/samples/waiting/waiting-v1.bin`` is ``stored().pack()``."""
+    """What the sample was written of: ``tests/samples/pending_matches/pending-matches-v1.bin`` is ``stored().pack()``."""
     waiting = PendingMatches()
     waiting.hold("alice", Match("p", 2, ("a", "b"), 0.5, "P", "low"), 100)
     waiting.hold("alice", MATCH, 200)
@@ -128,14 +128,14 @@ def stored() -> PendingMatches:
 
 
 def test_what_was_stored_in_format_1_is_read() -> None:
-    waiting = PendingMatches.of((SAMPLES / "waiting-v1.bin").read_bytes())
+    waiting = PendingMatches.of((SAMPLES / "pending-matches-v1.bin").read_bytes())
     assert waiting.timer_of("bob") == 1_800_000_000_000
     assert waiting.take_matches("alice", 100) == (Match("p", 2, ("a", "b"), 0.5, "P", "low"), MATCH)
 
 
 def test_there_is_a_sample_of_every_format_that_is_read() -> None:
     samples = {file.stem: file.read_bytes()[0] for file in SAMPLES.glob("*.bin")}
-    assert samples == {f"waiting-v{number}": number for number in range(1, FORMAT + 1)}
+    assert samples == {f"pending-matches-v{number}": number for number in range(1, FORMAT + 1)}
 
 
 @pytest.mark.parametrize("number", [0, FORMAT + 1, 0x92])

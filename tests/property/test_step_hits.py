@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.matching import pattern_set
 from tests.oracles.conditions import holds
 from tests.payments import payment
-from tests.watched import pattern_set
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.patterns import Entity
 from udfs.patterns.compiled import MASK
