@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from state.kernel.sections import ProfileVersionError
 from tests.matching import one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, paid, record
 from udfs.features.catalogue import USER_WIDTH
 from udfs.names import Kind
 from udfs.patterns import Entity, PatternSet, load_patterns
 from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
-from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress, prune
+from udfs.patterns.match_buffer import FORMAT, MAX_BUFFERED_EVENTS, MatchBuffer, Progress, prune
 from udfs.patterns.search import SEARCHED, Budget, find_match
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
@@ -24,6 +27,7 @@ from udfs.stages.pattern_matching import BatchMatcher, Happened, PatternMatcher
 
 MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS
+SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "match_buffer"
 SMALL: dict[str, Any] = {"name": "small", "where": "amount < 1"}
 LARGE: dict[str, Any] = {"name": "large", "where": "amount > 500"}
 NO_CHECK: list[dict[str, Any]] = [
@@ -108,7 +112,7 @@ def test_each_event_of_an_account_lets_go_once_though_it_has_no_id(monkeypatch: 
         times.append(given[3])
         prune(*given)
 
-    monkeypatch.setattr(watch_module, "let_go", counted)
+    monkeypatch.setattr(watch_module, "prune", counted)
     found = load(body)
     _, shard = watched(found, Remembers())
     happened = [Happened(0, account_event("password_reset", minute)) for minute in (0, 1, 2)]
@@ -211,3 +215,42 @@ def test_searches_given_up_are_counted_for_the_stage_and_for_the_pattern(monkeyp
     shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("login", minute)) for minute in (0, 1)])
     assert watch.search_truncated == 1
     assert found.search_truncated == {"two": 1}
+
+
+# The stored form
+
+
+def stored() -> dict[str, Progress]:
+    """The progress in ``tests/samples/match_buffer/match-buffer-v1.bin``, packed with msgpack."""
+    progress: dict[str, Progress] = {}
+    buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+    for minute in range(MAX_BUFFERED_EVENTS + 1):
+        buffer.observe([at(minute), 1, PAYMENT, f"small-{minute}"], 0)
+    return progress
+
+
+def test_progress_in_the_stored_format_completes_a_match() -> None:
+    progress = msgspec.msgpack.decode((SAMPLES / "match-buffer-v1.bin").read_bytes(), type=dict[str, Progress])
+    assert progress == stored()
+    buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+    assert buffer.evicted == 1
+    (match,) = buffer.observe([at(40), 2, PAYMENT, "large"], 0)
+    assert match.transaction_ids == ("small-2", "large"), "the second oldest makes room for it"
+
+
+def test_there_is_a_stored_sample_of_every_format() -> None:
+    assert {file.stem for file in SAMPLES.glob("*.bin")} == {f"match-buffer-v{n}" for n in range(1, FORMAT + 1)}
+
+
+@pytest.mark.parametrize("number", [0, FORMAT + 1])
+def test_an_unknown_format_is_refused(number: int) -> None:
+    progress = stored()
+    progress["two"][0] = number
+    with pytest.raises(ProfileVersionError, match=f"two has format {number}, this program reads {FORMAT}"):
+        MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+
+
+def test_progress_of_a_pattern_that_has_changed_begins_anew() -> None:
+    progress = stored()
+    MatchBuffer(compiled(pattern_set(SMALL, LARGE, within="2 h")), progress, LATENESS_MS)
+    assert progress["two"][3] == []

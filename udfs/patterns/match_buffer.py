@@ -22,8 +22,8 @@ MAX_BUFFERED_EVENTS = 32
 """Events of one key and pattern. About 1.5 kB with UUIDs as ids; who sends more within the pattern's time pushes out
 the oldest ones only."""
 
-FORMAT = 2
-"""Of what is stored; 1 was a list of steps of the first card testing, which reached back an hour: it is let go."""
+FORMAT = 1
+"""Version of the stored form; the first element of an entry."""
 
 Progress = list[Any]
 
@@ -217,7 +217,7 @@ def _oldest_needed(pattern: CompiledPattern, lateness_ms: int, newest: int, wate
 
 def _is_of(pattern: CompiledPattern, entry: Progress | None) -> bool:
     """Whether what is stored is of this very pattern."""
-    if not entry or isinstance(entry[0], list):
+    if not entry:
         return False
     if entry[0] != FORMAT:
         raise ProfileVersionError(
