@@ -11,7 +11,7 @@ from udfs.patterns import PatternSet, load_patterns
 from udfs.pipeline import Pipeline
 
 
-def told(one: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
+def matches_of(one: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
     """The patterns that a batch completes, each with the payments that it names, in the order of decisions."""
     _, output = one.process(records, NOW_MS)
     return [(match.pattern, match.transaction_ids) for payment in output.payments for match in payment.matches]
@@ -20,7 +20,7 @@ def told(one: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
 def found(pattern: str, *records: bytes) -> list[tuple[str, ...]]:
     """What one of the ready patterns finds in a story that begins with nothing known, told payment by payment."""
     one = Pipeline()
-    return [named for record in records for name, named in told(one, record) if name == pattern]
+    return [named for record in records for name, named in matches_of(one, record) if name == pattern]
 
 
 def pattern_set(*steps: Mapping[str, Any], version: int = 1, **given: Any) -> PatternSet:
@@ -39,6 +39,6 @@ def with_pattern(*steps: Mapping[str, Any], **given: Any) -> Pipeline:
     return Pipeline(patterns=pattern_set(*steps, **given))
 
 
-def one_by_one(one: Pipeline, records: Sequence[bytes]) -> list[tuple[str, tuple[str, ...]]]:
+def matches_one_by_one(one: Pipeline, records: Sequence[bytes]) -> list[tuple[str, tuple[str, ...]]]:
     """The same in as many batches as there are records."""
-    return [match for record in records for match in told(one, record)]
+    return [match for record in records for match in matches_of(one, record)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 

@@ -76,7 +76,7 @@ PROMISED: dict[str, dict[str, str]] = {
     "ShardEntry": {
         "CLOCK": "\0clock",
         "CONTROL": "\0control",
-        "WAITING": "\0waiting",
+        "PENDING_MATCHES": "\0waiting",
         "MINUTES": "\0minutes",
     },
     "Kind": {

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from tests.matching import one_by_one, told
+from tests.matching import matches_one_by_one, matches_of
 from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
 from udfs.features.catalogue import USER_WIDTH
 from udfs.patterns import Entity, Pattern, default_patterns
-from udfs.patterns.compiled import CompiledPattern, Event
+from udfs.patterns.compiled import CompiledPattern, BufferedEvent
 from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS
@@ -80,13 +80,13 @@ def test_a_job_that_is_restarted_before_every_event_finds_the_same() -> None:
     steady, shaken = Pipeline(), Pipeline()
     for record in busy_users("r", 120):
         shaken = restarted(shaken, rules=None)
-        assert told(shaken, record) == told(steady, record)
+        assert matches_of(shaken, record) == matches_of(steady, record)
 
 
 def test_how_the_events_are_cut_into_batches_changes_nothing_that_a_user_pattern_finds() -> None:
     sent = busy_users("b", 120)
     of_users = {pattern.id for pattern in READY.all if pattern.entity == "user"}
-    whole, single = told(Pipeline(), *sent), one_by_one(Pipeline(), sent)
+    whole, single = matches_of(Pipeline(), *sent), matches_one_by_one(Pipeline(), sent)
     assert sorted(match for match in whole if match[0] in of_users) == sorted(
         match for match in single if match[0] in of_users
     )
@@ -95,10 +95,10 @@ def test_how_the_events_are_cut_into_batches_changes_nothing_that_a_user_pattern
 @each_compiled
 def test_progress_stays_small_under_a_flood(pattern: CompiledPattern) -> None:
     progress: dict[str, Progress] = {}
-    everything = sum(step.bit for step in pattern.observed)
+    everything = sum(step.bit for step in pattern.filters)
     for i in range(500):
-        event: Event = [i, everything, 8, f"{i:036d}", *[1.0 for _ in pattern.kept]]
-        MatchBuffer(pattern, progress, 3_600_000).observe(event, 0)
+        event: BufferedEvent = [i, everything, 8, f"{i:036d}", *[1.0 for _ in pattern.buffered_names]]
+        MatchBuffer(pattern, progress, 3_600_000).add(event, 0)
     assert len(progress[pattern.pattern.id][3]) == MAX_BUFFERED_EVENTS
     assert len(msgspec.msgpack.encode(progress)) < 4_096
 
@@ -106,10 +106,10 @@ def test_progress_stays_small_under_a_flood(pattern: CompiledPattern) -> None:
 @each_compiled
 def test_an_account_event_that_is_remembered_already_changes_nothing(pattern: CompiledPattern) -> None:
     progress: dict[str, Progress] = {}
-    event: Event = [0, pattern.required, 0, "a", *[1.0 for _ in pattern.kept]]
-    MatchBuffer(pattern, progress, 0).observe(list(event), 0)
+    event: BufferedEvent = [0, pattern.required, 0, "a", *[1.0 for _ in pattern.buffered_names]]
+    MatchBuffer(pattern, progress, 0).add(list(event), 0)
     before = msgspec.msgpack.encode(progress)
-    assert MatchBuffer(pattern, progress, 0).observe(list(event), 0) == []
+    assert MatchBuffer(pattern, progress, 0).add(list(event), 0) == []
     assert msgspec.msgpack.encode(progress) == before
 
 

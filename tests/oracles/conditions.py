@@ -17,12 +17,12 @@ from udfs.conditions.tree import (
     Number,
     Reference,
     Text,
-    Truth,
-    Value,
+    Predicate,
+    Expression,
 )
 
 
-def holds(condition: Truth, row: Mapping[str, float]) -> bool:
+def holds(condition: Predicate, row: Mapping[str, float]) -> bool:
     """Whether the condition is true of the row."""
     match condition:
         case Comparison(operator, left, right):
@@ -37,7 +37,7 @@ def holds(condition: Truth, row: Mapping[str, float]) -> bool:
             return any(holds(part, row) for part in parts)
 
 
-def value_of(value: Value, row: Mapping[str, float]) -> float:
+def value_of(value: Expression, row: Mapping[str, float]) -> float:
     """What the value is in the row; NaN when it is absent or cannot be computed.
 
     What belongs to an earlier step stands in the row under its name with a dot: ``login.country``.
@@ -105,7 +105,7 @@ def _called(function: str, arguments: list[float]) -> float:
     return math.log(of) if of > 0 else -math.inf
 
 
-def text_of(tree: Truth | Value) -> str:
+def text_of(tree: Predicate | Expression) -> str:
     """The tree as somebody would write it who trusts no precedence."""
     match tree:
         case Number(value):

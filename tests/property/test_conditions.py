@@ -10,27 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracles.conditions import holds, text_of
-from udfs.conditions import ConditionError, Conditions, Vocabulary, compile_condition, compile_scalar, parse_condition
+from udfs.conditions import ConditionError, ConditionSet, Vocabulary, compile_condition, compile_scalar, parse_condition
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
-    Truth,
-    Value,
+    Predicate,
 )
 
 NAMES = ("amount", "user_amount_zscore", "card_present")
 
 _numbers = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.25, 500.0, 1e300])
-_leaves: st.SearchStrategy[Value] = st.one_of(st.builds(Number, _numbers), st.builds(Name, st.sampled_from(NAMES)))
+_leaves: st.SearchStrategy[Expression] = st.one_of(st.builds(Number, _numbers), st.builds(Name, st.sampled_from(NAMES)))
 
 
-def _calculations(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
+def _calculations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
     return st.one_of(
         st.builds(Arithmetic, st.sampled_from("+-*"), inner, inner),
         # Of 0 and -0, which are equal, min may be either: nothing is divided by it.
@@ -43,7 +43,7 @@ def _calculations(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
 _values = st.recursive(_leaves, _calculations, max_leaves=6)
 # The last digit of a logarithm depends on how it is computed: nothing is computed from it.
 _sides = st.one_of(_values, _values.map(lambda value: Call("log", (value,))))
-_comparisons: st.SearchStrategy[Truth] = st.one_of(
+_comparisons: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Comparison, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _sides, _sides),
     st.builds(IsAbsent, _values),
 )
@@ -61,7 +61,7 @@ batches = st.lists(st.tuples(*(_cells for _ in NAMES)), max_size=8)
 
 @given(conditions, batches)
 @pytest.mark.filterwarnings("error")
-def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[float, ...]]) -> None:
+def test_a_batch_is_told_as_its_rows_are(condition: Predicate, rows: list[tuple[float, ...]]) -> None:
     matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
     told = compile_condition(text_of(condition), NAMES)(matrix)
     assert told.dtype == np.bool_
@@ -70,12 +70,12 @@ def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[floa
 
 @given(st.lists(conditions, max_size=5), batches)
 def test_what_is_asked_together_is_told_as_if_it_was_asked_alone(
-    together: list[Truth], rows: list[tuple[float, ...]]
+    together: list[Predicate], rows: list[tuple[float, ...]]
 ) -> None:
     matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
     # The last name stands in a matrix of its own, and the second is the same everywhere.
-    found = Conditions(together, {NAMES[0]: 0, NAMES[2]: 1}, {NAMES[1]: 3.0}).ask(matrix[:, :1], matrix[:, 2:])
-    told = np.split(found.numbers, found.ends)[:-1]
+    found = ConditionSet(together, {NAMES[0]: 0, NAMES[2]: 1}, {NAMES[1]: 3.0}).evaluate(matrix[:, :1], matrix[:, 2:])
+    told = np.split(found.indices, found.ends)[:-1]
     matrix[:, 1] = 3.0
     named = [dict(zip(NAMES, row, strict=True)) for row in matrix.tolist()]
     assert [list(each) for each in told] == [
@@ -84,14 +84,14 @@ def test_what_is_asked_together_is_told_as_if_it_was_asked_alone(
 
 
 @given(conditions, batches)
-def test_a_single_event_is_told_as_a_row_is(condition: Truth, rows: list[tuple[float, ...]]) -> None:
+def test_a_single_event_is_told_as_a_row_is(condition: Predicate, rows: list[tuple[float, ...]]) -> None:
     ask = compile_scalar(condition, {name: place for place, name in enumerate(NAMES)}, {})
     for row in rows:
         assert ask(row, ()) == holds(condition, dict(zip(NAMES, row, strict=True)))
 
 
 @given(conditions)
-def test_what_is_written_is_what_is_read(condition: Truth) -> None:
+def test_what_is_written_is_what_is_read(condition: Predicate) -> None:
     assert parse_condition(text_of(condition), Vocabulary(NAMES)) == condition
 
 

@@ -19,7 +19,7 @@ from tests.oracles.patterns import Oracle, Seen
 from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
 from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
-from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS
+from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TRANSACTION_FIELDS
 from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
@@ -147,10 +147,10 @@ def entries(draw: st.DrawFn, name: str, *, trailing: bool) -> dict[str, Any]:
 def seen(event: Event) -> Seen:
     """As the oracle knows it."""
     if isinstance(event, AccountEvent):
-        fields = {name: field(event) for name, field in OF_ACCOUNT_EVENTS.items()}
-        nothing = dict.fromkeys(OF_TRANSACTIONS, math.nan) | {"amount": math.nan}
+        fields = {name: field(event) for name, field in ACCOUNT_EVENT_FIELDS.items()}
+        nothing = dict.fromkeys(TRANSACTION_FIELDS, math.nan) | {"amount": math.nan}
         return Seen(event.event_id or "", event.event_time, event.kind, nothing | fields)
-    values = {name: field(event) for name, field in OF_TRANSACTIONS.items()} | {"amount": event.amount}
+    values = {name: field(event) for name, field in TRANSACTION_FIELDS.items()} | {"amount": event.amount}
     return Seen(event.transaction_id, event.event_time, "transaction", values)
 
 
@@ -170,12 +170,12 @@ class Matcher:
 
     def arrive(self, event: Event) -> list[tuple[str, ...]]:
         if isinstance(event, AccountEvent):
-            touched = [one for _, one in self._patterns.touched_by(event)]
+            touched = [one for _, one in self._patterns.account_event_hits(event)]
         else:
             features = np.full((1, USER_WIDTH), np.nan)
             features[0, AMOUNT] = event.amount
-            touched = [touch.event for touch in self._patterns.touched(features, [event])]
-        return [match.transaction_ids for one in touched for match in self.memory().observe(one, 0)]
+            touched = [touch.event for touch in self._patterns.payment_hits(features, [event])]
+        return [match.transaction_ids for one in touched for match in self.memory().add(one, 0)]
 
 
 def payments(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -225,7 +225,7 @@ def test_what_did_not_follow_is_told_once_the_wait_is_over(
         told = [match.transaction_ids for match in matcher.memory().on_watermark(watermark)]
         matcher.restore()
         assert told == payments(oracle.settle(watermark))
-    due = matcher.memory().due()
+    due = matcher.memory().next_timer()
     assert due is None or due >= watermark
 
 

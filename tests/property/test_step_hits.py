@@ -14,7 +14,7 @@ from tests.payments import payment
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.patterns import Entity
 from udfs.patterns.compiled import MASK
-from udfs.patterns.fields import OF_TRANSACTIONS
+from udfs.patterns.fields import TRANSACTION_FIELDS
 from udfs.records.transaction import Location, Transaction
 
 AMOUNT = FEATURE_NAMES.index("amount")
@@ -52,11 +52,11 @@ def test_a_batch_touches_the_steps_that_its_payments_touch(
     (pattern,) = of_users.patterns
     features = np.full((len(payments), USER_WIDTH), math.nan)
     features[:, AMOUNT] = [one.amount if known else math.nan for one in payments]
-    told = [(touch.row, touch.event[MASK]) for touch in of_users.touched(features, payments)]
+    told = [(touch.row, touch.event[MASK]) for touch in of_users.payment_hits(features, payments)]
     expected = []
     for row, one in enumerate(payments):
-        values = {name: field(one) for name, field in OF_TRANSACTIONS.items()} | {"amount": features[row, AMOUNT]}
-        mask = sum(step.bit for step in pattern.observed if step.condition is None or holds(step.condition, values))
+        values = {name: field(one) for name, field in TRANSACTION_FIELDS.items()} | {"amount": features[row, AMOUNT]}
+        mask = sum(step.bit for step in pattern.filters if step.condition is None or holds(step.condition, values))
         if mask or pattern.strict:
             expected.append((row, mask))
     assert told == expected

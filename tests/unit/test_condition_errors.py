@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from udfs.conditions import ConditionError, compile_condition
-from udfs.conditions.grammar import CHARACTERS, DEPTH
+from udfs.conditions.grammar import MAX_CHARACTERS, MAX_DEPTH
 from udfs.features.catalogue import FEATURE_NAMES
 
 NAMES = ("amount", "user_amount_zscore", "user_merchant_new")
@@ -22,39 +22,39 @@ def fault_of(text: str) -> ConditionError:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("amuont > 500", 1, 1, "there is nothing called 'amuont' here; do you mean 'amount'?"),
-        ("amount > 500 and zzz > 1", 1, 18, "there is nothing called 'zzz' here"),
-        ("amount > 500\n  and amount <\n    amuont", 3, 5, "there is nothing called 'amuont' here"),
-        ("amount > 500\nand amount ** 2 > 1", 2, 5, "arithmetic is + - * /"),
-        ("amount > 500\r\nand amount in 2", 2, 5, "comparisons are < <= > >= == !="),
-        ("amount is 500", 1, 1, "comparisons are < <= > >= == !="),
-        ("amount", 1, 1, "a comparison is wanted here"),
-        ("amount > 500 and user_merchant_new", 1, 18, "a comparison is wanted here"),
-        ("", 1, 1, "a comparison is wanted here"),
-        ("# amount > 500", 1, 1, "a comparison is wanted here"),
-        ("user_merchant_new == True", 1, 22, "a flag is 1 or 0 here, not True or False"),
-        ("amount > '500'", 1, 10, "a number, a name or a calculation is wanted here"),
-        ("amount > None", 1, 10, "a number, a name or a calculation is wanted here"),
-        ("amount > 1j", 1, 10, "a number, a name or a calculation is wanted here"),
-        ("(amount > 1) > 0", 1, 2, "a number, a name or a calculation is wanted here"),
+        ("amuont > 500", 1, 1, "unknown name 'amuont'; do you mean 'amount'?"),
+        ("amount > 500 and zzz > 1", 1, 18, "unknown name 'zzz'"),
+        ("amount > 500\n  and amount <\n    amuont", 3, 5, "unknown name 'amuont'"),
+        ("amount > 500\nand amount ** 2 > 1", 2, 5, "the arithmetic operators are + - * /"),
+        ("amount > 500\r\nand amount in 2", 2, 5, "the comparison operators are < <= > >= == !="),
+        ("amount is 500", 1, 1, "the comparison operators are < <= > >= == !="),
+        ("amount", 1, 1, "expected a comparison"),
+        ("amount > 500 and user_merchant_new", 1, 18, "expected a comparison"),
+        ("", 1, 1, "expected a comparison"),
+        ("# amount > 500", 1, 1, "expected a comparison"),
+        ("user_merchant_new == True", 1, 22, "a flag is 1 or 0, not True or False"),
+        ("amount > '500'", 1, 10, "expected a number, a name or a calculation"),
+        ("amount > None", 1, 10, "expected a number, a name or a calculation"),
+        ("amount > 1j", 1, 10, "expected a number, a name or a calculation"),
+        ("(amount > 1) > 0", 1, 2, "expected a number, a name or a calculation"),
         ("amount > 1e999", 1, 10, "the number is too large"),
         ("amount > 1" + "0" * 400, 1, 10, "the number is too large"),
-        ("sqrt(amount) > 2", 1, 1, "'sqrt' is no function here; there are abs, is_absent, log, max, min"),
+        ("sqrt(amount) > 2", 1, 1, "unknown function 'sqrt'; there are abs, is_absent, log, max, min"),
         ("min(amount) > 2", 1, 1, "min takes 2 arguments, not 1"),
         ("1 < abs(amount, 2)", 1, 5, "abs takes 1 argument, not 2"),
-        ("is_absent(amount) == 1", 1, 1, "'is_absent' is no function here"),
-        ("is_absent() or amount > 1", 1, 1, "a comparison is wanted here"),
-        ("amount >", 1, 9, "something is missing at the end"),
-        ("amount > 1\nand", 2, 4, "something is missing at the end"),
-        ("amount > 1) or (amount < 5", 1, 11, "this bracket closes none that is open"),
-        ("amount > 1 # )\n)", 2, 1, "this bracket closes none that is open"),
-        ("amount › 1", 1, 8, "'›' has no meaning here"),
-        ("amount > 1 and ａmount > 2", 1, 16, "'ａ' has no meaning here"),
+        ("is_absent(amount) == 1", 1, 1, "is_absent is a comparison of its own, not a value"),
+        ("is_absent() or amount > 1", 1, 1, "expected a comparison"),
+        ("amount >", 1, 9, "unexpected end of the condition"),
+        ("amount > 1\nand", 2, 4, "unexpected end of the condition"),
+        ("amount > 1) or (amount < 5", 1, 11, "unmatched closing bracket"),
+        ("amount > 1 # )\n)", 2, 1, "unmatched closing bracket"),
+        ("amount › 1", 1, 8, "unexpected character '›'"),
+        ("amount > 1 and ａmount > 2", 1, 16, "unexpected character 'ａ'"),
         ("amount = 5", 1, 1, ""),
         ("amount > 5 amount < 2", 1, 1, "invalid syntax"),
-        ("amount > (5", 1, 10, "this bracket is never closed"),
-        ("(amount > 5\n  and (1 < 2)", 1, 1, "this bracket is never closed"),
-        ("amount > 5 & 1", 1, 10, "arithmetic is + - * /"),
+        ("amount > (5", 1, 10, "unclosed bracket"),
+        ("(amount > 5\n  and (1 < 2)", 1, 1, "unclosed bracket"),
+        ("amount > 5 & 1", 1, 10, "the arithmetic operators are + - * /"),
         ("amount; amount", 1, 7, ""),
     ],
 )
@@ -120,10 +120,12 @@ def test_nothing_that_is_refused_was_run(tmp_path: Path) -> None:
 
 
 def test_there_is_an_end_to_length_and_depth() -> None:
-    compile_condition(" + ".join(["amount"] * DEPTH) + " > 1", NAMES)
-    assert f"nest at most {DEPTH} deep" in fault_of(" + ".join(["amount"] * (DEPTH + 1)) + " > 1").message
-    compile_condition("amount > 1".ljust(CHARACTERS), NAMES)
-    assert f"at most {CHARACTERS} characters" in fault_of("amount > 1".ljust(CHARACTERS + 1)).message
+    compile_condition(" + ".join(["amount"] * MAX_DEPTH) + " > 1", NAMES)
+    assert (
+        f"nest at most {MAX_DEPTH} levels deep" in fault_of(" + ".join(["amount"] * (MAX_DEPTH + 1)) + " > 1").message
+    )
+    compile_condition("amount > 1".ljust(MAX_CHARACTERS), NAMES)
+    assert f"at most {MAX_CHARACTERS} characters" in fault_of("amount > 1".ljust(MAX_CHARACTERS + 1)).message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Control records: a change is understood as a whole, or refused with the reason why."""
+"""Control records: a record is accepted as a whole, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from udfs.control import Control, decode_control
 from udfs.decision import Thresholds
 from udfs.names import Refused
 from udfs.records.refusal import Refusal
-from udfs.rule_documents import LAST_VERSION
+from udfs.rule_documents import MAX_VERSION
 from udfs.rules import RuleSet
 
 NAMES = ("amount", "user_merchant_new")
@@ -68,13 +68,15 @@ def test_a_number_may_be_as_small_as_json_can_write_it(share: float) -> None:
 
 def test_a_set_of_rules_has_an_end_also_as_an_object() -> None:
     notes = [RULE | {"id": f"r{number}", "note": "x" * 1_000} for number in range(2_200)]
-    assert refused(read("rules", {"version": 1, "rules": notes})).startswith("rules take at most 2097152 characters")
+    assert refused(read("rules", {"version": 1, "rules": notes})).startswith(
+        "a document of rules has at most 2097152 characters"
+    )
 
 
 def test_a_fault_in_rules_that_are_an_object_is_counted_from_their_only_line() -> None:
     wrong = RULE | {"when": "amount >\n  five"}
     detail = refused(read("rules", {"version": 1, "rules": [wrong]}))
-    assert detail == "line 2, column 3 of the condition: rule high: there is nothing called 'five' here"
+    assert detail == "line 2, column 3 of the condition: rule high: unknown name 'five'"
 
 
 def test_the_same_record_is_read_once_however_often_it_comes() -> None:
@@ -139,26 +141,26 @@ def test_a_field_that_nobody_knows_is_refused_since_it_might_have_mattered() -> 
     assert "unknown field `shadow`" in refused(read("rules", RULES, shadow=True))
 
 
-@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, None, LAST_VERSION + 1, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, None, MAX_VERSION + 1, 2**63, 2**64, 10**30])
 def test_a_version_is_a_whole_number_that_can_be_kept(version: object) -> None:
     refused(read("rules", RULES, version=version))
 
 
 def test_the_largest_version_is_one() -> None:
-    assert isinstance(read("rules", RULES | {"version": LAST_VERSION}, version=LAST_VERSION), Control)
+    assert isinstance(read("rules", RULES | {"version": MAX_VERSION}, version=MAX_VERSION), Control)
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (None, "a mapping with `version` and a list of `rules` is wanted"),
-        ([], "a mapping with `version` and a list of `rules` is wanted"),
-        ("", "a mapping with `version` and a list of `rules` is wanted"),
-        ("version: 1\nrules: [!!bool perhaps]", "line 2: this cannot be read as bool"),
+        (None, "expected a mapping with `version` and a list of `rules`"),
+        ([], "expected a mapping with `version` and a list of `rules`"),
+        ("", "expected a mapping with `version` and a list of `rules`"),
+        ("version: 1\nrules: [!!bool perhaps]", "line 2: this is no bool"),
         ("version: 1\nrules: [}", "line 2: "),
-        (RULES | {"version": 10**30}, "`version` is a whole number"),
+        (RULES | {"version": 10**30}, "`version` is an integer"),
         ({"version": 1, "rules": [RULE | {"when": "amuont > 5"}]}, "do you mean 'amount'?"),
-        ({"version": 1, "rules": [RULE, RULE]}, "the id is taken"),
+        ({"version": 1, "rules": [RULE, RULE]}, "has the same id"),
         ({"version": 1, "rules": [RULE | {"add": 10**400}]}, "out of range"),
     ],
 )

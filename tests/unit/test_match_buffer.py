@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from state.kernel.sections import ProfileVersionError
-from tests.matching import one_by_one, pattern_set, with_pattern
+from tests.matching import matches_one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, paid, record
 from udfs.features.catalogue import USER_WIDTH
 from udfs.names import Kind
 from udfs.patterns import Entity, PatternSet, load_patterns
-from udfs.patterns.compiled import PAYMENT, CompiledPattern, Event
+from udfs.patterns.compiled import PAYMENT, BufferedEvent, CompiledPattern
 from udfs.patterns.match_buffer import FORMAT, MAX_BUFFERED_EVENTS, MatchBuffer, Progress, prune
-from udfs.patterns.search import SEARCHED, Budget, find_match
+from udfs.patterns.search import MAX_CANDIDATES, Budget, find_match
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.stages import pattern_matching as watch_module
@@ -66,7 +66,7 @@ def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[
 def test_payments_of_two_users_with_the_same_id_are_two(entity: str) -> None:
     phone = {"id": "phone"}
     story = [paid("42", 0.5, 0, user="ann", device=phone), paid("42", 600.0, 1, user="bo", device=phone)]
-    assert one_by_one(with_pattern(SMALL, LARGE, entity=entity), story) == [("two", ("42", "42"))]
+    assert matches_one_by_one(with_pattern(SMALL, LARGE, entity=entity), story) == [("two", ("42", "42"))]
 
 
 def test_a_payment_and_an_account_event_with_the_same_id_are_two() -> None:
@@ -76,15 +76,15 @@ def test_a_payment_and_an_account_event_with_the_same_id_are_two() -> None:
         [paid("42", 600.0, 1), sent("password_reset", 0, "42")],
     ):
         later = paid("later", 5.0, 2)
-        assert one_by_one(with_pattern(reset, LARGE), [*story, later]) == [("two", ("42",))]
+        assert matches_one_by_one(with_pattern(reset, LARGE), [*story, later]) == [("two", ("42",))]
 
 
 def test_an_account_event_that_is_sent_again_is_one() -> None:
     twice = {"name": "resets", "kind": "password_reset", "times": 2}
     again = [sent("password_reset", 0, "e1"), sent("password_reset", 0, "e1"), paid("a", 600.0, 1)]
     other = [sent("password_reset", 0, "e1"), sent("password_reset", 0, "e2"), paid("a", 600.0, 1)]
-    assert one_by_one(with_pattern(twice, LARGE), again) == []
-    assert one_by_one(with_pattern(twice, LARGE), other) == [("two", ("a",))]
+    assert matches_one_by_one(with_pattern(twice, LARGE), again) == []
+    assert matches_one_by_one(with_pattern(twice, LARGE), other) == [("two", ("a",))]
 
 
 # What is let go
@@ -95,7 +95,7 @@ def test_what_one_that_is_as_late_as_may_be_needs_is_kept_and_what_is_older_is_n
     for first, expected in ((7.0, ["late"]), (6.9, [])):
         memory = MatchBuffer(pattern, {}, LATENESS_MS)
         events = {"first": first, "second": first + 1, "newest": 20.0, "late": 15.0}
-        told = [memory.observe([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
+        told = [memory.add([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
         assert [match.transaction_ids[-1] for match in told[-1]] == expected
 
 
@@ -130,14 +130,14 @@ def load(patterns: list[dict[str, Any]]) -> PatternSet:
 def test_a_wait_is_not_over_while_an_event_may_come_that_ends_it() -> None:
     pattern = compiled(pattern_set(*NO_CHECK))
     memory = MatchBuffer(pattern, {}, LATENESS_MS)
-    memory.observe([at(0), 1, 0, ""], 0)
-    due = memory.due()
+    memory.add([at(0), 1, 0, ""], 0)
+    due = memory.next_timer()
     assert due == at(10)
     assert memory.on_watermark(due) == []
-    memory.observe([due, 2, 0, ""], due)
+    memory.add([due, 2, 0, ""], due)
     assert memory.on_watermark(due + 1) == []
     memory = MatchBuffer(pattern, {}, LATENESS_MS)
-    memory.observe([at(0), 1, 0, ""], 0)
+    memory.add([at(0), 1, 0, ""], 0)
     assert len(memory.on_watermark(due + 1)) == 1
 
 
@@ -168,10 +168,11 @@ def endless(last: str) -> CompiledPattern:
     return compiled(pattern_set(*steps, {"name": "end", "where": last}))
 
 
-def same(pattern: CompiledPattern) -> list[Event]:
-    every = (1 << len(pattern.observed)) - 1
+def same(pattern: CompiledPattern) -> list[BufferedEvent]:
+    every = (1 << len(pattern.filters)) - 1
     return [
-        [at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.kept)] for n in range(MAX_BUFFERED_EVENTS)
+        [at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.buffered_names)]
+        for n in range(MAX_BUFFERED_EVENTS)
     ]
 
 
@@ -181,7 +182,7 @@ def test_a_search_that_costs_too_much_is_given_up_in_time_and_counted() -> None:
     events = same(pattern)
     begun = time.process_time()
     for event in events:
-        memory.observe(event, 0)
+        memory.add(event, 0)
     assert time.process_time() - begun < 5, "about 20 ms each"
     assert memory.search_truncated > 0
 
@@ -192,9 +193,9 @@ def test_one_event_has_one_budget_however_many_ends_it_may_have_changed() -> Non
     events = same(pattern)
     for end in range(20, MAX_BUFFERED_EVENTS):
         find_match(pattern, events, 0, end, budget)
-    assert budget.left == 0
+    assert budget.remaining == 0
     assert budget.truncated == MAX_BUFFERED_EVENTS - 20
-    assert Budget().left == SEARCHED
+    assert Budget().remaining == MAX_CANDIDATES
 
 
 def test_a_search_that_is_given_up_tells_the_match_that_it_found_until_then() -> None:
@@ -225,7 +226,7 @@ def stored() -> dict[str, Progress]:
     progress: dict[str, Progress] = {}
     buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
     for minute in range(MAX_BUFFERED_EVENTS + 1):
-        buffer.observe([at(minute), 1, PAYMENT, f"small-{minute}"], 0)
+        buffer.add([at(minute), 1, PAYMENT, f"small-{minute}"], 0)
     return progress
 
 
@@ -234,7 +235,7 @@ def test_progress_in_the_stored_format_completes_a_match() -> None:
     assert progress == stored()
     buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
     assert buffer.evicted == 1
-    (match,) = buffer.observe([at(40), 2, PAYMENT, "large"], 0)
+    (match,) = buffer.add([at(40), 2, PAYMENT, "large"], 0)
     assert match.transaction_ids == ("small-2", "large"), "the second oldest makes room for it"
 
 

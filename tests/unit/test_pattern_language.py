@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.matching import one_by_one, told, with_pattern
+from tests.matching import matches_of, matches_one_by_one, with_pattern
 from tests.pipeline.sent import at, copied, happened, paid, record
 from udfs.names import Kind
 from udfs.pipeline import Pipeline
@@ -18,11 +18,11 @@ LARGE: dict[str, Any] = {"name": "large", "where": "amount > 500"}
 
 def named(steps: Sequence[Mapping[str, Any]], *records: bytes, **given: Any) -> list[tuple[str, ...]]:
     """The payments of every match, in order of arrival."""
-    return [match for _, match in one_by_one(with_pattern(*steps, **given), records)]
+    return [match for _, match in matches_one_by_one(with_pattern(*steps, **given), records)]
 
 
 def named_by(pipeline: Pipeline, *records: bytes) -> list[tuple[str, ...]]:
-    return [match for _, match in one_by_one(pipeline, records)]
+    return [match for _, match in matches_one_by_one(pipeline, records)]
 
 
 # The classic of Flink's walkthrough: under 1, directly followed by over 500
@@ -168,14 +168,14 @@ NO_CHECK: list[dict[str, Any]] = [
 def test_when_nothing_followed_in_time_the_next_payment_is_told() -> None:
     clock = paid("bobs", 5.0, 11, user="bob")
     pipeline = with_pattern(*NO_CHECK)
-    assert one_by_one(pipeline, [happened("password_reset", 0), paid("early", 9.0, 5), clock]) == []
-    assert told(pipeline, paid("a", 9.0, 12)) == [("two", ())]
-    assert told(pipeline, paid("b", 9.0, 13)) == []
+    assert matches_one_by_one(pipeline, [happened("password_reset", 0), paid("early", 9.0, 5), clock]) == []
+    assert matches_of(pipeline, paid("a", 9.0, 12)) == [("two", ())]
+    assert matches_of(pipeline, paid("b", 9.0, 13)) == []
 
 
 def test_a_wait_goes_on_after_a_restart() -> None:
     before = with_pattern(*NO_CHECK)
-    told(before, happened("password_reset", 0))
+    matches_of(before, happened("password_reset", 0))
     after = with_pattern(*NO_CHECK)
     after.user_state, after.device_state, after.merchant_state = copied(before)
     assert named_by(after, paid("bobs", 5.0, 11, user="bob"), paid("a", 9.0, 12)) == [()]

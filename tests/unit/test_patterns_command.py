@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from apps.backtest.patterns import on_simulation
+from apps.backtest.patterns import backtest_simulation
 from apps.simulator.simulator import Options
 from deploy.cli import app
 from deploy.errors import OperationError
@@ -92,7 +92,7 @@ def test_with_labels_it_tells_how_often_a_match_is_right(file: Path, payments: P
 
 
 def test_a_simulation_tells_how_many_attacks_are_found() -> None:
-    trial = on_simulation(default_patterns(), Options(seed=3, users=500, rate=0.05), 3_000)
+    trial = backtest_simulation(default_patterns(), Options(seed=3, users=500, rate=0.05), 3_000)
     assert trial.transactions >= 3_000
     recall = trial.recall("card_testing")
     assert recall is not None

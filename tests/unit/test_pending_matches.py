@@ -8,7 +8,7 @@ import pytest
 
 from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from udfs.patterns.pattern import Match
-from udfs.patterns.pending_matches import ENTITIES, FORMAT, MATCHES, PendingMatches
+from udfs.patterns.pending_matches import FORMAT, MAX_MATCHES_PER_ENTITY, MAX_PENDING, PendingMatches
 
 MATCH = Match("p", 1, ("a",), 0.5, "P", "low")
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "pending_matches"
@@ -20,7 +20,7 @@ def numbered(number: int) -> Match:
 
 def again(waiting: PendingMatches) -> PendingMatches:
     """After a restart."""
-    return PendingMatches.of(waiting.pack())
+    return PendingMatches.unpack(waiting.pack())
 
 
 def test_what_never_waited_takes_no_room() -> None:
@@ -29,12 +29,12 @@ def test_what_never_waited_takes_no_room() -> None:
 
 def test_a_match_is_taken_once_and_in_time() -> None:
     waiting = PendingMatches()
-    waiting.hold("alice", MATCH, 100)
-    waiting.hold("bob", MATCH, 100)
-    assert again(waiting).take_matches("alice", 100) == (MATCH,)
-    assert waiting.take_matches("bob", 101) == ()
-    assert waiting.take_matches("bob", 50) == ()
-    assert again(waiting).take_matches("alice", 100) == (MATCH,)
+    waiting.add("alice", MATCH, 100)
+    waiting.add("bob", MATCH, 100)
+    assert again(waiting).pop_matches("alice", 100) == (MATCH,)
+    assert waiting.pop_matches("bob", 101) == ()
+    assert waiting.pop_matches("bob", 50) == ()
+    assert again(waiting).pop_matches("alice", 100) == (MATCH,)
 
 
 def test_it_is_come_back_to_when_event_time_has_come_so_far() -> None:
@@ -56,63 +56,65 @@ def test_it_is_come_back_to_when_event_time_has_come_so_far() -> None:
 
 def test_matches_that_nobody_comes_for_are_let_go() -> None:
     waiting = PendingMatches()
-    waiting.hold("alice", MATCH, 100)
+    waiting.add("alice", MATCH, 100)
     waiting.due_timers(101)
-    assert not waiting.holds_matches
+    assert not waiting.has_matches
 
 
 def test_the_oldest_give_way_when_there_are_too_many_and_are_counted() -> None:
     waiting = PendingMatches()
-    for number in range(ENTITIES + 3):
-        waiting.hold(f"u{number}", MATCH, 100)
+    for number in range(MAX_PENDING + 3):
+        waiting.add(f"u{number}", MATCH, 100)
         waiting.register_timer(f"u{number}", 100)
-    assert waiting.dropped == 6
-    assert waiting.take_matches("u0", 0) == ()
-    assert waiting.take_matches("u3", 0) == (MATCH,)
-    assert len(waiting.due_timers(101)) == ENTITIES
+    assert waiting.evicted == 6
+    assert waiting.pop_matches("u0", 0) == ()
+    assert waiting.pop_matches("u3", 0) == (MATCH,)
+    assert len(waiting.due_timers(101)) == MAX_PENDING
 
 
 def test_matches_of_one_entity_are_bounded_the_newest_stay_and_those_dropped_are_counted() -> None:
     waiting = PendingMatches()
-    for number in range(MATCHES + 3):
-        waiting.hold("alice", numbered(number), 100)
-    assert waiting.dropped == 3
-    assert again(waiting).take_matches("alice", 0) == tuple(numbered(number) for number in range(3, MATCHES + 3))
+    for number in range(MAX_MATCHES_PER_ENTITY + 3):
+        waiting.add("alice", numbered(number), 100)
+    assert waiting.evicted == 3
+    assert again(waiting).pop_matches("alice", 0) == tuple(
+        numbered(number) for number in range(3, MAX_MATCHES_PER_ENTITY + 3)
+    )
 
 
 def test_what_an_entity_that_gives_way_held_is_counted_match_by_match() -> None:
     waiting = PendingMatches()
     for number in range(5):
-        waiting.hold("alice", numbered(number), 100)
-    for number in range(ENTITIES - 4):
-        waiting.hold(f"u{number}", MATCH, 100)
-    assert waiting.dropped == 5
-    assert waiting.take_matches("alice", 0) == ()
-    assert waiting.take_matches("u0", 0) == (MATCH,)
+        waiting.add("alice", numbered(number), 100)
+    for number in range(MAX_PENDING - 4):
+        waiting.add(f"u{number}", MATCH, 100)
+    assert waiting.evicted == 5
+    assert waiting.pop_matches("alice", 0) == ()
+    assert waiting.pop_matches("u0", 0) == (MATCH,)
 
 
 def test_each_match_that_nobody_comes_for_is_let_go_at_its_own_time() -> None:
     waiting = PendingMatches()
     for until in (100, 300, 200):
-        waiting.hold("alice", numbered(until), until)
+        waiting.add("alice", numbered(until), until)
     waiting = again(waiting)
     waiting.due_timers(100)
     assert not waiting.changed
     waiting.due_timers(101)
-    assert again(waiting).take_matches("alice", 0) == (numbered(300), numbered(200))
+    assert again(waiting).pop_matches("alice", 0) == (numbered(300), numbered(200))
     waiting.due_timers(201)
-    assert again(waiting).take_matches("alice", 0) == (numbered(300),)
-    assert waiting.dropped == 0, "they had their time"
+    assert again(waiting).pop_matches("alice", 0) == (numbered(300),)
+    assert waiting.evicted == 0, "they had their time"
 
 
 def test_what_has_not_changed_is_not_packed_again() -> None:
     waiting = PendingMatches()
-    waiting.hold("alice", MATCH, 100)
+    waiting.add("alice", MATCH, 100)
     waiting.register_timer("alice", 100)
     packed = waiting.pack()
     waiting.register_timer("alice", 100)
     waiting.register_timer("bob", None)
-    waiting.take_matches("bob", 0)
+    waiting.pop_matches("bob", 0)
     waiting.due_timers(50)
     assert not waiting.changed
     assert waiting.pack() is packed
@@ -121,16 +123,16 @@ def test_what_has_not_changed_is_not_packed_again() -> None:
 def stored() -> PendingMatches:
     """What the sample was written of: ``tests/samples/pending_matches/pending-matches-v1.bin`` is ``stored().pack()``."""
     waiting = PendingMatches()
-    waiting.hold("alice", Match("p", 2, ("a", "b"), 0.5, "P", "low"), 100)
-    waiting.hold("alice", MATCH, 200)
+    waiting.add("alice", Match("p", 2, ("a", "b"), 0.5, "P", "low"), 100)
+    waiting.add("alice", MATCH, 200)
     waiting.register_timer("bob", 1_800_000_000_000)
     return waiting
 
 
 def test_what_was_stored_in_format_1_is_read() -> None:
-    waiting = PendingMatches.of((SAMPLES / "pending-matches-v1.bin").read_bytes())
+    waiting = PendingMatches.unpack((SAMPLES / "pending-matches-v1.bin").read_bytes())
     assert waiting.timer_of("bob") == 1_800_000_000_000
-    assert waiting.take_matches("alice", 100) == (Match("p", 2, ("a", "b"), 0.5, "P", "low"), MATCH)
+    assert waiting.pop_matches("alice", 100) == (Match("p", 2, ("a", "b"), 0.5, "P", "low"), MATCH)
 
 
 def test_there_is_a_sample_of_every_format_that_is_read() -> None:
@@ -141,10 +143,10 @@ def test_there_is_a_sample_of_every_format_that_is_read() -> None:
 @pytest.mark.parametrize("number", [0, FORMAT + 1, 0x92])
 def test_a_format_that_is_not_known_is_refused_and_not_guessed_at(number: int) -> None:
     with pytest.raises(ProfileVersionError, match=f"format {number}, this program reads {FORMAT}"):
-        PendingMatches.of(bytes((number,)) + stored().pack()[1:])
+        PendingMatches.unpack(bytes((number,)) + stored().pack()[1:])
 
 
 @pytest.mark.parametrize("size", [0, 1, 9])
 def test_what_is_cut_short_is_refused(size: int) -> None:
     with pytest.raises(ProfileDamagedError):
-        PendingMatches.of(stored().pack()[:size])
+        PendingMatches.unpack(stored().pack()[:size])

@@ -182,7 +182,7 @@ def test_a_user_of_version_1_still_knows_payments_and_the_progress_of_the_first_
     stored = old.progress["card_testing"]
     pattern = default_patterns().of(Entity.USER).by_id["card_testing"]
     assert isinstance(stored[0], list), "a list of steps, which reached back an hour"
-    MatchBuffer(pattern, old.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
+    MatchBuffer(pattern, old.progress, 0).add([at(0), 1, PAYMENT, "new"], 0)
     assert old.progress["card_testing"][3] == [[at(0), 1, PAYMENT, "new"]]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from state.store.keyed_state import KeyedState
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
-from udfs.patterns.compiled import TIME, CompiledPattern, Event
+from udfs.patterns.compiled import TIME, BufferedEvent, CompiledPattern
 from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune
 from udfs.patterns.pending_matches import PendingMatches
 from udfs.records.account_event import AccountEvent
@@ -60,7 +60,7 @@ class PatternMatcher:
     @property
     def evicted(self) -> int:
         """Remembered events, matches and waits that were pushed out by newer ones, since the start."""
-        return self._forgotten + sum(waiting.dropped for waiting in self._waiting.values())
+        return self._forgotten + sum(waiting.evicted for waiting in self._waiting.values())
 
     def forget(self, events: int) -> None:
         """Count events that were pushed out."""
@@ -85,14 +85,14 @@ class PatternMatcher:
         """
         waiting = self._waiting.get(shard)
         if waiting is None:
-            waiting = self._waiting[shard] = PendingMatches.of(backing.get(ShardEntry.WAITING.value))
+            waiting = self._waiting[shard] = PendingMatches.unpack(backing.get(ShardEntry.PENDING_MATCHES.value))
         return BatchMatcher(self, patterns.of(self._entity), waiting, open_profile, watermark)
 
     def entries(self, shard: int) -> Iterator[tuple[str, bytes]]:
         """What a shard keeps beside its profiles for this, where it is not what is stored already."""
         waiting = self._waiting.get(shard)
         if waiting is not None and waiting.changed:
-            yield ShardEntry.WAITING.value, waiting.pack()
+            yield ShardEntry.PENDING_MATCHES.value, waiting.pack()
 
 
 class BatchMatcher:
@@ -132,12 +132,12 @@ class BatchMatcher:
             The matches that each payment's decision is to tell: those that it completed, and those that waited for it.
         """
         told: defaultdict[int, list[Match]] = defaultdict(list)
-        if self._waiting.holds_matches:
+        if self._waiting.has_matches:
             for row, entity_id in enumerate(entity_ids):
-                told[row] += self._waiting.take_matches(entity_id, payments[row].event_time)
+                told[row] += self._waiting.pop_matches(entity_id, payments[row].event_time)
         events = iter(happened)
         event = next(events, None)
-        for row, pattern, remembered in self._patterns.touched(features, self._carriers(payments)):
+        for row, pattern, remembered in self._patterns.payment_hits(features, self._carriers(payments)):
             while event is not None and event.before <= row:
                 self._happen(event, entity_ids, payments, told)
                 event = next(events, None)
@@ -149,7 +149,7 @@ class BatchMatcher:
 
     def _carriers(self, payments: Sequence[Any]) -> Sequence[Any]:
         """What has the fields that patterns look at: a payment that was handed over has only some of them."""
-        if not self._patterns.read_records or not payments or not isinstance(payments[0], Payment):
+        if not self._patterns.needs_records or not payments or not isinstance(payments[0], Payment):
             return payments
         return [_whole(payment) for payment in payments]
 
@@ -162,17 +162,17 @@ class BatchMatcher:
     ) -> None:
         """An account event: a match that it completes is told with the next payment of its user."""
         user_id = happened.event.user_id
-        for pattern, remembered in self._patterns.touched_by(happened.event):
+        for pattern, remembered in self._patterns.account_event_hits(happened.event):
             for match in self._remember(pattern, user_id, remembered, happened.event):
                 until = happened.event.event_time + pattern.hold_ms
                 rows = (row for row in range(happened.before, len(payments)) if entity_ids[row] == user_id)
                 row = next(rows, None)
                 if row is None:
-                    self._waiting.hold(user_id, match, until)
+                    self._waiting.add(user_id, match, until)
                 elif payments[row].event_time <= until:
                     told[row].append(match)
 
-    def _remember(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
+    def _remember(self, pattern: CompiledPattern, entity_id: str, event: BufferedEvent, record: object) -> list[Match]:
         """Show an event to a pattern that it touches; ``record`` is what it was made of."""
         watch = self._watch
         progress = self._open(entity_id).progress
@@ -182,11 +182,11 @@ class BatchMatcher:
             prune(progress, self._patterns.by_id, watch.lateness_ms, event[TIME], self._watermark)
         memory = MatchBuffer(pattern, progress, watch.lateness_ms)
         before = memory.evicted
-        matches = memory.observe(event, self._watermark)
+        matches = memory.add(event, self._watermark)
         watch.forget(memory.evicted - before)
         self._count_given_up(pattern, memory)
-        if pattern.wait_ms:
-            due, known = memory.due(), self._waiting.timer_of(entity_id)
+        if pattern.absence_timeout_ms:
+            due, known = memory.next_timer(), self._waiting.timer_of(entity_id)
             if due is not None and (known is None or due < known):
                 self._waiting.register_timer(entity_id, due)
         return matches
@@ -198,7 +198,7 @@ class BatchMatcher:
 
     def on_watermark(self, watermark: int) -> None:
         """End the waits that are over, at the watermark after the batch; what they come to waits for a payment."""
-        patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
+        patterns = [pattern for pattern in self._patterns.patterns if pattern.absence_timeout_ms]
         for entity_id in self._waiting.due_timers(watermark):
             dues: list[int] = []
             progress = self._open(entity_id).progress
@@ -207,9 +207,9 @@ class BatchMatcher:
                     continue
                 memory = MatchBuffer(pattern, progress, self._watch.lateness_ms)
                 for match in memory.on_watermark(watermark):
-                    self._waiting.hold(entity_id, match, watermark + pattern.hold_ms)
+                    self._waiting.add(entity_id, match, watermark + pattern.hold_ms)
                 self._count_given_up(pattern, memory)
-                due = memory.due()
+                due = memory.next_timer()
                 dues += () if due is None else (due,)
             self._waiting.register_timer(entity_id, min(dues, default=None))
 
