@@ -1,4 +1,4 @@
-"""What the patterns say of a story: records in, the payments that each match names out."""
+"""Evaluate patterns on a story: records go in, and the payments of each match come out."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ from udfs.patterns import PatternSet, load_patterns
 from udfs.pipeline import Pipeline
 
 
-def matches_of(one: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
-    """The patterns that a batch completes, each with the payments that it names, in the order of decisions."""
-    _, output = one.process(records, NOW_MS)
+def matches_of(pipeline: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
+    """The pattern and the payments of each match that a batch reports, in the order of its decisions."""
+    _, output = pipeline.process(records, NOW_MS)
     return [(match.pattern, match.transaction_ids) for payment in output.payments for match in payment.matches]
 
 
+def matches_one_by_one(pipeline: Pipeline, records: Sequence[bytes]) -> list[tuple[str, tuple[str, ...]]]:
+    """The matches of records that arrive in a batch each."""
+    return [match for record in records for match in matches_of(pipeline, record)]
+
+
 def found(pattern: str, *records: bytes) -> list[tuple[str, ...]]:
-    """What one of the ready patterns finds in a story that begins with nothing known, told payment by payment."""
-    one = Pipeline()
-    return [named for record in records for name, named in matches_of(one, record) if name == pattern]
+    """The matches of one default pattern in a story that starts from empty profiles, one record per batch."""
+    return [payments for name, payments in matches_one_by_one(Pipeline(), records) if name == pattern]
 
 
-def pattern_set(*steps: Mapping[str, Any], version: int = 1, **given: Any) -> PatternSet:
-    """A set of one pattern, ``two``: what a test does not say of it is ordinary."""
-    return load_patterns(json.dumps(pattern_body(*steps, version=version, **given)))
+def pattern_set(*steps: Mapping[str, Any], version: int = 1, **overrides: Any) -> PatternSet:
+    """A set of one pattern, ``two``, with defaults for all keys that are not overridden."""
+    return load_patterns(json.dumps(pattern_body(*steps, version=version, **overrides)))
 
 
-def pattern_body(*steps: Mapping[str, Any], version: int = 1, **given: Any) -> dict[str, Any]:
-    """The same as a control record has it."""
-    ordinary = {"id": "two", "entity": "user", "within": "1 h", "score": 0.8, "reason": "TWO", "severity": "high"}
-    return {"version": version, "patterns": [ordinary | {"steps": list(steps)} | given]}
+def pattern_body(*steps: Mapping[str, Any], version: int = 1, **overrides: Any) -> dict[str, Any]:
+    """The body of a control record with the set of ``pattern_set``."""
+    defaults = {"id": "two", "entity": "user", "within": "1 h", "score": 0.8, "reason": "TWO", "severity": "high"}
+    return {"version": version, "patterns": [defaults | {"steps": list(steps)} | overrides]}
 
 
-def with_pattern(*steps: Mapping[str, Any], **given: Any) -> Pipeline:
-    """A pipeline in which that pattern alone is looked for."""
-    return Pipeline(patterns=pattern_set(*steps, **given))
-
-
-def matches_one_by_one(one: Pipeline, records: Sequence[bytes]) -> list[tuple[str, tuple[str, ...]]]:
-    """The same in as many batches as there are records."""
-    return [match for record in records for match in matches_of(one, record)]
+def with_pattern(*steps: Mapping[str, Any], **overrides: Any) -> Pipeline:
+    """A pipeline with the set of ``pattern_set``."""
+    return Pipeline(patterns=pattern_set(*steps, **overrides))

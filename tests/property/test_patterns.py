@@ -144,7 +144,7 @@ def entries(draw: st.DrawFn, name: str, *, trailing: bool) -> dict[str, Any]:
     }
 
 
-def seen(event: Event) -> Seen:
+def oracle_event(event: Event) -> Seen:
     """As the oracle knows it."""
     if isinstance(event, AccountEvent):
         fields = {name: field(event) for name, field in ACCOUNT_EVENT_FIELDS.items()}
@@ -165,7 +165,7 @@ class Matcher:
     def restore(self) -> None:
         self.progress = msgspec.msgpack.decode(msgspec.msgpack.encode(self.progress), type=dict[str, Progress])
 
-    def memory(self) -> MatchBuffer:
+    def buffer(self) -> MatchBuffer:
         return MatchBuffer(self._pattern, self.progress, LATENESS_MS)
 
     def arrive(self, event: Event) -> list[tuple[str, ...]]:
@@ -175,7 +175,7 @@ class Matcher:
             features = np.full((1, USER_WIDTH), np.nan)
             features[0, AMOUNT] = event.amount
             touched = [touch.event for touch in self._patterns.payment_hits(features, [event])]
-        return [match.transaction_ids for one in touched for match in self.memory().add(one, 0)]
+        return [match.transaction_ids for one in touched for match in self.buffer().add(one, 0)]
 
 
 def payments(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -193,7 +193,7 @@ def test_every_arrival_makes_the_matches_that_the_definition_says(
     for number, event in enumerate(arrived):
         if number == restored:
             matcher.restore()
-        assert matcher.arrive(event) == payments(oracle.arrive(seen(event)))
+        assert matcher.arrive(event) == payments(oracle.arrive(oracle_event(event)))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
@@ -204,7 +204,7 @@ def test_disorder_hides_no_match(found: PatternSet, arrived: list[Event]) -> Non
     told: list[tuple[str, ...]] = []
     for event in arrived:
         told += matcher.arrive(event)
-        oracle.arrive(seen(event))
+        oracle.arrive(oracle_event(event))
     by_last = [match[-1] for match in told if match]
     ends = [oracle.known[end].id for end in oracle.matches()]
     assert {end for end in ends if end.startswith("t")} <= {*by_last}
@@ -220,17 +220,17 @@ def test_what_did_not_follow_is_told_once_the_wait_is_over(
     oracle, matcher = Oracle(found.all[0]), Matcher(found)
     watermark = 0
     for event in arrived:
-        assert matcher.arrive(event) == payments(oracle.arrive(seen(event))) == []
+        assert matcher.arrive(event) == payments(oracle.arrive(oracle_event(event))) == []
         watermark = max(watermark, event.event_time - data.draw(st.integers(0, 10)) * MINUTE_MS)
-        told = [match.transaction_ids for match in matcher.memory().on_watermark(watermark)]
+        told = [match.transaction_ids for match in matcher.buffer().on_watermark(watermark)]
         matcher.restore()
         assert told == payments(oracle.settle(watermark))
-    due = matcher.memory().next_timer()
+    due = matcher.buffer().next_timer()
     assert due is None or due >= watermark
 
 
 @dataclass
-class Remembers:
+class Profile:
     """A profile, of which patterns see their progress only."""
 
     progress: dict[str, Progress]
@@ -243,11 +243,11 @@ class Remembers:
         return msgspec.msgpack.encode(self.progress)
 
     @staticmethod
-    def pack_all(profiles: Sequence[Remembers]) -> list[bytes]:
+    def pack_all(profiles: Sequence[Profile]) -> list[bytes]:
         return [profile.pack() for profile in profiles]
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Remembers:
+    def unpack(cls, packed: bytes) -> Profile:
         return cls(msgspec.msgpack.decode(packed, type=dict[str, Progress]))
 
 
@@ -255,15 +255,15 @@ class Stage:
     """What a stage does with its patterns, batch by batch; it can be stopped and started again in between."""
 
     def __init__(self, found: PatternSet) -> None:
-        self._found = found
+        self._patterns = found
         self._watermark = 0
         self.state = MemoryState()
         self.restart()
 
     def restart(self) -> None:
-        store = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
+        store = ProfileStore(lambda: Profile({}), Profile.unpack, Profile.pack_all, 100)
         self._profiles = store.shard(0, self.state)
-        self._watch = PatternMatcher(Entity.USER, LATENESS_MS)
+        self._matcher = PatternMatcher(Entity.USER, LATENESS_MS)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:
         """What is told by the payments of a batch, in their order, each match with its pattern."""
@@ -276,11 +276,11 @@ class Stage:
                 happened.append(Happened(before, event))
             else:
                 before += 1
-        watched = self._watch.shard(0, self.state, self._profiles.get, self._found, self._watermark)
+        watched = self._matcher.shard(0, self.state, self._profiles.get, self._patterns, self._watermark)
         told = watched.observe([one.user_id for one in paid], paid, features, happened)
         self._watermark = watermark
         watched.on_watermark(watermark)
-        self._profiles.checkpoint(dict(self._watch.entries(0)))
+        self._profiles.checkpoint(dict(self._matcher.entries(0)))
         return [(match.pattern, match.transaction_ids) for matches in told for match in matches]
 
 
@@ -302,7 +302,7 @@ def test_two_patterns_in_a_stage_tell_what_the_definition_says_of_each(
         for event in batch:
             for oracle in oracles:
                 held = waiting[oracle.pattern.id]
-                held += payments(oracle.arrive(seen(event)))
+                held += payments(oracle.arrive(oracle_event(event)))
                 if isinstance(event, Transaction):
                     expected[oracle.pattern.id] += held
                     held.clear()
@@ -325,7 +325,7 @@ def test_memory_stays_bounded_and_what_is_pushed_out_is_counted(found: PatternSe
         matcher.arrive(Transaction(f"{number}", "u", 1.0 + number % 5, "EUR", "m", 10**12 + number))
         entry = matcher.progress.get("random", [1, 0, 0, []])
         assert len(entry[3]) <= MAX_BUFFERED_EVENTS
-    memory = matcher.memory()
+    memory = matcher.buffer()
     touched = len(matcher.progress["random"][3]) + memory.evicted
     assert touched <= count
     assert memory.evicted == max(0, touched - MAX_BUFFERED_EVENTS)

@@ -1,4 +1,4 @@
-"""What is remembered of a sequence: which events are one and the same, when a wait is over, what a search may cost."""
+"""The match buffer: which events are duplicates, what is pruned, when timers fire, and what a search may cost."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from state.kernel.sections import ProfileVersionError
+from state.kernel.times import MINUTE_MS
 from tests.matching import matches_one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, paid, record
 from udfs.features.catalogue import USER_WIDTH
@@ -22,10 +23,9 @@ from udfs.patterns.match_buffer import FORMAT, MAX_BUFFERED_EVENTS, MatchBuffer,
 from udfs.patterns.search import MAX_CANDIDATES, Budget, find_match
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
-from udfs.stages import pattern_matching as watch_module
+from udfs.stages import pattern_matching
 from udfs.stages.pattern_matching import BatchMatcher, Happened, PatternMatcher
 
-MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "match_buffer"
 SMALL: dict[str, Any] = {"name": "small", "where": "amount < 1"}
@@ -36,8 +36,8 @@ NO_CHECK: list[dict[str, Any]] = [
 ]
 
 
-def compiled(found: PatternSet) -> CompiledPattern:
-    return found.of(Entity.USER).patterns[0]
+def first_pattern(patterns: PatternSet) -> CompiledPattern:
+    return patterns.of(Entity.USER).patterns[0]
 
 
 def account_event(kind: str, minute: float, event_id: str | None = None) -> AccountEvent:
@@ -49,14 +49,14 @@ def sent(kind: str, minute: float, event_id: str) -> bytes:
     return record(Kind.ACCOUNT_EVENT, value, "alice")
 
 
-class Remembers:
+class Profile:
     def __init__(self) -> None:
         self.progress: dict[str, Progress] = {}
 
 
-def watched(found: PatternSet, profile: Remembers, watermark: int = 0) -> tuple[PatternMatcher, BatchMatcher]:
-    watch = PatternMatcher(Entity.USER, LATENESS_MS)
-    return watch, watch.shard(0, MemoryState(), lambda _: profile, found, watermark)
+def batch_matcher(patterns: PatternSet, profile: Profile, watermark: int = 0) -> tuple[PatternMatcher, BatchMatcher]:
+    matcher = PatternMatcher(Entity.USER, LATENESS_MS)
+    return matcher, matcher.shard(0, MemoryState(), lambda _: profile, patterns, watermark)
 
 
 # Which events are the same
@@ -87,19 +87,19 @@ def test_an_account_event_that_is_sent_again_is_one() -> None:
     assert matches_one_by_one(with_pattern(twice, LARGE), other) == [("two", ("a",))]
 
 
-# What is let go
+# Pruning
 
 
-def test_what_one_that_is_as_late_as_may_be_needs_is_kept_and_what_is_older_is_not() -> None:
-    pattern = compiled(pattern_set({"name": "one"}, {"name": "two"}, {"name": "three"}, within="8 min"))
+def test_events_that_the_latest_possible_event_needs_are_kept_and_older_ones_are_pruned() -> None:
+    pattern = first_pattern(pattern_set({"name": "one"}, {"name": "two"}, {"name": "three"}, within="8 min"))
     for first, expected in ((7.0, ["late"]), (6.9, [])):
-        memory = MatchBuffer(pattern, {}, LATENESS_MS)
+        buffer = MatchBuffer(pattern, {}, LATENESS_MS)
         events = {"first": first, "second": first + 1, "newest": 20.0, "late": 15.0}
-        told = [memory.add([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
-        assert [match.transaction_ids[-1] for match in told[-1]] == expected
+        matches = [buffer.add([at(minute), 7, PAYMENT, name], 0) for name, minute in events.items()]
+        assert [match.transaction_ids[-1] for match in matches[-1]] == expected
 
 
-def test_each_event_of_an_account_lets_go_once_though_it_has_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_account_event_prunes_once_though_it_has_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
     reset = {"name": "reset", "kind": "password_reset"}
     body = [
         {"id": name, "entity": "user", "within": "1 h", "score": 0.5, "reason": "R", "severity": "low"}
@@ -108,15 +108,15 @@ def test_each_event_of_an_account_lets_go_once_though_it_has_no_id(monkeypatch: 
     ]
     times: list[int] = []
 
-    def counted(*given: Any) -> None:
-        times.append(given[3])
-        prune(*given)
+    def counted(*arguments: Any) -> None:
+        times.append(arguments[3])
+        prune(*arguments)
 
-    monkeypatch.setattr(watch_module, "prune", counted)
-    found = load(body)
-    _, shard = watched(found, Remembers())
-    happened = [Happened(0, account_event("password_reset", minute)) for minute in (0, 1, 2)]
-    shard.observe([], [], np.empty((0, USER_WIDTH)), happened)
+    monkeypatch.setattr(pattern_matching, "prune", counted)
+    patterns = load(body)
+    _, batch = batch_matcher(patterns, Profile())
+    account_events = [Happened(0, account_event("password_reset", minute)) for minute in (0, 1, 2)]
+    batch.observe([], [], np.empty((0, USER_WIDTH)), account_events)
     assert times == [at(0), at(1), at(2)]
 
 
@@ -124,51 +124,51 @@ def load(patterns: list[dict[str, Any]]) -> PatternSet:
     return load_patterns(json.dumps({"version": 1, "patterns": patterns}))
 
 
-# When a wait is over
+# Timers
 
 
-def test_a_wait_is_not_over_while_an_event_may_come_that_ends_it() -> None:
-    pattern = compiled(pattern_set(*NO_CHECK))
-    memory = MatchBuffer(pattern, {}, LATENESS_MS)
-    memory.add([at(0), 1, 0, ""], 0)
-    due = memory.next_timer()
+def test_a_timer_does_not_fire_while_an_event_may_come_that_violates_the_absence() -> None:
+    pattern = first_pattern(pattern_set(*NO_CHECK))
+    buffer = MatchBuffer(pattern, {}, LATENESS_MS)
+    buffer.add([at(0), 1, 0, ""], 0)
+    due = buffer.next_timer()
     assert due == at(10)
-    assert memory.on_watermark(due) == []
-    memory.add([due, 2, 0, ""], due)
-    assert memory.on_watermark(due + 1) == []
-    memory = MatchBuffer(pattern, {}, LATENESS_MS)
-    memory.add([at(0), 1, 0, ""], 0)
-    assert len(memory.on_watermark(due + 1)) == 1
+    assert buffer.on_watermark(due) == []
+    buffer.add([due, 2, 0, ""], due)
+    assert buffer.on_watermark(due + 1) == []
+    buffer = MatchBuffer(pattern, {}, LATENESS_MS)
+    buffer.add([at(0), 1, 0, ""], 0)
+    assert len(buffer.on_watermark(due + 1)) == 1
 
 
-def test_who_is_woken_gets_no_entry_of_patterns_that_are_not_in_progress() -> None:
+def test_a_timer_leaves_no_entry_of_patterns_that_are_not_in_progress() -> None:
     first = {"entity": "user", "within": "1 h", "score": 0.5, "reason": "R", "severity": "low"}
     other = [{"name": "change", "kind": "email_change"}, NO_CHECK[1]]
-    found = load([first | {"id": "one", "steps": NO_CHECK}, first | {"id": "other", "steps": other}])
-    profile = Remembers()
-    watch, shard = watched(found, profile)
-    shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("password_reset", 0))])
-    assert [name for name, _ in watch.entries(0)] != []
-    shard.on_watermark(at(10) + 1)
+    patterns = load([first | {"id": "one", "steps": NO_CHECK}, first | {"id": "other", "steps": other}])
+    profile = Profile()
+    matcher, batch = batch_matcher(patterns, profile)
+    batch.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("password_reset", 0))])
+    assert [name for name, _ in matcher.entries(0)] != []
+    batch.on_watermark(at(10) + 1)
     assert list(profile.progress) == ["one"]
-    assert [name for name, _ in watch.entries(0)] != []
-    shard.on_watermark(at(10) + 2)
-    assert list(watch.entries(0)) == [], "nothing has changed"
+    assert [name for name, _ in matcher.entries(0)] != []
+    batch.on_watermark(at(10) + 2)
+    assert list(matcher.entries(0)) == [], "nothing has changed"
 
 
-# What a search may cost
+# The budget of a search
 
 
-def endless(last: str) -> CompiledPattern:
-    """Steps that nearly everything fits, each of which refers to all before."""
+def exhausting(last: str) -> CompiledPattern:
+    """A pattern whose steps fit nearly every event, and each refers to all before it."""
     steps: list[dict[str, Any]] = []
     for number in range(6):
         earlier = " and ".join(f"amount + s{before}.amount > 0" for before in range(number))
         steps.append({"name": f"s{number}", "at_least": 1, "at_most": 9} | ({"where": earlier} if earlier else {}))
-    return compiled(pattern_set(*steps, {"name": "end", "where": last}))
+    return first_pattern(pattern_set(*steps, {"name": "end", "where": last}))
 
 
-def same(pattern: CompiledPattern) -> list[BufferedEvent]:
+def fitting_events(pattern: CompiledPattern) -> list[BufferedEvent]:
     every = (1 << len(pattern.filters)) - 1
     return [
         [at(0) + n, every, PAYMENT, f"{n}", *(float(n + 1) for _ in pattern.buffered_names)]
@@ -176,21 +176,21 @@ def same(pattern: CompiledPattern) -> list[BufferedEvent]:
     ]
 
 
-def test_a_search_that_costs_too_much_is_given_up_in_time_and_counted() -> None:
-    pattern = endless("amount < s0.amount")
-    memory = MatchBuffer(pattern, {}, LATENESS_MS)
-    events = same(pattern)
-    begun = time.process_time()
+def test_a_search_that_exceeds_its_budget_is_truncated_in_time_and_counted() -> None:
+    pattern = exhausting("amount < s0.amount")
+    buffer = MatchBuffer(pattern, {}, LATENESS_MS)
+    events = fitting_events(pattern)
+    started = time.process_time()
     for event in events:
-        memory.add(event, 0)
-    assert time.process_time() - begun < 5, "about 20 ms each"
-    assert memory.search_truncated > 0
+        buffer.add(event, 0)
+    assert time.process_time() - started < 5, "about 20 ms each"
+    assert buffer.search_truncated > 0
 
 
-def test_one_event_has_one_budget_however_many_ends_it_may_have_changed() -> None:
-    pattern = endless("amount < s0.amount")
+def test_all_searches_of_one_event_share_one_budget() -> None:
+    pattern = exhausting("amount < s0.amount")
     budget = Budget()
-    events = same(pattern)
+    events = fitting_events(pattern)
     for end in range(20, MAX_BUFFERED_EVENTS):
         find_match(pattern, events, 0, end, budget)
     assert budget.remaining == 0
@@ -198,10 +198,10 @@ def test_one_event_has_one_budget_however_many_ends_it_may_have_changed() -> Non
     assert Budget().remaining == MAX_CANDIDATES
 
 
-def test_a_search_that_is_given_up_tells_the_match_that_it_found_until_then() -> None:
-    pattern = endless("amount > s0.amount")
+def test_a_truncated_search_returns_the_best_match_so_far() -> None:
+    pattern = exhausting("amount > s0.amount")
     budget = Budget()
-    chosen = find_match(pattern, same(pattern), 0, MAX_BUFFERED_EVENTS - 1, budget)
+    chosen = find_match(pattern, fitting_events(pattern), 0, MAX_BUFFERED_EVENTS - 1, budget)
     assert budget.truncated == 1
     assert chosen is not None
     assert chosen[-1] == MAX_BUFFERED_EVENTS - 1
@@ -209,13 +209,13 @@ def test_a_search_that_is_given_up_tells_the_match_that_it_found_until_then() ->
     assert len(chosen) >= len(pattern.steps)
 
 
-def test_searches_given_up_are_counted_for_the_stage_and_for_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truncated_searches_are_counted_for_the_stage_and_for_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("udfs.patterns.search.Budget.__init__.__defaults__", (1,))
-    found = pattern_set({"name": "one", "kind": "login"}, {"name": "two", "kind": "login"})
-    watch, shard = watched(found, Remembers())
-    shard.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("login", minute)) for minute in (0, 1)])
-    assert watch.search_truncated == 1
-    assert found.search_truncated == {"two": 1}
+    patterns = pattern_set({"name": "one", "kind": "login"}, {"name": "two", "kind": "login"})
+    matcher, batch = batch_matcher(patterns, Profile())
+    batch.observe([], [], np.empty((0, USER_WIDTH)), [Happened(0, account_event("login", minute)) for minute in (0, 1)])
+    assert matcher.search_truncated == 1
+    assert patterns.search_truncated == {"two": 1}
 
 
 # The stored form
@@ -224,7 +224,7 @@ def test_searches_given_up_are_counted_for_the_stage_and_for_the_pattern(monkeyp
 def stored() -> dict[str, Progress]:
     """The progress in ``tests/samples/match_buffer/match-buffer-v1.bin``, packed with msgpack."""
     progress: dict[str, Progress] = {}
-    buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+    buffer = MatchBuffer(first_pattern(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
     for minute in range(MAX_BUFFERED_EVENTS + 1):
         buffer.add([at(minute), 1, PAYMENT, f"small-{minute}"], 0)
     return progress
@@ -233,7 +233,7 @@ def stored() -> dict[str, Progress]:
 def test_progress_in_the_stored_format_completes_a_match() -> None:
     progress = msgspec.msgpack.decode((SAMPLES / "match-buffer-v1.bin").read_bytes(), type=dict[str, Progress])
     assert progress == stored()
-    buffer = MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+    buffer = MatchBuffer(first_pattern(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
     assert buffer.evicted == 1
     (match,) = buffer.add([at(40), 2, PAYMENT, "large"], 0)
     assert match.transaction_ids == ("small-2", "large"), "the second oldest makes room for it"
@@ -248,10 +248,10 @@ def test_an_unknown_format_is_refused(number: int) -> None:
     progress = stored()
     progress["two"][0] = number
     with pytest.raises(ProfileVersionError, match=f"two has format {number}, this program reads {FORMAT}"):
-        MatchBuffer(compiled(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
+        MatchBuffer(first_pattern(pattern_set(SMALL, LARGE)), progress, LATENESS_MS)
 
 
 def test_progress_of_a_pattern_that_has_changed_begins_anew() -> None:
     progress = stored()
-    MatchBuffer(compiled(pattern_set(SMALL, LARGE, within="2 h")), progress, LATENESS_MS)
+    MatchBuffer(first_pattern(pattern_set(SMALL, LARGE, within="2 h")), progress, LATENESS_MS)
     assert progress["two"][3] == []
