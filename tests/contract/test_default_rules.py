@@ -1,4 +1,4 @@
-"""What every ready rule owes, whichever it is: found in the set, so a new one is held to it without being named."""
+"""The contract of every default rule; a new one is tested without being listed here."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ each_rule = pytest.mark.parametrize("rule", RULES.all, ids=lambda rule: rule.id)
 
 
 @each_rule
-def test_its_reason_is_its_own_and_follows_from_its_id(rule: Rule) -> None:
+def test_its_reason_is_unique_and_follows_from_its_id(rule: Rule) -> None:
     assert rule.reason == f"RULE_{rule.id.upper()}"
     reasons = [one.reason for one in RULES.all] + [pattern.reason for pattern in default_patterns().all]
     assert reasons.count(rule.reason) == 1
 
 
 @each_rule
-def test_it_speaks_of_some_payments_and_is_silent_about_most(rule: Rule) -> None:
-    spoken = [rule.id in decision.rules for decision in busy_month.decided().decisions]
+def test_it_fires_for_some_payments_and_not_for_most(rule: Rule) -> None:
+    fired = [rule.id in decision.rules for decision in busy_month.decided().decisions]
     assert rule.enabled
-    assert 0 < sum(spoken) < len(spoken) / 2
+    assert 0 < sum(fired) < len(fired) / 2
 
 
 @each_rule
-def test_a_decision_in_which_it_spoke_gives_its_reason_and_its_part_of_the_score(rule: Rule) -> None:
-    bands = Thresholds()
+def test_a_decision_for_which_it_fired_has_its_reason_and_its_part_of_the_score(rule: Rule) -> None:
+    thresholds = Thresholds()
     for decision in busy_month.decided().decisions:
         assert (rule.reason in decision.reasons) == (rule.id in decision.rules)
         if rule.id in decision.rules:
-            assert decision.score >= (rule.add or rule.at_least or bands.floor(rule.action))
+            assert decision.score >= (rule.add or rule.at_least or thresholds.floor(rule.action))
             assert decision.versions.rules == RULES.version
 
 
-def test_a_payment_of_which_no_rule_speaks_is_approved() -> None:
-    silent = [one for one in busy_month.decided().decisions if not one.rules and not one.patterns]
-    assert silent
-    assert {(one.action, one.score) for one in silent} == {("approve", 0.0)}
+def test_a_payment_for_which_nothing_fires_is_approved() -> None:
+    unmatched = [one for one in busy_month.decided().decisions if not one.rules and not one.patterns]
+    assert unmatched
+    assert {(one.action, one.score) for one in unmatched} == {("approve", 0.0)}

@@ -1,4 +1,4 @@
-"""A condition that cannot be understood is refused with what is wrong and where; nothing of it is ever run."""
+"""An invalid condition is an error with a message and a position, and nothing of it is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from udfs.features.catalogue import FEATURE_NAMES
 NAMES = ("amount", "user_amount_zscore", "user_merchant_new")
 
 
-def fault_of(text: str) -> ConditionError:
+def error_of(text: str) -> ConditionError:
     with pytest.raises(ConditionError) as caught:
         compile_condition(text, NAMES)
     return caught.value
@@ -58,11 +58,11 @@ def fault_of(text: str) -> ConditionError:
         ("amount; amount", 1, 7, ""),
     ],
 )
-def test_a_fault_is_named_and_placed(text: str, line: int, column: int, message: str) -> None:
-    fault = fault_of(text)
-    assert message in fault.message
-    assert (fault.line, fault.column) == (line, column), fault
-    assert str(fault) == f"line {line}, column {column}: {fault.message}"
+def test_an_error_has_a_message_and_a_position(text: str, line: int, column: int, message: str) -> None:
+    error = error_of(text)
+    assert message in error.message
+    assert (error.line, error.column) == (line, column), error
+    assert str(error) == f"line {line}, column {column}: {error.message}"
 
 
 @pytest.mark.parametrize(
@@ -108,31 +108,31 @@ def test_a_fault_is_named_and_placed(text: str, line: int, column: int, message:
         "\ud800 > 1",
     ],
 )
-def test_nothing_of_python_but_comparing_and_calculating_is_taken(text: str) -> None:
-    fault_of(text)
+def test_only_comparing_and_calculating_are_accepted_of_python(text: str) -> None:
+    error_of(text)
 
 
-def test_nothing_that_is_refused_was_run(tmp_path: Path) -> None:
+def test_nothing_that_is_refused_was_executed(tmp_path: Path) -> None:
     trace = tmp_path / "was-here"
     for text in (f"open({str(trace)!r}, 'w') > 0", f"__import__('pathlib').Path({str(trace)!r}).touch() == 0"):
-        fault_of(text)
+        error_of(text)
     assert not trace.exists()
 
 
-def test_there_is_an_end_to_length_and_depth() -> None:
+def test_length_and_depth_are_limited() -> None:
     compile_condition(" + ".join(["amount"] * MAX_DEPTH) + " > 1", NAMES)
     assert (
-        f"nest at most {MAX_DEPTH} levels deep" in fault_of(" + ".join(["amount"] * (MAX_DEPTH + 1)) + " > 1").message
+        f"nest at most {MAX_DEPTH} levels deep" in error_of(" + ".join(["amount"] * (MAX_DEPTH + 1)) + " > 1").message
     )
     compile_condition("amount > 1".ljust(MAX_CHARACTERS), NAMES)
-    assert f"at most {MAX_CHARACTERS} characters" in fault_of("amount > 1".ljust(MAX_CHARACTERS + 1)).message
+    assert f"at most {MAX_CHARACTERS} characters" in error_of("amount > 1".ljust(MAX_CHARACTERS + 1)).message
 
 
 @pytest.mark.parametrize(
     "text", ["(" * 999, "(" * 999 + "amount" + ")" * 999, "-" * 1_990 + "1 > 0", "not " * 490 + "1>0"]
 )
-def test_what_is_nested_without_end_is_a_fault_like_any_other(text: str) -> None:
-    fault_of(text)
+def test_endless_nesting_is_an_error_like_any_other(text: str) -> None:
+    error_of(text)
 
 
 def test_every_feature_can_be_named() -> None:

@@ -28,13 +28,13 @@ def problems_of(text: str) -> tuple[str, ...]:
 
 
 def rule(**fields: object) -> str:
-    """A set of one rule, in one line; ``None`` leaves a field out."""
-    ordinary = {"id": "high", "reason": "HIGH", "when": "amount > 500", "add": 0.4}
-    entry = {name: value for name, value in {**ordinary, **fields}.items() if value is not None}
+    """A set of one rule, in one line; ``None`` omits a field."""
+    defaults = {"id": "high", "reason": "HIGH", "when": "amount > 500", "add": 0.4}
+    entry = {name: value for name, value in {**defaults, **fields}.items() if value is not None}
     return f"version: 1\nrules:\n- {json.dumps(entry)}\n"
 
 
-# What is understood
+# Valid rules
 
 
 def test_a_set_of_rules_is_a_version_and_a_list() -> None:
@@ -96,12 +96,12 @@ def test_rules_may_share_what_they_have_in_common() -> None:
 @pytest.mark.parametrize(
     ("effect", "weight"), [({"add": 0.4}, 0.4), ({"at_least": 0.8}, 0.8), ({"action": "block"}, 1.0)]
 )
-def test_an_action_speaks_as_strongly_as_can_be(effect: dict[str, object], weight: float) -> None:
+def test_an_action_has_the_highest_weight(effect: dict[str, object], weight: float) -> None:
     (one,) = loaded(rule(**{"add": None, **effect})).all
     assert one.weight == weight
 
 
-# What is not
+# Invalid rules
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_action_speaks_as_strongly_as_can_be(effect: dict[str, object], weigh
         ("version: 1\nrules:\n- {1: 2}", "line 3: rule without id: "),
     ],
 )
-def test_a_document_that_holds_no_rules_is_refused_with_its_line(text: str, problem: str) -> None:
+def test_a_document_that_is_no_set_of_rules_is_refused_with_a_line(text: str, problem: str) -> None:
     (found,) = problems_of(text)
     assert found.startswith(problem)
 
@@ -174,11 +174,11 @@ def test_a_document_that_holds_no_rules_is_refused_with_its_line(text: str, prob
         ),
     ],
 )
-def test_a_rule_that_cannot_be_used_is_refused_with_its_line(text: str, problem: str) -> None:
+def test_an_invalid_rule_is_refused_with_its_line(text: str, problem: str) -> None:
     assert problems_of(text) == (problem,)
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_problems_are_listed_at_once() -> None:
     assert problems_of("""\
         version: 1
         rules:
@@ -221,7 +221,7 @@ def test_a_key_that_is_written_twice_is_a_problem() -> None:
     assert problem == "line 7: duplicate key 'add'"
 
 
-def test_there_is_an_end_to_the_size_of_a_set() -> None:
+def test_the_size_of_a_set_is_limited() -> None:
     assert problems_of("#" * (MAX_CHARACTERS + 1)) == (
         f"a document of rules has at most {MAX_CHARACTERS} characters, this one {MAX_CHARACTERS + 1}",
     )
@@ -229,7 +229,7 @@ def test_there_is_an_end_to_the_size_of_a_set() -> None:
     assert problems_of(many) == (f"line 1: at most {MAX_RULES} rules are allowed, found {MAX_RULES + 1}",)
 
 
-def test_what_is_repeated_without_end_is_not_repeated_in_the_problem() -> None:
+def test_endless_aliases_are_not_written_out_in_the_problem() -> None:
     """Ten aliases of ten aliases and so on: small in memory, endless when written out."""
     levels = "".join(f"  l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]\n" for i in range(1, 12))
     bomb = f"version: &l0 [1]\nrules:\n- note: x\n{levels}  id: *l11\n"
