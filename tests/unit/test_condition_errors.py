@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from udfs.conditions import ConditionError, compile_condition
-from udfs.conditions.grammar import MAX_CHARACTERS, MAX_DEPTH
+from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH
 from udfs.features.catalogue import FEATURE_NAMES
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "conditions.md"
 NAMES = ("amount", "user_amount_zscore", "user_merchant_new")
 
 
@@ -138,3 +140,26 @@ def test_endless_nesting_is_an_error_like_any_other(text: str) -> None:
 def test_every_feature_can_be_named() -> None:
     for name in FEATURE_NAMES:
         compile_condition(f"{name} > 0 or is_absent({name})", FEATURE_NAMES)
+
+
+# The reference
+
+
+def section(title: str) -> str:
+    """The text of one section of the reference."""
+    return PAGE.read_text().partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_reference_lists_every_function_with_its_arguments() -> None:
+    calls = re.findall(r"^\| `(\w+)\(([^)]*)\)`", section("Functions"), re.MULTILINE)
+    assert {name: len(arguments.split(",")) for name, arguments in calls} == FUNCTIONS
+
+
+def test_the_reference_has_the_limits() -> None:
+    assert re.findall(r"\| ([\d,]+)", section("Limits")) == [f"{MAX_CHARACTERS:,}", f"{MAX_DEPTH}"]
+
+
+def test_the_reference_quotes_the_errors() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section("Errors"), re.MULTILINE)
+    assert rows
+    assert [error_of(condition).message for condition, _ in rows] == [message for _, message in rows]

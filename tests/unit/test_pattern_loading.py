@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import udfs.patterns
 from tests.matching import pattern_body, pattern_set
 from udfs.patterns import PatternError, default_patterns, load_patterns
 from udfs.patterns.checking import MAX_STEPS
+from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TRANSACTION_FIELDS
 from udfs.patterns.loading import MAX_PATTERNS
 
-PAGE = Path(udfs.patterns.__file__).parent / "README.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def problems_of(text: str) -> tuple[str, ...]:
@@ -35,9 +35,18 @@ def one(steps: str, **overrides: str) -> str:
 
 
 def test_the_examples_of_the_documentation_are_patterns() -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    page = (DOCS / "how-to" / "fraud" / "write-a-pattern.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert blocks
     assert all(load_patterns(block).all for block in blocks)
+
+
+def test_the_reference_lists_the_fields_of_payments_and_of_account_events() -> None:
+    page = (DOCS / "reference" / "conditions.md").read_text()
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \| (?:text|number|flag) \| [^|]+ \| (yes|no) \|$", page, re.MULTILINE)
+    assert {name for names, _ in rows for name in re.findall(r"\w+", names)} == TRANSACTION_FIELDS.keys()
+    of_account_events = {name for names, has in rows if has == "yes" for name in re.findall(r"\w+", names)}
+    assert of_account_events == ACCOUNT_EVENT_FIELDS.keys()
 
 
 def test_json_is_read_like_yaml() -> None:

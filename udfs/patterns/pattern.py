@@ -1,8 +1,7 @@
 """The definition of a pattern: a sequence of events of one user, device or merchant, in event time.
 
-The terms are those of Flink CEP and of MATCH_RECOGNIZE in SQL; ``docs/how-to/fraud/write-a-pattern.md`` lists the
-differences. A pattern is stateless: its buffered events are part of the profile of the entity
-(``udfs.patterns.match_buffer``).
+The terms are those of Flink CEP and of MATCH_RECOGNIZE in SQL; ``docs/reference/patterns.md`` lists the differences. A
+pattern is stateless: its buffered events are part of the profile of the entity (``udfs.patterns.match_buffer``).
 """
 
 from __future__ import annotations
