@@ -52,11 +52,8 @@ class Uid(StrEnum):
     CONTROL = "control"
     CONTROL_OF_USERS = "control-of-users"
     CONTROL_OF_DEVICES = "control-of-devices"
-    GATHER_BY_USER = "gather-by-user"  # like those by device and merchant: a window of versions before November 2026
     USER_STAGE = "user-stage"
-    GATHER_BY_DEVICE = "gather-by-device"
     DEVICE_STAGE = "device-stage"
-    GATHER_BY_MERCHANT = "gather-by-merchant"
     MERCHANT_STAGE = "merchant-stage"
     METRICS_WINDOW = "metrics-window"
     DECISIONS = "decisions"
