@@ -1,4 +1,4 @@
-"""Control records: what changes while the job runs."""
+"""Decode control records, which replace rules, patterns and thresholds while the job runs."""
 
 from __future__ import annotations
 
@@ -14,65 +14,70 @@ from udfs.decision import Thresholds
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
-from udfs.rule_documents import LAST_VERSION
+from udfs.rule_documents import MAX_VERSION
 from udfs.rules import RuleError, RuleSet, load_rules
 
-Kind = Literal["rules", "patterns", "thresholds"]
-_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+ControlKind = Literal["rules", "patterns", "thresholds"]
+_Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True):
-    kind: Kind
-    version: Annotated[int, msgspec.Meta(ge=1, le=LAST_VERSION)]
+class _ControlRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """A record of the ``control`` topic."""
+
+    kind: ControlKind
+    version: Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
     body: Any
 
 
-class ThresholdsRecord(msgspec.Struct, forbid_unknown_fields=True):
-    block: _Share
-    challenge: _Share
-    monitor: _Share
-    alert: _Share
+class ThresholdsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a control record of kind ``thresholds``; decoded to ``Thresholds``."""
+
+    block: _Score
+    challenge: _Score
+    monitor: _Score
+    alert: _Score
 
 
 @dataclass(frozen=True)
 class Control:
-    """A change that has been checked.
+    """A valid control record.
 
     Attributes:
-        kind: what changes.
-        version: of the change; a later one is higher.
-        value: what is in force from now on.
+        kind: kind of the record.
+        version: version of the record; a later one is higher.
+        value: the rules, patterns or thresholds to put in force.
     """
 
-    kind: Kind
+    kind: ControlKind
     version: int
     value: RuleSet | PatternSet | Thresholds
 
 
-_decoder = msgspec.json.Decoder(_Record)
-_KEPT = 2 * len(get_args(Kind))
-"""Of each kind the change in force, which shards that restart read again, and the next."""
-_one_reads = threading.Lock()  # the others then find it read
+_decoder = msgspec.json.Decoder(_ControlRecord)
+_CACHE_SIZE = 2 * len(get_args(ControlKind))
+"""Records kept decoded: of each kind the one in force, which restarting shards read again, and the next one."""
+_decode_lock = threading.Lock()  # shards that wait for it find the record in the cache
 
 
 def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str]) -> Control | Refusal:
-    """Read a record of the ``control`` topic: ``{"kind": ..., "version": ..., "body": ...}``, keyed by its kind.
+    """Decode a record of the ``control`` topic: ``{"kind": ..., "version": ..., "body": ...}``, keyed by its kind.
 
     Args:
-        value: JSON; the body of rules and of patterns is an object or the text of a YAML file, that of thresholds
+        value: value of the record, JSON. The body of rules and patterns is an object or YAML text, that of thresholds
             an object.
-        key: of the record. The topic is compacted, so a record under another's key would take its place.
-        names: of the features that rules may use.
+        key: key of the record. It must be the kind: the topic is compacted, so a record with the key of another kind
+            would replace that kind's record.
+        names: names of the features that rules may use.
 
     Returns:
-        The same object for the same arguments: every shard of a process asks, and to read 5,000 rules takes some tenths
-        of a second.
+        The control, or the refusal of an invalid record. Cached: every shard of a process decodes the same record, and
+        5,000 rules take some tenths of a second.
     """
-    with _one_reads:
+    with _decode_lock:
         return _decode(value, key, tuple(names))
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> Control | Refusal:
     if not value:
         return Refusal(Refused.CONTROL_INVALID, "a control record cannot be empty: send a newer version instead")
@@ -88,12 +93,12 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
         return Refusal(Refused.CONTROL_INVALID, str(error))
 
 
-def _value(record: _Record, names: Sequence[str]) -> RuleSet | PatternSet | Thresholds:
+def _value(record: _ControlRecord, names: Sequence[str]) -> RuleSet | PatternSet | Thresholds:
     if record.kind == "rules":
         return load_rules(record.body, names)
     if record.kind == "patterns":
         return load_patterns(record.body)
-    given = msgspec.convert(record.body, ThresholdsRecord)
-    if not given.monitor <= given.challenge <= given.block:
+    body = msgspec.convert(record.body, ThresholdsBody)
+    if not body.monitor <= body.challenge <= body.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")
-    return Thresholds(block=given.block, challenge=given.challenge, monitor=given.monitor, alert=given.alert)
+    return Thresholds(block=body.block, challenge=body.challenge, monitor=body.monitor, alert=body.alert)

@@ -1,4 +1,4 @@
-"""From score to decision: bands, levels, and what is written for the consumer."""
+"""Thresholds and levels of scores, and the records of decisions and alerts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ Action = Literal["block", "challenge", "monitor", "approve"]
 Level = Literal["critical", "high", "medium", "low", "minimal"]
 
 _LEVELS: tuple[tuple[float, Level], ...] = ((0.9, "critical"), (0.7, "high"), (0.5, "medium"), (0.3, "low"))
-_STRENGTH: dict[Level, int] = {"critical": 4, "high": 3, "medium": 2, "low": 1, "minimal": 0}
+_RANK: dict[Level, int] = {"critical": 4, "high": 3, "medium": 2, "low": 1, "minimal": 0}
 SCORE_DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Where actions begin, shares of 1; monitor <= challenge <= block. Below all of them it is approved."""
+    """Minimum scores of actions and of an alert, 0 to 1, with monitor <= challenge <= block.
+
+    A payment below all of them is approved. A control record of kind ``thresholds`` replaces them while the job runs.
+    """
 
     block: float = 0.9
     challenge: float = 0.7
@@ -26,7 +29,7 @@ class Thresholds:
     alert: float = 0.7
 
     def action(self, score: float) -> Action:
-        """What is done at a score; monitored payments are approved and watched."""
+        """The action at a score; ``monitor`` approves the payment and records it for review."""
         if score < self.monitor:
             return "approve"
         if score >= self.block:
@@ -34,32 +37,32 @@ class Thresholds:
         return "challenge" if score >= self.challenge else "monitor"
 
     def floor(self, action: str | None) -> float:
-        """The lowest score at which an action is taken; 0 for none."""
+        """The minimum score of an action; 0 for None."""
         return 0.0 if action is None else float(getattr(self, action))
 
 
 def level(score: float) -> Level:
-    """How grave a score is; most are below all floors."""
-    if score < _LEVELS[-1][0]:
+    """The level of a score."""
+    if score < _LEVELS[-1][0]:  # nearly all scores
         return "minimal"
-    for floor, name in _LEVELS:
-        if score >= floor:
+    for minimum, name in _LEVELS:
+        if score >= minimum:
             return name
     return "minimal"
 
 
 def max_level(one: Level, other: Level) -> Level:
-    """The graver of two levels."""
-    return one if _STRENGTH[one] >= _STRENGTH[other] else other
+    """The higher of two levels."""
+    return one if _RANK[one] >= _RANK[other] else other
 
 
 def alert_id(user_id: str, transaction_id: str) -> str:
-    """The same for the same transaction, whenever and wherever it is decided: 32 hexadecimal digits."""
+    """Derive the id of an alert, 32 hexadecimal digits, from its transaction, so that repeated decisions share it."""
     return hashlib.blake2b(f"{user_id}\0{transaction_id}".encode(), digest_size=16).hexdigest()
 
 
 class ModelAnswer(msgspec.Struct, frozen=True, gc=False):
-    """What the model said; ``fallback`` when none could be asked and rules decided alone."""
+    """Version and score of the model; ``fallback`` if no model was available and rules decided alone."""
 
     version: str | None
     score: float | None
@@ -67,7 +70,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Versions(msgspec.Struct, frozen=True, gc=False):
-    """What was in force; patterns by id."""
+    """Versions in force at the decision; those of patterns by id."""
 
     rules: int
     patterns: dict[str, int]
@@ -75,9 +78,9 @@ class Versions(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, gc=False):
-    """What is written to ``decisions``, once for each transaction; times in epoch milliseconds.
+    """A record of the topic ``decisions``, one per transaction; times in epoch milliseconds.
 
-    ``degraded``: no model answered, or the transaction came later than features are exact for.
+    ``degraded`` is true if no model was available, or if the transaction was later than features are exact for.
     """
 
     transaction_id: str
@@ -100,9 +103,9 @@ class Decision(msgspec.Struct, gc=False):
 
 
 class Alert(Decision, kw_only=True, gc=False):
-    """What is written to ``alerts``: the decision, and what is needed to act on it.
+    """A record of the topic ``alerts``: the decision, and the data needed to act on it.
 
-    ``transaction`` is the record as it came.
+    ``transaction`` is the unchanged input record.
     """
 
     alert_id: str

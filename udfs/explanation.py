@@ -1,4 +1,4 @@
-"""Why a decision is what it is: stable reason codes, the strongest first."""
+"""Explain a decision by stable reason codes, the strongest first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from udfs.patterns import Match
 from udfs.rules import Rule
 
 MODEL_REASONS = 3
-"""How many features of the model are named, at most."""
+"""Maximum number of model features among the reasons."""
 
 
 def model_reason(feature: str) -> str:
-    """The code of a feature that spoke for fraud."""
+    """The reason code of a feature that raised the model's score."""
     return f"MODEL_{feature.upper()}"
 
 
@@ -26,33 +26,33 @@ def reasons(
     contributions: NDArray[np.float64] | None = None,
     names: Sequence[str] = (),
 ) -> list[str]:
-    """Reason codes by their part in the score.
+    """Rank the reason codes of a decision by their weight.
 
     Args:
-        rules: that spoke.
-        matches: of patterns.
-        model_score: 0 to 1.
-        contributions: (F,) log-odds of each feature, where the model is explained; those that speak for fraud share
-            the model's score among themselves.
-        names: of the features.
+        rules: rules that fired.
+        matches: pattern matches of the decision.
+        model_score: score of the model, 0 to 1.
+        contributions: (F,), contribution of each feature in log-odds; None if the model's score is not explained. The
+            model's score is divided among the features with positive contributions.
+        names: names of the features.
     """
     weighted = [(rule.weight, rule.reason) for rule in rules]
     weighted += [(match.score, match.reason) for match in matches]
     if contributions is not None:
-        for_fraud = np.maximum(contributions, 0.0)
-        total = float(for_fraud.sum())
+        positive = np.maximum(contributions, 0.0)
+        total = float(positive.sum())
         weighted += [
-            (model_score * part / total, model_reason(names[index])) for index, part in _strongest(for_fraud.tolist())
+            (model_score * part / total, model_reason(names[index])) for index, part in _strongest(positive.tolist())
         ]
-    # A code once, at its strongest; equal ones by name, so that the order is always the same.
+    # Each code once, at its highest weight; ties by name, for a deterministic order.
     weighted.sort(key=lambda reason: (-reason[0], reason[1]))
     return list(dict.fromkeys(code for _, code in weighted))
 
 
 def _strongest(parts: list[float]) -> Iterator[tuple[int, float]]:
-    """Places and values of the greatest parts over 0, the first of equals first; what was told is set to 0.
+    """Yield index and value of the largest positive parts, the first of equal ones first; zeroes those yielded.
 
-    Not argsort, which gives up the GIL: beside two other stages it took half a millisecond to get it back.
+    Not argsort, which releases the GIL: with two other stages running, reacquiring it took half a millisecond.
     """
     for _ in range(MODEL_REASONS):
         part = max(parts)

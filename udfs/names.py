@@ -1,7 +1,7 @@
-"""Every name that outlives a process: promises to savepoints, to consumers and to stored state.
+"""Names that outlive a process: in savepoints, in stored state and in records that consumers read.
 
-Changing a value here is a migration. An operator uid or a state name that changes loses that operator's state at the
-next restore; a reason code or a topic that changes breaks whoever reads it. Add names freely, change none.
+Changing a value is a migration. If an operator uid or a state name changes, the next restore loses that operator's
+state; if a topic or a reason code changes, its consumers break. Adding names is safe.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Topic(StrEnum):
-    """Kafka topics, by their default names (``kafka.topics`` in the settings renames them)."""
+    """Default names of the Kafka topics; ``kafka.topics`` in the settings overrides them."""
 
     TRANSACTIONS = "transactions"
     ACCOUNT_EVENTS = "account-events"
@@ -23,7 +23,7 @@ class Topic(StrEnum):
 
 
 class Refused(StrEnum):
-    """Why a record went to ``dead-letters``: the ``reason`` header there."""
+    """Reasons for refusing a record: the ``reason`` header of its dead letter."""
 
     EMPTY = "empty"
     OVERSIZED = "oversized"
@@ -46,17 +46,14 @@ class Refused(StrEnum):
 
 
 class Uid(StrEnum):
-    """Operators that hold state or read and write Kafka: savepoints find their state by these."""
+    """Uids of the operators with state and of the Kafka sources and sinks, by which a savepoint maps state."""
 
     EVENTS = "events"
     CONTROL = "control"
     CONTROL_OF_USERS = "control-of-users"
     CONTROL_OF_DEVICES = "control-of-devices"
-    GATHER_BY_USER = "gather-by-user"  # like those by device and merchant: a window of versions before November 2026
     USER_STAGE = "user-stage"
-    GATHER_BY_DEVICE = "gather-by-device"
     DEVICE_STAGE = "device-stage"
-    GATHER_BY_MERCHANT = "gather-by-merchant"
     MERCHANT_STAGE = "merchant-stage"
     METRICS_WINDOW = "metrics-window"
     DECISIONS = "decisions"
@@ -70,7 +67,7 @@ class Uid(StrEnum):
 
 
 class StateName(StrEnum):
-    """Keyed state of the stages: packed profiles by entity id, for each shard."""
+    """Names of the keyed states of the stages: packed profiles by entity id, per shard."""
 
     USER_PROFILES = "user-profiles"
     DEVICE_PROFILES = "device-profiles"
@@ -78,16 +75,16 @@ class StateName(StrEnum):
 
 
 class ShardEntry(StrEnum):
-    """What a shard keeps beside its profiles, in their state, so that one write takes all; no entity id begins so."""
+    """Keys of a shard's own entries in the keyed state of its profiles; no entity id starts with NUL."""
 
     CLOCK = "\0clock"
     CONTROL = "\0control"
-    WAITING = "\0waiting"
+    PENDING_MATCHES = "\0waiting"
     MINUTES = "\0minutes"
 
 
 class Kind(StrEnum):
-    """First letter of a record's header inside the job: the topic it came from."""
+    """Kind of a record inside the job, the first byte of its envelope."""
 
     TRANSACTION = "t"
     ACCOUNT_EVENT = "e"

@@ -1,6 +1,6 @@
-"""YAML that is read strictly, so that whatever is wrong with it is told with its line: sets of rules, and of patterns.
+"""Parse the YAML documents of rules and patterns strictly, and report every problem with its line.
 
-A set is a mapping with a ``version`` and one list of entries, each of them with an ``id``.
+A document is a mapping with a ``version`` and one list of entries, each with an ``id``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from yaml.resolver import Resolver
 
 IDENTIFIER = r"[a-z][a-z0-9_]{0,63}"
 REASON = r"[A-Z][A-Z0-9_]{0,63}"
-LAST_VERSION = 2**53 - 1
-"""Of rules, patterns, sets and changes: the largest whole number that every reader of JSON reads exactly."""
-MAXIMUM_CHARACTERS = 2 * 1024 * 1024
+MAX_VERSION = 2**53 - 1
+"""Maximum version of a rule, pattern, set or control record: the largest integer every JSON parser reads exactly."""
+MAX_CHARACTERS = 2 * 1024 * 1024
 _TEXT = "tag:yaml.org,2002:str"
 
 
-class DocumentError(Exception):
-    """Text that is no YAML, or is YAML that says something twice; the message names the line where one is known."""
+class MalformedYamlError(Exception):
+    """Text that is no YAML, or YAML with a duplicate key; the message names the line where it is known."""
 
 
 class _Loader(Composer, CParser, SafeConstructor, Resolver):
-    """PyYAML's safe loader, less two habits: to fail without saying where, and to let the last of equal keys win.
+    """PyYAML's safe loader, except that every error has a line and duplicate keys are errors.
 
-    libyaml parses, which is ten times as fast as Python. It does not compose: in C, nothing but the end of the stack
-    and of the process would stop what is nested without end.
+    Parsing uses libyaml, which is ten times as fast as the Python parser. Composing stays in Python: in C, deep nesting
+    would overflow the stack and end the process.
     """
 
     def __init__(self, text: str) -> None:
@@ -42,35 +42,35 @@ class _Loader(Composer, CParser, SafeConstructor, Resolver):
         Resolver.__init__(self)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - any YAML
-        """Fail with a mark also where a value is not what its tag says, such as ``!!bool perhaps``."""
+        """Construct a value; one that does not fit its tag, such as ``!!bool perhaps``, is an error with a mark."""
         if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):
-            return node.value  # most of a document; nothing can be wrong with it
+            return node.value  # a fast path for most of a document
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError):
-            problem = f"this cannot be read as {node.tag.rpartition(':')[2]}"
+            problem = f"this is no {node.tag.rpartition(':')[2]}"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that is there twice: the first would be dropped in silence."""
+        """Construct a mapping; a duplicate key is an error, since PyYAML would drop the first value silently."""
         seen: set[str] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    problem = f"{key.value[:64]!r} is there twice"
+                    problem = f"duplicate key {key.value[:64]!r}"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
-def read_document(text: str) -> tuple[yaml.Node | None, Any]:
-    """Read one YAML document.
+def read_yaml(text: str) -> tuple[yaml.Node | None, Any]:
+    """Parse one YAML document.
 
     Returns:
-        Its nodes, which know their lines, and what they say; None twice for an empty document.
+        The root node, whose nodes have line numbers, and the constructed value; both None for an empty document.
 
     Raises:
-        DocumentError: it is none.
+        MalformedYamlError: the text is no YAML document.
     """
     try:
         loader = _Loader(text)
@@ -78,99 +78,101 @@ def read_document(text: str) -> tuple[yaml.Node | None, Any]:
         return root, None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise DocumentError(f"line {mark.line + 1 if mark else 1}: {error.problem or 'no YAML'}") from None
+        raise MalformedYamlError(f"line {mark.line + 1 if mark else 1}: {error.problem or 'invalid YAML'}") from None
     except yaml.reader.ReaderError as error:
         raise _unprintable(text.encode().count(b"\n", 0, error.position), error.character) from None
     except UnicodeEncodeError as error:
         raise _unprintable(text.count("\n", 0, error.start), ord(text[error.start])) from None
     except RecursionError:
-        raise DocumentError("no YAML: nested too deeply") from None
+        raise MalformedYamlError("invalid YAML: nested too deeply") from None
 
 
-def _unprintable(lines_before: int, character: int) -> DocumentError:
-    return DocumentError(f"line {lines_before + 1}: the character U+{character:04X} cannot be in YAML")
+def _unprintable(lines_before: int, character: int) -> MalformedYamlError:
+    return MalformedYamlError(f"line {lines_before + 1}: the character U+{character:04X} cannot be in YAML")
 
 
 class Entry(NamedTuple):
-    """One entry of a set: what it says, and the node that knows where."""
+    """An entry of a document: its content, and its node for positions."""
 
     content: Any
     node: yaml.Node
 
     @property
     def line(self) -> int:
-        """Where it begins, from 1."""
+        """First line of the entry, from 1."""
         return int(self.node.start_mark.line) + 1
 
 
-class FaultyDocumentError(Exception):
-    """A document that cannot be used; the message lists every fault, one a line."""
+class InvalidDocumentError(Exception):
+    """An invalid document; the message lists every problem, one per line."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 _START = yaml.Mark("", 0, 0, 0, "", 0)
-_NOWHERE = yaml.ScalarNode("", "", _START, _START)
-"""The node of what was read as JSON, which knows no lines: all of it is in line 1."""
+_JSON_NODE = yaml.ScalarNode("", "", _START, _START)
+"""The node of entries that were decoded from JSON, which have no positions: all of them are in line 1."""
 
 
 def read_set(document: Any, kind: str, maximum: int) -> tuple[int, list[Entry]]:  # noqa: ANN401 - text, or any JSON
-    """Read a set: its version and its entries.
+    """Read the version and the entries of a document.
 
     Args:
-        document: the text of a YAML file, or what has been read as JSON.
-        kind: what the entries are: the key of their list (``rules``).
-        maximum: number of entries.
+        document: YAML text, or decoded JSON.
+        kind: key of the list of entries (``rules`` or ``patterns``).
+        maximum: maximum number of entries.
 
     Raises:
-        FaultyDocumentError: it is none.
+        InvalidDocumentError: the document has another form, or is too large.
     """
     is_text = isinstance(document, str)
     characters = len(document) if is_text else len(json.dumps(document, ensure_ascii=False))
-    if characters > MAXIMUM_CHARACTERS:
-        raise FaultyDocumentError([f"{kind} take at most {MAXIMUM_CHARACTERS} characters, these {characters}"])
+    if characters > MAX_CHARACTERS:
+        raise InvalidDocumentError(
+            [f"a document of {kind} has at most {MAX_CHARACTERS} characters, this one {characters}"]
+        )
     if not is_text:
         version, entries = _outline(document, kind, maximum)
-        return version, [Entry(content, _NOWHERE) for content in entries]
+        return version, [Entry(content, _JSON_NODE) for content in entries]
     try:
-        root, content = read_document(document)
-    except DocumentError as error:
-        raise FaultyDocumentError([str(error)]) from None
+        root, content = read_yaml(document)
+    except MalformedYamlError as error:
+        raise InvalidDocumentError([str(error)]) from None
     version, entries = _outline(content, kind, maximum)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    *_, nodes = (value for key, value in pairs if key.value == kind)  # the last, if others were merged in
+    *_, nodes = (value for key, value in pairs if key.value == kind)  # the last one: merge keys may add others
     return version, [Entry(content, node) for content, node in zip(entries, nodes.value, strict=True)]
 
 
 def _outline(document: Any, kind: str, maximum: int) -> tuple[int, list[Any]]:  # noqa: ANN401 - any YAML
     if not isinstance(document, dict) or not isinstance(document.get(kind), list):
-        raise FaultyDocumentError([f"line 1: a mapping with `version` and a list of `{kind}` is wanted"])
+        raise InvalidDocumentError([f"line 1: expected a mapping with `version` and a list of `{kind}`"])
     unknown = sorted(str(key) for key in document.keys() - {"version", kind})
     if unknown:
-        raise FaultyDocumentError([f"line 1: {unknown[0]!r} is not known beside `version` and `{kind}`"])
+        raise InvalidDocumentError([f"line 1: unknown key {unknown[0]!r}; the keys are `version` and `{kind}`"])
     version = document.get("version")
-    if type(version) is not int or not 1 <= version <= LAST_VERSION:
-        raise FaultyDocumentError([f"line 1: `version` is a whole number from 1 to {LAST_VERSION}"])
+    if type(version) is not int or not 1 <= version <= MAX_VERSION:
+        raise InvalidDocumentError([f"line 1: `version` is an integer from 1 to {MAX_VERSION}"])
     entries: list[Any] = document[kind]
     if len(entries) > maximum:
-        raise FaultyDocumentError([f"line 1: at most {maximum} {kind}, these are {len(entries)}"])
+        raise InvalidDocumentError([f"line 1: at most {maximum} {kind} are allowed, found {len(entries)}"])
     return version, entries
 
 
-def name_of(entry: Any) -> str:  # noqa: ANN401 - any YAML
-    """How an entry is called in a fault."""
+def entry_name(entry: Any) -> str:  # noqa: ANN401 - any YAML
+    """Describe an entry in a problem: by its id, if it has a valid one."""
     if not isinstance(entry, dict):
         return "that is no mapping"
-    given = entry.get("id")
-    if not isinstance(given, str):
+    entry_id = entry.get("id")
+    if not isinstance(entry_id, str):
         return "without id"
-    return given if re.fullmatch(IDENTIFIER, given) else repr(given[:64])
+    return entry_id if re.fullmatch(IDENTIFIER, entry_id) else repr(entry_id[:64])
 
 
 def value_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """The node of a key's value, if the mapping says it itself."""
+    """The node of a key's value, or None if the mapping has the key from a merge or not at all."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
@@ -179,33 +181,33 @@ def value_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
     return None
 
 
-def place_of(node: yaml.Node) -> str:
-    """Where a node begins, for a fault."""
+def position_of(node: yaml.Node) -> str:
+    """Format the position at which a node begins."""
     return f"line {node.start_mark.line + 1}, column {node.start_mark.column + 1}"
 
 
-def place_in_text(node: yaml.Node, text: str, line: int, column: int) -> str:
-    """Where a place in a text value stands in the document, for a fault.
+def position_in_text(node: yaml.Node, text: str, line: int, column: int) -> str:
+    """Format the position in the document of a position in a text value.
 
     Args:
-        node: of the value.
-        text: of the document.
-        line: in the value, from 1.
-        column: likewise.
+        node: node of the value.
+        text: text of the document.
+        line: line in the value, from 1.
+        column: column in the value, from 1.
     """
     style = node.style if isinstance(node, yaml.ScalarNode) else None
     first = text_line(node)
     if style == "|":
-        # The first line that is not empty says how far the block is indented.
-        shown = next((each for each in text.splitlines()[first - 1 :] if each.strip()), "")
-        return f"line {first + line - 1}, column {len(shown) - len(shown.lstrip()) + column}"
+        # The first non-empty line determines the indentation of the block.
+        content = next((each for each in text.splitlines()[first - 1 :] if each.strip()), "")
+        return f"line {first + line - 1}, column {len(content) - len(content.lstrip()) + column}"
     if line == 1 and node.start_mark.line == node.end_mark.line:
         return f"line {first}, column {node.start_mark.column + bool(style) + column}"
-    # What is folded has lost its line ends: the value's own places are all that is known.
-    return f"{place_of(node)}, and there column {column}"
+    # A folded text has lost its line ends: only the column in the value is known.
+    return f"{position_of(node)}, column {column} of the text"
 
 
 def text_line(node: yaml.Node) -> int:
-    """The line in which a text begins, from 1: a block begins in the line after its sign."""
+    """First line of a text value, from 1; the text of a block begins in the line after its indicator."""
     block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
     return int(node.start_mark.line) + 1 + block

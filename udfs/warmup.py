@@ -16,7 +16,7 @@ import msgspec
 from models import warmup as models_ready
 from models.metadata import Metadata
 from state import warmup as state_ready
-from udfs.control import ThresholdsRecord
+from udfs.control import ThresholdsBody
 from udfs.names import Kind
 from udfs.patterns.pattern import Pattern
 from udfs.pipeline import Pipeline
@@ -24,7 +24,7 @@ from udfs.rules.rule import Rule
 from udfs.stages.envelope import Envelope, encode_envelope
 from udfs.stages.minute_totals import MinuteTotals
 
-READ_BY_ALL = (Pattern, Rule, ThresholdsRecord, Metadata, MinuteTotals)
+READ_BY_ALL = (Pattern, Rule, ThresholdsBody, Metadata, MinuteTotals)
 """Types that several stages read, and that no decoder of a module knows since it was imported. msgspec looks at a type
 when it is first read, and where two threads do so side by side, one finds the half of it and takes the whole
 TaskManager down."""

@@ -1,13 +1,13 @@
-"""Patterns on trial: what a set of them finds in data, before it is sent to anybody's job.
+"""Backtest a set of patterns on historical or simulated data.
 
-The data go through the very stages that serve, in one process. Where the truth is known, it says how often a pattern
-was right; where the data come from the simulator, also how many of the attacks it found.
+The data pass through the same stages as in the job, in one process. Labeled data give the precision of each pattern;
+simulated data also give its recall of the attacks with its name.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -30,14 +30,14 @@ _BATCH = 1_000
 
 
 class GroundTruth(NamedTuple):
-    """What a payment is known to be: the kind of fraud, and the number of the attack where there is one."""
+    """A fraudulent payment: its kind of fraud, and its attack if it is part of one."""
 
     kind: str
     attack: int | None
 
 
 class FoundMatch(NamedTuple):
-    """A match: the payment that completed it, when, and the payments in it."""
+    """A match: the payment that reported it, its event time (epoch ms), and the payments of the match."""
 
     transaction_id: str
     event_time: int
@@ -46,120 +46,131 @@ class FoundMatch(NamedTuple):
 
 @dataclass
 class PatternBacktest:
-    """What was found.
+    """The result of a backtest.
 
     Attributes:
-        transactions: payments that were looked at.
-        first: event time of the first one, epoch ms.
-        last: of the last one.
-        found: matches by pattern id.
-        truth: of every payment that is fraud, by id.
-        labelled: whether the truth is known at all.
+        transactions: number of payments.
+        first: event time of the first payment, epoch ms.
+        last: event time of the last payment, epoch ms.
+        matches: matches by pattern id.
+        truth: ground truth of every fraudulent payment, by its id.
+        labeled: whether the ground truth is known.
     """
 
     transactions: int = 0
     first: int = 0
     last: int = 0
-    found: dict[str, list[FoundMatch]] = field(default_factory=lambda: defaultdict(list))
+    matches: dict[str, list[FoundMatch]] = field(default_factory=lambda: defaultdict(list))
     truth: dict[str, GroundTruth] = field(default_factory=dict)
-    labelled: bool = False
+    labeled: bool = False
 
     @property
     def days(self) -> float:
-        """Days of event time, of which there is a second at least."""
+        """Days of event time from the first payment to the last, at least one second."""
         return max(self.last - self.first, 1_000) / DAY_MS
 
     def false_matches(self, pattern_id: str) -> int:
-        """Matches that were completed by a payment that is no fraud."""
-        return sum(one.transaction_id not in self.truth for one in self.found[pattern_id])
+        """Number of matches reported by a payment that is no fraud."""
+        return sum(match.transaction_id not in self.truth for match in self.matches[pattern_id])
 
     def precision(self, pattern_id: str) -> float | None:
-        """Share of matches that were completed by a fraud of whichever kind; None of no match."""
-        matches = self.found[pattern_id]
+        """Share of matches reported by a fraudulent payment of any kind; None without matches."""
+        matches = self.matches[pattern_id]
         return 1 - self.false_matches(pattern_id) / len(matches) if matches else None
 
     def recall(self, pattern_id: str) -> float | None:
-        """Share of the attacks of the pattern's name in which it matched; None where there are none of that name."""
-        attacks = {one.attack for one in self.truth.values() if one.kind == pattern_id and one.attack is not None}
-        completed = (self.truth.get(one.transaction_id) for one in self.found[pattern_id])
-        hit = {one.attack for one in completed if one is not None}
-        return len(attacks & hit) / len(attacks) if attacks else None
+        """Share of the attacks named like the pattern in which it matched; None without such attacks."""
+        attacks = {
+            truth.attack for truth in self.truth.values() if truth.kind == pattern_id and truth.attack is not None
+        }
+        reported = (self.truth.get(match.transaction_id) for match in self.matches[pattern_id])
+        matched = {truth.attack for truth in reported if truth is not None}
+        return len(attacks & matched) / len(attacks) if attacks else None
 
-    def false_a_day(self, pattern_id: str) -> float:
-        """Matches with no fraud, for every 100,000 payments that are none; of so many a day, it is a rate a day."""
-        ordinary = self.transactions - len(self.truth)
-        return self.false_matches(pattern_id) / max(ordinary, 1) * 100_000
+    def false_matches_per_100k(self, pattern_id: str) -> float:
+        """False matches per 100,000 legitimate payments."""
+        legitimate = self.transactions - len(self.truth)
+        return self.false_matches(pattern_id) / max(legitimate, 1) * 100_000
 
 
-def on_file(
+def backtest_file(
     patterns: PatternSet,
     file: RowFile,
     mapping: ColumnMapping,
     limit: int | None,
-    tell: Callable[[int], None] = lambda _: None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> PatternBacktest:
-    """Try patterns on a file of transactions in order of time; its labels, where there are any, are the truth.
+    """Backtest patterns on a file of transactions in order of event time.
+
+    Args:
+        patterns: patterns to backtest.
+        file: file of transactions; its labels, if mapped, are the ground truth.
+        mapping: mapping of the file's columns.
+        limit: maximum number of transactions; None for all.
+        report: called after each batch with the number of transactions so far.
 
     Raises:
         MappingError: the mapping does not fit the file.
         FileError: the file cannot be read to its end.
     """
-    labelled = mapping.label in file.columns
-    options = ReplayOptions(limit=limit, label_delay_ms=0 if labelled else None)
-    trial = PatternBacktest(labelled=labelled)
+    labeled = mapping.label in file.columns
+    options = ReplayOptions(limit=limit, label_delay_ms=0 if labeled else None)
+    backtest = PatternBacktest(labeled=labeled)
     pipeline = _pipeline(patterns)
     for batch in _batches(replay_records(file, mapping, options)):
         for record in batch:
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
                 if label["label"] == "fraud":
-                    trial.truth[label["transaction_id"]] = GroundTruth("fraud", None)
-        # The truth is for the count: no pattern sees a label on the day of its payment.
-        _run(trial, pipeline, [(one.topic, one.key, one.value) for one in batch if one.topic != Topic.LABELS])
-        tell(trial.transactions)
-    return trial
+                    backtest.truth[label["transaction_id"]] = GroundTruth("fraud", None)
+        # Labels are only the ground truth: in production none is known when its payment is decided.
+        _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in batch if one.topic != Topic.LABELS])
+        report(backtest.transactions)
+    return backtest
 
 
-def on_simulation(
-    patterns: PatternSet, options: SimulatorOptions, transactions: int, tell: Callable[[int], None] = lambda _: None
+def backtest_simulation(
+    patterns: PatternSet, options: SimulatorOptions, transactions: int, report: Callable[[int], None] = lambda _: None
 ) -> PatternBacktest:
-    """Try patterns on so many simulated transactions at least, with account events and attacks."""
-    trial = PatternBacktest(labelled=True)
+    """Backtest patterns on simulated transactions, account events and attacks.
+
+    Args:
+        patterns: patterns to backtest.
+        options: options of the simulator.
+        transactions: minimum number of transactions.
+        report: called after each batch with the number of transactions so far.
+    """
+    backtest = PatternBacktest(labeled=True)
     pipeline, simulator = _pipeline(patterns), Simulator(options)
-    while trial.transactions < transactions:
+    while backtest.transactions < transactions:
         block = simulator.block(_BATCH)
         for record in block:
             if record.fraud is not None:
-                trial.truth[transaction_id(record.value)] = GroundTruth(record.fraud, record.attack)
-        _run(trial, pipeline, [(one.topic, one.key, one.value) for one in block])
-        tell(trial.transactions)
-    return trial
+                backtest.truth[transaction_id(record.value)] = GroundTruth(record.fraud, record.attack)
+        _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in block])
+        report(backtest.transactions)
+    return backtest
 
 
 def _pipeline(patterns: PatternSet) -> Pipeline:
-    """Without rules and model, which cost time and say nothing here."""
+    """Make a pipeline without rules and model, which do not affect matches."""
     return Pipeline(patterns=patterns, rules=load_rules("{version: 1, rules: []}", FEATURE_NAMES))
 
 
-def _batches(found: Iterable[ReplayRecord]) -> Iterator[Sequence[ReplayRecord]]:
-    source = iter(found)
-    while batch := list(itertools.islice(source, _BATCH)):
+def _batches(source: Iterable[ReplayRecord]) -> Iterator[Sequence[ReplayRecord]]:
+    iterator = iter(source)
+    while batch := list(itertools.islice(iterator, _BATCH)):
         yield batch
 
 
-def _run(trial: PatternBacktest, pipeline: Pipeline, batch: Sequence[tuple[Topic, bytes | None, bytes]]) -> None:
+def _run(backtest: PatternBacktest, pipeline: Pipeline, batch: Sequence[tuple[Topic, bytes | None, bytes]]) -> None:
     encoded = [encode_source_record(topic, key, value) for topic, key, value in batch]
-    # By a clock that is after everything: old data are in nobody's future.
+    # A wall clock after all data, so that no record is refused as being in the future.
     _, output = pipeline.process(encoded, now_ms=4_000_000_000_000)
     for payment in output.payments:
-        trial.first = trial.first or payment.event_time
-        trial.last = max(trial.last, payment.event_time)
+        backtest.first = backtest.first or payment.event_time
+        backtest.last = max(backtest.last, payment.event_time)
         for match in payment.matches:
-            one = FoundMatch(payment.transaction_id, payment.event_time, match.transaction_ids)
-            trial.found[match.pattern].append(one)
-    trial.transactions += len(output.payments)
-
-
-def kinds_of_fraud(trial: PatternBacktest) -> Counter[str]:
-    """Payments of every kind of fraud in the data."""
-    return Counter(one.kind for one in trial.truth.values())
+            found = FoundMatch(payment.transaction_id, payment.event_time, match.transaction_ids)
+            backtest.matches[match.pattern].append(found)
+    backtest.transactions += len(output.payments)

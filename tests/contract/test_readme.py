@@ -19,7 +19,7 @@ from deploy.cli import app
 from deploy.clients.dead_letters import DETAIL, REASON, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
 from flink_jobs.settings import Settings
 from tests.contract.test_imports import MAY_IMPORT, ROOMS
-from udfs.control import Kind
+from udfs.control import ControlKind
 from udfs.decision import Alert, Decision
 from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES
 from udfs.names import Refused, Topic
@@ -169,7 +169,7 @@ def test_the_patterns_table_lists_every_pattern() -> None:
 
 
 def test_the_control_table_lists_every_kind() -> None:
-    assert firsts("## Control") == list(Kind.__args__)  # type: ignore[attr-defined]
+    assert firsts("## Control") == list(ControlKind.__args__)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

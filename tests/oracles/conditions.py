@@ -10,19 +10,19 @@ from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
+    Predicate,
     Reference,
     Text,
-    Truth,
-    Value,
 )
 
 
-def holds(condition: Truth, row: Mapping[str, float]) -> bool:
+def holds(condition: Predicate, row: Mapping[str, float]) -> bool:
     """Whether the condition holds for the row."""
     match condition:
         case Comparison(operator, left, right):
@@ -37,7 +37,7 @@ def holds(condition: Truth, row: Mapping[str, float]) -> bool:
             return any(holds(part, row) for part in parts)
 
 
-def value_of(value: Value, row: Mapping[str, float]) -> float:
+def value_of(value: Expression, row: Mapping[str, float]) -> float:
     """Evaluate a value in the row; NaN if it is absent or cannot be computed.
 
     The row holds a value of an earlier step under the step's name and a dot: ``login.country``.
@@ -105,7 +105,7 @@ def _called(function: str, arguments: list[float]) -> float:
     return math.log(argument) if argument > 0 else -math.inf
 
 
-def text_of(tree: Truth | Value) -> str:
+def text_of(tree: Predicate | Expression) -> str:
     """Write the tree with parentheses around every operation."""
     match tree:
         case Number(value):

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 
 from tests.oracles.conditions import holds
 from udfs.conditions import parse_condition
-from udfs.conditions.tree import Truth
+from udfs.conditions.tree import Predicate
 from udfs.patterns.compiling import account_kinds, bounds
 from udfs.patterns.durations import duration_ms
 from udfs.patterns.pattern import TRANSACTION, Pattern, Step
@@ -47,7 +47,7 @@ class Oracle:
 
     def __post_init__(self) -> None:
         steps = self.pattern.steps
-        self._conditions: list[Truth | None] = [
+        self._conditions: list[Predicate | None] = [
             parse_condition(step.where, vocabulary_of(self.pattern, number)) if step.where else None
             for number, step in enumerate(steps)
         ]

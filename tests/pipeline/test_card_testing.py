@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.matching import found as found_by
 from tests.pipeline.sent import paid as payment
-from tests.watched import found as found_by
 
 
 def found(payments: list[bytes]) -> list[tuple[str, ...]]:

@@ -79,7 +79,7 @@ def test_rules_and_thresholds_have_versions_of_their_own() -> None:
         (controlled("rules", 1, rules(2, when="amout > 20")), "do you mean 'amount'?"),
         (controlled("rules", 1, rules(2, when="__import__('os')")), "rule one"),
         (controlled("rules", 1, rules(2, action="refund")), "refund"),
-        (controlled("rules", 1, rules(0)), "`version` is a whole number from 1"),
+        (controlled("rules", 1, rules(0)), "`version` is an integer from 1"),
         (controlled("rules", 1, "rules: ["), "line"),
         (controlled("rules", 0, rules(2)), "version"),
         (controlled("thresholds", 1, STRICT | {"block": 0.2}), "must rise"),

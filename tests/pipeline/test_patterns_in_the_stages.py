@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.matching import matches_of, pattern_body, pattern_set
 from tests.pipeline.sent import NOW_MS, alert, controlled, copied, decide, happened, memory, paid, pipeline, restarted
-from tests.watched import pattern_body, pattern_set, told
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import default_patterns
@@ -28,31 +28,31 @@ def refusals(one: Pipeline, *control: bytes) -> list[tuple[Refused, str]]:
 def test_a_savepoint_in_the_middle_of_a_sequence_and_the_rest_after_it_are_one_match() -> None:
     patterns = pattern_set(SMALL, LARGE)
     before = pipeline(patterns=patterns)
-    assert told(before, paid("a", 0.5, 0)) == []
+    assert matches_of(before, paid("a", 0.5, 0)) == []
     after = restarted(before, patterns=patterns)
-    assert told(after, paid("b", 600.0, 5)) == [("two", ("a", "b"))]
-    assert told(restarted(after, patterns=patterns), paid("c", 600.0, 6)) == []
+    assert matches_of(after, paid("b", 600.0, 5)) == [("two", ("a", "b"))]
+    assert matches_of(restarted(after, patterns=patterns), paid("c", 600.0, 6)) == []
 
 
 def test_so_it_is_on_devices_and_at_merchants() -> None:
     for entity in ("device", "merchant"):
         patterns = pattern_set(SMALL, LARGE, entity=entity)
         before = pipeline(patterns=patterns)
-        assert told(before, paid("a", 0.5, 0, user="ann", device=PHONE)) == []
+        assert matches_of(before, paid("a", 0.5, 0, user="ann", device=PHONE)) == []
         after = restarted(before, patterns=patterns)
-        assert told(after, paid("b", 600.0, 5, user="bo", device=PHONE)) == [("two", ("a", "b"))]
+        assert matches_of(after, paid("b", 600.0, 5, user="bo", device=PHONE)) == [("two", ("a", "b"))]
 
 
 def test_a_savepoint_while_something_is_waited_for() -> None:
     check = {"name": "check", "kind": "login", "absent": True, "within": "10 min"}
     patterns = pattern_set({"name": "reset", "kind": "password_reset"}, check)
     before = pipeline(patterns=patterns)
-    told(before, happened("password_reset", 0))
+    matches_of(before, happened("password_reset", 0))
     after = restarted(before, patterns=patterns)
-    told(after, paid("bobs", 5.0, 11, user="bob"))
+    matches_of(after, paid("bobs", 5.0, 11, user="bob"))
     again = restarted(after, patterns=patterns)
-    assert told(again, paid("a", 5.0, 12)) == [("two", ())]
-    assert told(restarted(again, patterns=patterns), paid("b", 5.0, 13)) == []
+    assert matches_of(again, paid("a", 5.0, 12)) == [("two", ())]
+    assert matches_of(restarted(again, patterns=patterns), paid("b", 5.0, 13)) == []
 
 
 # Control
@@ -74,13 +74,13 @@ def test_patterns_from_control_are_in_force_after_a_restart() -> None:
     one = pipeline()
     decide(one, control=(controlled("patterns", 1, pattern_body(SMALL, LARGE)),))
     again = restarted(one)
-    assert told(again, paid("a", 0.5, 0), paid("b", 600.0, 1)) == [("two", ("a", "b"))]
+    assert matches_of(again, paid("a", 0.5, 0), paid("b", 600.0, 1)) == [("two", ("a", "b"))]
 
 
 def test_a_pattern_that_is_taken_away_is_not_looked_for_any_more() -> None:
     one = pipeline(patterns=pattern_set(SMALL, LARGE))
     decide(one, paid("a", 0.5, 0), control=(controlled("patterns", 1, {"version": 2, "patterns": []}),))
-    assert told(one, paid("b", 600.0, 1)) == []
+    assert matches_of(one, paid("b", 600.0, 1)) == []
 
 
 def test_a_pattern_that_asks_for_something_else_begins_anew_and_one_with_another_score_goes_on() -> None:
@@ -88,7 +88,7 @@ def test_a_pattern_that_asks_for_something_else_begins_anew_and_one_with_another
         one = pipeline(patterns=pattern_set(SMALL, LARGE))
         decide(one, paid("a", 0.5, 0))
         decide(one, control=(controlled("patterns", 1, pattern_body(SMALL, LARGE, version=2, **change)),))
-        assert told(one, paid("b", 600.0, 1)) == expected
+        assert matches_of(one, paid("b", 600.0, 1)) == expected
 
 
 def test_bad_patterns_are_refused_once_with_line_and_column_and_change_nothing() -> None:
@@ -175,5 +175,5 @@ def test_a_pattern_may_look_at_fields_that_only_the_record_has() -> None:
     for entity in ("device", "merchant"):
         one = pipeline(patterns=pattern_set(*steps, entity=entity))
         given: dict[str, Any] = {"device": PHONE, "merchant_category": "jewelry"}
-        assert told(one, paid("x", 5.0, 0, channel="web", **given)) == []
-        assert told(one, paid("y", 5.0, 1, channel="phone", **given)) == [("two", ("y",))]
+        assert matches_of(one, paid("x", 5.0, 0, channel="web", **given)) == []
+        assert matches_of(one, paid("y", 5.0, 1, channel="phone", **given)) == [("two", ("y",))]

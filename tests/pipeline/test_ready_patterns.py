@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.matching import found
 from tests.pipeline.sent import at, happened, paid
-from tests.watched import found
 
 DAY = 24 * 60
 VIENNA = {"latitude": 48.21, "longitude": 16.37, "country": "AT"}

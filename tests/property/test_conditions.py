@@ -1,4 +1,4 @@
-"""A condition over a whole batch says of every row what it says of the row alone."""
+"""A condition gives the same result for a row of a batch, for a single event and in the oracle."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracles.conditions import holds, text_of
-from udfs.conditions import ConditionError, Conditions, Vocabulary, compile_condition, compile_scalar, parse_condition
+from udfs.conditions import ConditionError, ConditionSet, Vocabulary, compile_condition, compile_scalar, parse_condition
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
-    Truth,
-    Value,
+    Predicate,
 )
 
 NAMES = ("amount", "user_amount_zscore", "card_present")
 
 _numbers = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.25, 500.0, 1e300])
-_leaves: st.SearchStrategy[Value] = st.one_of(st.builds(Number, _numbers), st.builds(Name, st.sampled_from(NAMES)))
+_leaves: st.SearchStrategy[Expression] = st.one_of(st.builds(Number, _numbers), st.builds(Name, st.sampled_from(NAMES)))
 
 
-def _calculations(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
+def _calculations(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
     return st.one_of(
         st.builds(Arithmetic, st.sampled_from("+-*"), inner, inner),
-        # Of 0 and -0, which are equal, min may be either: nothing is divided by it.
+        # min of 0 and -0, which are equal, may be either, so it is no divisor.
         st.builds(Arithmetic, st.just("/"), inner, _leaves),
         st.builds(Call, st.just("abs"), st.tuples(inner)),
         st.builds(Call, st.sampled_from(["min", "max"]), st.tuples(inner, inner)),
@@ -41,9 +41,9 @@ def _calculations(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
 
 
 _values = st.recursive(_leaves, _calculations, max_leaves=6)
-# The last digit of a logarithm depends on how it is computed: nothing is computed from it.
+# The last digit of a logarithm depends on the implementation, so it is no operand.
 _sides = st.one_of(_values, _values.map(lambda value: Call("log", (value,))))
-_comparisons: st.SearchStrategy[Truth] = st.one_of(
+_comparisons: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Comparison, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _sides, _sides),
     st.builds(IsAbsent, _values),
 )
@@ -61,37 +61,39 @@ batches = st.lists(st.tuples(*(_cells for _ in NAMES)), max_size=8)
 
 @given(conditions, batches)
 @pytest.mark.filterwarnings("error")
-def test_a_batch_is_told_as_its_rows_are(condition: Truth, rows: list[tuple[float, ...]]) -> None:
+def test_a_batch_is_evaluated_as_its_rows_are(condition: Predicate, rows: list[tuple[float, ...]]) -> None:
     matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
-    told = compile_condition(text_of(condition), NAMES)(matrix)
-    assert told.dtype == np.bool_
-    assert told.tolist() == [holds(condition, dict(zip(NAMES, row, strict=True))) for row in rows]
+    hits = compile_condition(text_of(condition), NAMES)(matrix)
+    assert hits.dtype == np.bool_
+    assert hits.tolist() == [holds(condition, dict(zip(NAMES, row, strict=True))) for row in rows]
 
 
 @given(st.lists(conditions, max_size=5), batches)
-def test_what_is_asked_together_is_told_as_if_it_was_asked_alone(
-    together: list[Truth], rows: list[tuple[float, ...]]
+def test_conditions_evaluated_together_give_the_results_of_each_alone(
+    together: list[Predicate], rows: list[tuple[float, ...]]
 ) -> None:
     matrix = np.array(rows, np.float64).reshape(len(rows), len(NAMES))
-    # The last name stands in a matrix of its own, and the second is the same everywhere.
-    found = Conditions(together, {NAMES[0]: 0, NAMES[2]: 1}, {NAMES[1]: 3.0}).ask(matrix[:, :1], matrix[:, 2:])
-    told = np.split(found.numbers, found.ends)[:-1]
+    # The last name is in the extra columns, and the second is a constant.
+    row_hits = ConditionSet(together, {NAMES[0]: 0, NAMES[2]: 1}, {NAMES[1]: 3.0}).evaluate(
+        matrix[:, :1], matrix[:, 2:]
+    )
+    hits = np.split(row_hits.indices, row_hits.ends)[:-1]
     matrix[:, 1] = 3.0
     named = [dict(zip(NAMES, row, strict=True)) for row in matrix.tolist()]
-    assert [list(each) for each in told] == [
+    assert [list(each) for each in hits] == [
         [number for number, condition in enumerate(together) if holds(condition, row)] for row in named
     ]
 
 
 @given(conditions, batches)
-def test_a_single_event_is_told_as_a_row_is(condition: Truth, rows: list[tuple[float, ...]]) -> None:
-    ask = compile_scalar(condition, {name: place for place, name in enumerate(NAMES)}, {})
+def test_a_single_event_is_evaluated_as_a_row_is(condition: Predicate, rows: list[tuple[float, ...]]) -> None:
+    predicate = compile_scalar(condition, {name: place for place, name in enumerate(NAMES)}, {})
     for row in rows:
-        assert ask(row, ()) == holds(condition, dict(zip(NAMES, row, strict=True)))
+        assert predicate(row, ()) == holds(condition, dict(zip(NAMES, row, strict=True)))
 
 
 @given(conditions)
-def test_what_is_written_is_what_is_read(condition: Truth) -> None:
+def test_a_tree_survives_writing_and_parsing(condition: Predicate) -> None:
     assert parse_condition(text_of(condition), Vocabulary(NAMES)) == condition
 
 
@@ -107,13 +109,13 @@ _words = st.sampled_from(
 
 @given(st.one_of(st.text(max_size=60), st.lists(_words, max_size=30).map("".join), st.lists(_words).map(" ".join)))
 @pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
-def test_any_text_is_a_condition_or_a_fault_that_lies_in_the_text(text: str) -> None:
+def test_any_text_is_a_condition_or_an_error_that_lies_in_the_text(text: str) -> None:
     try:
         condition = compile_condition(text, NAMES)
-    except ConditionError as fault:
+    except ConditionError as error:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        assert 1 <= fault.line <= len(lines)
-        assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
-        assert fault.message
+        assert 1 <= error.line <= len(lines)
+        assert 1 <= error.column <= len(lines[error.line - 1]) + 1
+        assert error.message
     else:
         assert condition(np.ones((2, len(NAMES)))).shape == (2,)

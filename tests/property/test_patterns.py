@@ -1,4 +1,4 @@
-"""Random patterns over random events, in and out of order, against a matcher that tries every choice of events."""
+"""Random patterns over random events, in and out of order, compared with an oracle that tries every assignment."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ import numpy as np
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from state.kernel.times import MINUTE_MS
+from state.profiles.user_profile import UserProfile
 from state.store.changelog import Change
 from state.store.profile_store import ProfileStore
 from tests.oracles.patterns import Oracle, Seen
 from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
+from udfs.features.user_block import PositionedAccountEvent
+from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
-from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS
+from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TRANSACTION_FIELDS
 from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
+from udfs.patterns.pending_matches import PendingMatches
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
-from udfs.stages.pattern_matching import Happened, PatternMatcher
+from udfs.stages.pattern_matching import PatternMatcher
 
-MINUTE_MS = 60_000
 LATENESS_MS = 5 * MINUTE_MS
-"""So that with the times below much of what is remembered is let go while a pattern runs."""
+"""Short enough, compared with the times below, for events to be pruned while a pattern runs."""
 AMOUNT = next(column for column, feature in enumerate(USER_FEATURES) if feature.name == "amount")
 KINDS = ("transaction", "transaction", "transaction", "transaction", "login", "password_reset")
 
@@ -37,7 +41,7 @@ Event = Transaction | AccountEvent
 
 @st.composite
 def events(draw: st.DrawFn, most: int = 8) -> list[Event]:
-    """Events of one user in the order of their arrival, each at most ``LATENESS_MS`` late; times may be equal."""
+    """Events of one user in order of arrival, each at most ``LATENESS_MS`` late; times may be equal."""
     size = draw(st.sampled_from([most, most - 1, most - 2, 2, 0]))
     span = draw(st.sampled_from([12, 30, 60]))
     drawn = draw(
@@ -71,7 +75,7 @@ _ALONE = ("", "", "", "amount <= 3", "amount >= 3", "country == 'AT'", "not devi
 
 @st.composite
 def steps(draw: st.DrawFn, number: int, *, first: bool, last: bool) -> dict[str, Any]:
-    """A step; it may be one that the loader refuses."""
+    """A step, which the loader may refuse."""
     name, before = f"s{number}", [f"s{earlier}" for earlier in range(number)]
     step: dict[str, Any] = {"name": name}
     kinds = draw(st.sampled_from([None] * 6 + ["login", "account_event", ["transaction", "login"]]))
@@ -111,21 +115,21 @@ def patterns(draw: st.DrawFn, *, trailing: bool = False) -> PatternSet:
 
 @st.composite
 def pairs(draw: st.DrawFn) -> PatternSet:
-    """A set of two patterns, of which each may wait for something that must not follow."""
+    """A set of two patterns, each of which may end with an absent step."""
     return loaded(*(draw(entries(name, trailing=draw(st.booleans()))) for name in ("one", "other")))
 
 
 def loaded(*listed: dict[str, Any]) -> PatternSet:
-    """The set of these, if the loader takes them."""
+    """The set of these patterns, if the loader accepts them."""
     try:
         return load_patterns(json.dumps({"version": 1, "patterns": listed}))
-    except PatternError:  # it refers to what is not there
+    except PatternError:  # a condition uses a name that its events do not have
         reject()
 
 
 @st.composite
 def entries(draw: st.DrawFn, name: str, *, trailing: bool) -> dict[str, Any]:
-    """A pattern as it is written; it may be one that the loader refuses."""
+    """A pattern as written, which the loader may refuse."""
     count = draw(st.sampled_from([1, 2, 3, 3, 4]))
     listed = [draw(steps(number, first=number == 0, last=number == count - 1)) for number in range(count)]
     if trailing:
@@ -144,192 +148,194 @@ def entries(draw: st.DrawFn, name: str, *, trailing: bool) -> dict[str, Any]:
     }
 
 
-def seen(event: Event) -> Seen:
-    """As the oracle knows it."""
+def oracle_event(event: Event) -> Seen:
+    """The event as the oracle represents it."""
     if isinstance(event, AccountEvent):
-        fields = {name: field(event) for name, field in OF_ACCOUNT_EVENTS.items()}
-        nothing = dict.fromkeys(OF_TRANSACTIONS, math.nan) | {"amount": math.nan}
+        fields = {name: field(event) for name, field in ACCOUNT_EVENT_FIELDS.items()}
+        nothing = dict.fromkeys(TRANSACTION_FIELDS, math.nan) | {"amount": math.nan}
         return Seen(event.event_id or "", event.event_time, event.kind, nothing | fields)
-    values = {name: field(event) for name, field in OF_TRANSACTIONS.items()} | {"amount": event.amount}
+    values = {name: field(event) for name, field in TRANSACTION_FIELDS.items()} | {"amount": event.amount}
     return Seen(event.transaction_id, event.event_time, "transaction", values)
 
 
 class Matcher:
-    """The matcher of the product over one key, whose memory is stored and read back when a test says so."""
+    """The product's matcher over one key; ``restore`` stores its buffer and reads it back."""
 
-    def __init__(self, found: PatternSet) -> None:
-        self._patterns = found.of(Entity.USER)
+    def __init__(self, pattern_set: PatternSet) -> None:
+        self._patterns = pattern_set.of(Entity.USER)
         self._pattern = self._patterns.patterns[0]
         self.progress: dict[str, Progress] = {}
 
     def restore(self) -> None:
         self.progress = msgspec.msgpack.decode(msgspec.msgpack.encode(self.progress), type=dict[str, Progress])
 
-    def memory(self) -> MatchBuffer:
+    def buffer(self) -> MatchBuffer:
         return MatchBuffer(self._pattern, self.progress, LATENESS_MS)
 
     def arrive(self, event: Event) -> list[tuple[str, ...]]:
         if isinstance(event, AccountEvent):
-            touched = [one for _, one in self._patterns.touched_by(event)]
+            hits = [buffered for _, buffered in self._patterns.account_event_hits(event)]
         else:
             features = np.full((1, USER_WIDTH), np.nan)
             features[0, AMOUNT] = event.amount
-            touched = [touch.event for touch in self._patterns.touched(features, [event])]
-        return [match.transaction_ids for one in touched for match in self.memory().observe(one, 0)]
+            hits = [hit.event for hit in self._patterns.payment_hits(features, [event])]
+        return [match.transaction_ids for buffered in hits for match in self.buffer().add(buffered, 0)]
 
 
-def payments(found: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """A match names its payments."""
-    return [tuple(name for name in match if name.startswith("t")) for match in found]
+def payments(matches: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The payments among the events of each match."""
+    return [tuple(name for name in match if name.startswith("t")) for match in matches]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(patterns(), events(), st.data())
 def test_every_arrival_makes_the_matches_that_the_definition_says(
-    found: PatternSet, arrived: list[Event], data: st.DataObject
+    pattern_set: PatternSet, arrived: list[Event], data: st.DataObject
 ) -> None:
-    oracle, matcher = Oracle(found.all[0]), Matcher(found)
+    oracle, matcher = Oracle(pattern_set.all[0]), Matcher(pattern_set)
     restored = data.draw(st.integers(0, len(arrived)), label="restored before")
     for number, event in enumerate(arrived):
         if number == restored:
             matcher.restore()
-        assert matcher.arrive(event) == payments(oracle.arrive(seen(event)))
+        assert matcher.arrive(event) == payments(oracle.arrive(oracle_event(event)))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(patterns(), events())
-def test_disorder_hides_no_match(found: PatternSet, arrived: list[Event]) -> None:
-    """Whatever the order of arrival, every match of the events in order of event time has been told by its last one."""
-    oracle, matcher = Oracle(found.all[0]), Matcher(found)
-    told: list[tuple[str, ...]] = []
+def test_disorder_hides_no_match(pattern_set: PatternSet, arrived: list[Event]) -> None:
+    """Every match of the events in order of event time is reported by its last event, whatever the order of arrival."""
+    oracle, matcher = Oracle(pattern_set.all[0]), Matcher(pattern_set)
+    reported: list[tuple[str, ...]] = []
     for event in arrived:
-        told += matcher.arrive(event)
-        oracle.arrive(seen(event))
-    by_last = [match[-1] for match in told if match]
+        reported += matcher.arrive(event)
+        oracle.arrive(oracle_event(event))
+    by_last = [match[-1] for match in reported if match]
     ends = [oracle.known[end].id for end in oracle.matches()]
     assert {end for end in ends if end.startswith("t")} <= {*by_last}
-    if all(step.kinds == ("transaction",) for step in found.all[0].steps):
-        assert len(set(by_last)) == len(by_last), "each is told once"
+    if all(step.kinds == ("transaction",) for step in pattern_set.all[0].steps):
+        assert len(set(by_last)) == len(by_last), "each is reported once"
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(patterns(trailing=True), events(7), st.data())
-def test_what_did_not_follow_is_told_once_the_wait_is_over(
-    found: PatternSet, arrived: list[Event], data: st.DataObject
+def test_a_trailing_absence_is_reported_once_its_timer_fires(
+    pattern_set: PatternSet, arrived: list[Event], data: st.DataObject
 ) -> None:
-    oracle, matcher = Oracle(found.all[0]), Matcher(found)
+    oracle, matcher = Oracle(pattern_set.all[0]), Matcher(pattern_set)
     watermark = 0
     for event in arrived:
-        assert matcher.arrive(event) == payments(oracle.arrive(seen(event))) == []
+        assert matcher.arrive(event) == payments(oracle.arrive(oracle_event(event))) == []
         watermark = max(watermark, event.event_time - data.draw(st.integers(0, 10)) * MINUTE_MS)
-        told = [match.transaction_ids for match in matcher.memory().on_watermark(watermark)]
+        reported = [match.transaction_ids for match in matcher.buffer().on_watermark(watermark)]
         matcher.restore()
-        assert told == payments(oracle.settle(watermark))
-    due = matcher.memory().due()
+        assert reported == payments(oracle.settle(watermark))
+    due = matcher.buffer().next_timer()
     assert due is None or due >= watermark
 
 
 @dataclass
-class Remembers:
-    """A profile, of which patterns see their progress only."""
+class Profile:
+    """A profile with progress of patterns only."""
 
     progress: dict[str, Progress]
     log_buffer: bytearray | None = None
 
     def replay(self, change: Change) -> None:
-        raise AssertionError(f"no changelog is kept here, and it says {change}")
+        raise AssertionError(f"there is no changelog here, but it has {change}")
 
     def pack(self) -> bytes:
         return msgspec.msgpack.encode(self.progress)
 
     @staticmethod
-    def pack_all(profiles: Sequence[Remembers]) -> list[bytes]:
+    def pack_all(profiles: Sequence[Profile]) -> list[bytes]:
         return [profile.pack() for profile in profiles]
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Remembers:
+    def unpack(cls, packed: bytes) -> Profile:
         return cls(msgspec.msgpack.decode(packed, type=dict[str, Progress]))
 
 
 class Stage:
-    """What a stage does with its patterns, batch by batch; it can be stopped and started again in between."""
+    """The pattern matching of a stage, batch by batch; ``restart`` keeps only its state."""
 
-    def __init__(self, found: PatternSet) -> None:
-        self._found = found
+    def __init__(self, pattern_set: PatternSet) -> None:
+        self._patterns = pattern_set
         self._watermark = 0
         self.state = MemoryState()
         self.restart()
 
     def restart(self) -> None:
-        store = ProfileStore(lambda: Remembers({}), Remembers.unpack, Remembers.pack_all, 100)
+        store = ProfileStore(lambda: Profile({}), Profile.unpack, Profile.pack_all, 100)
         self._profiles = store.shard(0, self.state)
-        self._watch = PatternMatcher(Entity.USER, LATENESS_MS)
+        self._pending = PendingMatches.unpack(self.state.get(ShardEntry.PENDING_MATCHES.value))
+        self._matcher = PatternMatcher(Entity.USER, LATENESS_MS)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:
-        """What is told by the payments of a batch, in their order, each match with its pattern."""
+        """The matches that the payments of a batch report, in their order, each with its pattern."""
         paid = [event for event in batch if isinstance(event, Transaction)]
         features = np.full((len(paid), USER_WIDTH), np.nan)
         features[:, AMOUNT] = [one.amount for one in paid]
-        happened, before = [], 0
+        account_events, before = [], 0
         for event in batch:
             if isinstance(event, AccountEvent):
-                happened.append(Happened(before, event))
+                account_events.append(PositionedAccountEvent(before, UserProfile(), event))
             else:
                 before += 1
-        watched = self._watch.shard(0, self.state, self._profiles.get, self._found, self._watermark)
-        told = watched.observe([one.user_id for one in paid], paid, features, happened)
+        batch_matcher = self._matcher.batch(self._profiles.get, self._pending, self._patterns, self._watermark)
+        reported = batch_matcher.observe([one.user_id for one in paid], paid, features, account_events)
         self._watermark = watermark
-        watched.on_watermark(watermark)
-        self._profiles.checkpoint(dict(self._watch.entries(0)))
-        return [(match.pattern, match.transaction_ids) for matches in told for match in matches]
+        batch_matcher.on_watermark(watermark)
+        key = ShardEntry.PENDING_MATCHES.value
+        self._profiles.checkpoint({key: self._pending.pack()} if self._pending.changed else {})
+        return [(match.pattern, match.transaction_ids) for matches in reported for match in matches]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(pairs(), events(), st.data())
-def test_two_patterns_in_a_stage_tell_what_the_definition_says_of_each(
-    found: PatternSet, arrived: list[Event], data: st.DataObject
+def test_two_patterns_in_a_stage_report_what_the_definition_says_of_each(
+    pattern_set: PatternSet, arrived: list[Event], data: st.DataObject
 ) -> None:
-    """With what the stage lets go, waits and stores; matches without a payment are told with the next one."""
-    oracles, stage = [Oracle(pattern) for pattern in found.all], Stage(found)
-    waiting: dict[str, list[tuple[str, ...]]] = {oracle.pattern.id: [] for oracle in oracles}
+    """With pruning, timers and state of the stage; matches without a payment are reported with the next one."""
+    oracles, stage = [Oracle(pattern) for pattern in pattern_set.all], Stage(pattern_set)
+    pending: dict[str, list[tuple[str, ...]]] = {oracle.pattern.id: [] for oracle in oracles}
     watermark = newest = 0
     while arrived:
         size = data.draw(st.integers(1, 3))
         batch, arrived = arrived[:size], arrived[size:]
         newest = max(newest, *(event.event_time for event in batch))
         watermark = max(watermark, newest - data.draw(st.integers(0, 5)) * MINUTE_MS)
-        expected: dict[str, list[tuple[str, ...]]] = {name: [] for name in waiting}
+        expected: dict[str, list[tuple[str, ...]]] = {name: [] for name in pending}
         for event in batch:
             for oracle in oracles:
-                held = waiting[oracle.pattern.id]
-                held += payments(oracle.arrive(seen(event)))
+                matches = pending[oracle.pattern.id]
+                matches += payments(oracle.arrive(oracle_event(event)))
                 if isinstance(event, Transaction):
-                    expected[oracle.pattern.id] += held
-                    held.clear()
-        told: dict[str, list[tuple[str, ...]]] = {name: [] for name in waiting}
+                    expected[oracle.pattern.id] += matches
+                    matches.clear()
+        reported: dict[str, list[tuple[str, ...]]] = {name: [] for name in pending}
         for name, match in stage.process(batch, watermark):
-            told[name].append(match)
-        assert told == expected
+            reported[name].append(match)
+        assert reported == expected
         for oracle in oracles:
             if oracle.pattern.steps[-1].absent:
-                waiting[oracle.pattern.id] += payments(oracle.settle(watermark))
+                pending[oracle.pattern.id] += payments(oracle.settle(watermark))
         if data.draw(st.booleans()):
             stage.restart()
 
 
 @given(patterns(), st.integers(0, 200))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
-def test_memory_stays_bounded_and_what_is_pushed_out_is_counted(found: PatternSet, count: int) -> None:
-    matcher = Matcher(found)
+def test_the_buffer_is_bounded_and_evicted_events_are_counted(pattern_set: PatternSet, count: int) -> None:
+    matcher = Matcher(pattern_set)
     for number in range(count):
         matcher.arrive(Transaction(f"{number}", "u", 1.0 + number % 5, "EUR", "m", 10**12 + number))
-        entry = matcher.progress.get("random", [2, 0, 0, []])
+        entry = matcher.progress.get("random", [1, 0, 0, []])
         assert len(entry[3]) <= MAX_BUFFERED_EVENTS
-    memory = matcher.memory()
-    touched = len(matcher.progress["random"][3]) + memory.evicted
-    assert touched <= count
-    assert memory.evicted == max(0, touched - MAX_BUFFERED_EVENTS)
+    buffer = matcher.buffer()
+    hits = len(matcher.progress["random"][3]) + buffer.evicted
+    assert hits <= count
+    assert buffer.evicted == max(0, hits - MAX_BUFFERED_EVENTS)
 
 
-def test_texts_are_told_apart_by_their_codes() -> None:
+def test_different_texts_have_different_codes() -> None:
     assert code_of("AT") != code_of("DE")

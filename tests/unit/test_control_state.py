@@ -16,7 +16,7 @@ from udfs.control import Control, decode_control
 from udfs.decision import Thresholds
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.records.refusal import Refusal
-from udfs.rule_documents import LAST_VERSION
+from udfs.rule_documents import MAX_VERSION
 from udfs.rules import load_rules
 from udfs.stages.control_in_force import ControlInForce, ControlLostError
 from udfs.stages.envelope import Envelope
@@ -111,7 +111,7 @@ def test_rules_and_thresholds_count_their_versions_apart() -> None:
 
 def test_the_largest_version_can_be_kept() -> None:
     control = shard()
-    assert send(control, "rules", LAST_VERSION, rules(2)) is None
+    assert send(control, "rules", MAX_VERSION, rules(2)) is None
     assert restarted(control).rules.version == 2
 
 
@@ -139,7 +139,7 @@ def test_a_restart_at_any_moment_changes_nothing(changes: list[tuple[str, int, A
             other = restarted(other)
         assert send(steady, *change) == send(other, *change)
     assert packed(steady) == packed(other)
-    assert (steady.rules.all, steady.thresholds) == (other.rules.all, other.bands)
+    assert (steady.rules.all, steady.thresholds) == (other.rules.all, other.thresholds)
 
 
 @given(_changes)

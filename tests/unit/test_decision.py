@@ -1,4 +1,4 @@
-"""From a score to what is done: bands, levels, and the name of an alert."""
+"""Thresholds of actions, levels of scores, and ids of alerts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ scores = st.floats(0, 1)
         *((0.7, "challenge"), (0.899999, "challenge"), (0.9, "block"), (1.0, "block")),
     ],
 )
-def test_an_action_begins_where_its_band_does(score: float, action: Action) -> None:
+def test_an_action_begins_at_its_threshold(score: float, action: Action) -> None:
     assert Thresholds().action(score) == action
 
 
@@ -31,12 +31,12 @@ def test_an_action_begins_where_its_band_does(score: float, action: Action) -> N
         *((0.899999, "high"), (0.9, "critical"), (1.0, "critical")),
     ],
 )
-def test_a_level_begins_where_it_is_promised_to(score: float, name: Level) -> None:
+def test_a_level_begins_at_its_score(score: float, name: Level) -> None:
     assert level(score) == name
 
 
 @given(scores, scores)
-def test_a_higher_score_never_gets_a_milder_answer(one: float, other: float) -> None:
+def test_a_higher_score_never_gets_a_milder_action(one: float, other: float) -> None:
     low, high = sorted((one, other))
     actions = ["approve", "monitor", "challenge", "block"]
     assert actions.index(Thresholds().action(low)) <= actions.index(Thresholds().action(high))
@@ -46,32 +46,32 @@ def test_a_higher_score_never_gets_a_milder_answer(one: float, other: float) -> 
 @given(st.lists(scores, min_size=3, max_size=3).map(sorted), st.sampled_from(["monitor", "challenge", "block"]))
 def test_a_score_raised_to_an_actions_floor_gets_at_least_that_action(shares: list[float], action: Action) -> None:
     monitor, challenge, block = shares
-    bands = Thresholds(block=block, challenge=challenge, monitor=monitor, alert=challenge)
+    thresholds = Thresholds(block=block, challenge=challenge, monitor=monitor, alert=challenge)
     actions = ["approve", "monitor", "challenge", "block"]
-    assert actions.index(bands.action(bands.floor(action))) >= actions.index(action)
+    assert actions.index(thresholds.action(thresholds.floor(action))) >= actions.index(action)
 
 
 def test_no_action_has_no_floor() -> None:
     assert Thresholds().floor(None) == 0.0
 
 
-def test_bands_that_coincide_take_the_graver_action() -> None:
+def test_at_equal_thresholds_the_strongest_action_is_taken() -> None:
     assert Thresholds(block=0.7, challenge=0.7, monitor=0.7).action(0.7) == "block"
 
 
 @given(st.sampled_from(get_args(Level)), st.sampled_from(get_args(Level)))
-def test_the_graver_of_two_levels_does_not_depend_on_their_order(one: Level, other: Level) -> None:
+def test_the_higher_of_two_levels_does_not_depend_on_their_order(one: Level, other: Level) -> None:
     assert max_level(one, other) == max_level(other, one)
     assert max_level(one, one) == one
     assert max_level(one, "minimal") == one
     assert max_level(one, "critical") == "critical"
 
 
-# The alert's id
+# Ids of alerts
 
 
-def test_an_alert_has_the_id_it_had_in_every_version_before() -> None:
-    """Consumers drop alerts they have: another id for an old transaction would be a second alert."""
+def test_the_id_of_an_alert_is_the_same_in_every_version() -> None:
+    """Consumers deduplicate alerts by id: another id for an old transaction would be a second alert."""
     assert alert_id("alice", "p-1") == "9367906499b0ac7fe1e1015e89f70f50"
 
 

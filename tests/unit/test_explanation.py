@@ -1,4 +1,4 @@
-"""Why a payment was decided as it was: stable codes, the strongest first, each once."""
+"""Reasons of a decision: stable codes, the strongest first, each once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CARD_TESTING = Match("card_testing", 2, ("a", "b"), 0.85, "PATTERN_CARD_TESTING"
 NAMES = ("amount", "user_amount_zscore", "time_hour", "card_present")
 
 
-def test_nothing_spoke_and_nothing_is_to_be_explained() -> None:
+def test_without_rules_and_matches_there_are_no_reasons() -> None:
     assert reasons([], []) == []
 
 
-def test_the_strongest_is_named_first_whoever_it_was() -> None:
+def test_the_strongest_reason_is_first_whatever_its_source() -> None:
     assert reasons([NIGHT, LISTED, HIGH, HUGE], [CARD_TESTING]) == [
         "RULE_LISTED",
         "PATTERN_CARD_TESTING",
@@ -32,7 +32,7 @@ def test_the_strongest_is_named_first_whoever_it_was() -> None:
     ]
 
 
-def test_equally_strong_ones_are_always_in_one_order() -> None:
+def test_equally_strong_reasons_have_a_fixed_order() -> None:
     other = Rule(id="other", when="amount > 1", reason="RULE_A", add=0.4)
     assert reasons([HIGH, other], []) == reasons([other, HIGH], []) == ["RULE_A", "RULE_HIGH"]
 
@@ -46,7 +46,7 @@ def test_two_rules_with_one_reason_give_it_once_at_its_strongest() -> None:
 
 
 def test_features_share_the_models_score_by_what_they_contributed() -> None:
-    """The amount spoke with 0.9 * 3 / 4, more than the rule; the hour with 0.9 / 4, more than the night."""
+    """The amount weighs 0.9 * 3 / 4, more than the rule; the hour weighs 0.9 / 4, more than the night."""
     contributions = np.array([3.0, -2.0, 1.0, 0.0])
     assert reasons([HIGH, NIGHT], [], 0.9, contributions, NAMES) == [
         "MODEL_AMOUNT",
@@ -56,7 +56,7 @@ def test_features_share_the_models_score_by_what_they_contributed() -> None:
     ]
 
 
-def test_a_model_that_hardly_believes_in_fraud_stands_behind_the_rules() -> None:
+def test_the_features_of_a_low_model_score_rank_behind_the_rules() -> None:
     contributions = np.array([3.0, 0.0, 1.0, 0.0])  # of 0.3: 0.225 and 0.075
     assert reasons([HIGH, NIGHT], [], 0.3, contributions, NAMES) == [
         "RULE_HIGH",
@@ -75,7 +75,7 @@ def test_no_more_than_three_features_are_named() -> None:
     ]
 
 
-def test_a_feature_that_spoke_for_the_user_is_no_reason() -> None:
+def test_a_feature_that_lowered_the_score_is_no_reason() -> None:
     assert reasons([], [], 0.9, np.array([-1.0, 0.0, -3.0, 0.0]), NAMES) == []
 
 
@@ -86,7 +86,7 @@ _rules = st.lists(st.sampled_from([HIGH, NIGHT, HUGE, LISTED]), unique_by=lambda
 def test_every_rule_is_among_the_reasons_and_no_reason_is_there_twice(
     rules: list[Rule], score: float, contributions: list[float]
 ) -> None:
-    told = reasons(rules, [], score, np.array(contributions), NAMES)
-    assert len(told) == len(set(told)) <= len(rules) + MODEL_REASONS
-    assert {rule.reason for rule in rules} <= set(told)
-    assert [one for one in told if one.startswith("RULE_")] == reasons(rules, [])
+    codes = reasons(rules, [], score, np.array(contributions), NAMES)
+    assert len(codes) == len(set(codes)) <= len(rules) + MODEL_REASONS
+    assert {rule.reason for rule in rules} <= set(codes)
+    assert [code for code in codes if code.startswith("RULE_")] == reasons(rules, [])

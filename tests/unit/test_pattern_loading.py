@@ -1,4 +1,4 @@
-"""Patterns are read from YAML; whatever is wrong is named, all of it at once, with line and column."""
+"""Patterns are loaded from YAML; all problems are reported at once, with line and column."""
 
 from __future__ import annotations
 
@@ -12,32 +12,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import udfs.patterns
-from tests.watched import pattern_body, pattern_set
+from tests.matching import pattern_body, pattern_set
 from udfs.patterns import PatternError, default_patterns, load_patterns
-from udfs.patterns.checking import MAXIMUM_STEPS
-from udfs.patterns.loading import MAXIMUM_PATTERNS
+from udfs.patterns.checking import MAX_STEPS
+from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TRANSACTION_FIELDS
+from udfs.patterns.loading import MAX_PATTERNS
 
-PAGE = Path(udfs.patterns.__file__).parent / "README.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def faults_of(text: str) -> tuple[str, ...]:
+def problems_of(text: str) -> tuple[str, ...]:
     with pytest.raises(PatternError) as caught:
         load_patterns(dedent(text))
-    return caught.value.faults
+    return caught.value.problems
 
 
-def one(steps: str, **given: str) -> str:
+def one(steps: str, **overrides: str) -> str:
     """A document of one pattern whose steps begin in line 3, column 5."""
-    ordinary = {"id": "p", "entity": "user", "within": "1 h", "score": "0.5", "reason": "P", "severity": "low"}
-    rest = "".join(f"\n  {key}: {value}" for key, value in (ordinary | given).items())
+    defaults = {"id": "p", "entity": "user", "within": "1 h", "score": "0.5", "reason": "P", "severity": "low"}
+    rest = "".join(f"\n  {key}: {value}" for key, value in (defaults | overrides).items())
     return f"version: 1\npatterns:\n- steps: {steps}{rest}\n"
 
 
-def test_the_examples_of_its_page_are_patterns() -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def test_the_examples_of_the_documentation_are_patterns() -> None:
+    page = (DOCS / "how-to" / "fraud" / "write-a-pattern.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert blocks
     assert all(load_patterns(block).all for block in blocks)
+
+
+def test_the_reference_lists_the_fields_of_payments_and_of_account_events() -> None:
+    page = (DOCS / "reference" / "conditions.md").read_text()
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \| (?:text|number|flag) \| [^|]+ \| (yes|no) \|$", page, re.MULTILINE)
+    assert {name for names, _ in rows for name in re.findall(r"\w+", names)} == TRANSACTION_FIELDS.keys()
+    of_account_events = {name for names, has in rows if has == "yes" for name in re.findall(r"\w+", names)}
+    assert of_account_events == ACCOUNT_EVENT_FIELDS.keys()
 
 
 def test_json_is_read_like_yaml() -> None:
@@ -45,92 +54,101 @@ def test_json_is_read_like_yaml() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "problem"),
     [
-        ("", "line 1: a mapping with `version` and a list of `patterns` is wanted"),
+        ("", "line 1: expected a mapping with `version` and a list of `patterns`"),
         ("version: 1\npatterns: [5]", "line 2, column 12: pattern that is no mapping: "),
-        (one("[]"), f"line 3, column 10: pattern p: a pattern has 1 to {MAXIMUM_STEPS} steps, not 0"),
+        (one("[]"), f"line 3, column 10: pattern p: a pattern has 1 to {MAX_STEPS} steps, not 0"),
         (one("[{name: a, at_least: many}]"), "line 3, column 31: pattern p: Expected `int | null`, got `str`"),
         (one("[{name: a, on: login}]"), "line 3, column 11: pattern p: "),
-        (one("[{name: A}]"), "line 3, column 18: pattern p: step A: a name is lower case letters"),
-        (one("[{name: previous}]"), "line 3, column 18: pattern p: step previous: a name is"),
-        (one("[{name: a}, {name: a}]"), "line 3, column 29: pattern p: there are two steps called a"),
-        (one("[{name: a, kind: logout}]"), "line 3, column 27: pattern p: step a: the events of a user are "),
+        (one("[{name: A}]"), "line 3, column 18: pattern p: step A: a name has lower-case letters"),
+        (one("[{name: previous}]"), "line 3, column 18: pattern p: step previous: a name has"),
+        (one("[{name: a}, {name: a}]"), "line 3, column 29: pattern p: there are two steps named a"),
+        (one("[{name: a, kind: logout}]"), "line 3, column 27: pattern p: step a: the kinds of events of a user are "),
         (
             one("[{name: a, kind: login}]", entity="device"),
-            "line 3, column 27: pattern p: step a: the events of a device",
+            "line 3, column 27: pattern p: step a: the kinds of events of a device",
         ),
-        (one("[{name: a, times: 2, at_least: 2}]"), "line 3, column 28: pattern p: step a: times says all"),
-        (one("[{name: a, at_least: 0}]"), "line 3, column 31: pattern p: step a: one event at least"),
-        (one("[{name: a, at_least: 3, at_most: 2}]"), "line 3, column 43: pattern p: step a: at most 2 cannot be"),
+        (one("[{name: a, times: 2, at_least: 2}]"), "line 3, column 28: pattern p: step a: times excludes at_least"),
+        (one("[{name: a, at_least: 0}]"), "line 3, column 31: pattern p: step a: a step has at least one event"),
+        (
+            one("[{name: a, at_least: 3, at_most: 2}]"),
+            "line 3, column 43: pattern p: step a: at_most 2 is less than at_least 3",
+        ),
         (
             one("[{name: a, at_least: 99}]"),
-            "line 3, column 10: pattern p: a match needs 99 events, and 32 are remembered",
+            "line 3, column 10: pattern p: a match needs 99 events, but at most 32 are buffered",
         ),
         (
             one("[{name: a, optional: true}, {name: b}]"),
-            "line 3, column 11: pattern p: the first step is one that must be there",
+            "line 3, column 11: pattern p: the first step cannot be absent or optional",
         ),
-        (one("[{name: a}, {name: b, optional: true}]"), "line 3, column 22: pattern p: the last step that is taken"),
-        (one("[{name: a, gap: 5 min}]"), "line 3, column 11: pattern p: nothing is before the first event"),
-        (one("[{name: a}, {name: b, absent: true}]"), "line 3, column 22: pattern p: an absent step at the end says"),
+        (
+            one("[{name: a}, {name: b, optional: true}]"),
+            "line 3, column 22: pattern p: the last step that is not absent",
+        ),
+        (one("[{name: a, gap: 5 min}]"), "line 3, column 11: pattern p: no event precedes the first one"),
+        (one("[{name: a}, {name: b, absent: true}]"), "line 3, column 22: pattern p: an absent step at the end needs"),
         (
             one("[{name: a}, {name: b, absent: true, times: 2}, {name: c}]"),
             "line 3, column 53: pattern p: step b: an absent",
         ),
         (
             one("[{name: a, distinct: merchant_id}]"),
-            "line 3, column 31: pattern p: step a: distinct goes with at_least",
+            "line 3, column 31: pattern p: step a: distinct needs at_least",
         ),
         (
             one("[{name: a, distinct: colour, at_least: 2}]"),
-            "line 3, column 31: pattern p: step a: its events have nothing",
+            "line 3, column 31: pattern p: step a: its events have no 'colour'",
         ),
-        (one("[{name: a}]", within="an hour"), "line 6, column 11: pattern p: 'an hour' is no time from 1 s to 30 d"),
+        (
+            one("[{name: a}]", within="an hour"),
+            "line 6, column 11: pattern p: 'an hour' is no duration from 1 s to 30 d",
+        ),
         (one("[{name: a}]", score="2"), "line 7, column 10: pattern p: a score is above 0 and at most 1, not 2"),
-        (one("[{name: a}]", reason="because"), "line 8, column 11: pattern p: a reason is a CODE_LIKE_THIS"),
+        (one("[{name: a}]", reason="because"), "line 8, column 11: pattern p: a reason is a code like"),
         (
             one("[{name: a, where: amuont > 1}]"),
-            "line 3, column 28: pattern p, step a: there is nothing called 'amuont'",
+            "line 3, column 28: pattern p, step a: unknown name 'amuont'",
         ),
-        (one("[{name: a, where: 'amount > b.amount'}]"), "line 3, column 38: pattern p, step a: a number, a name"),
+        (one("[{name: a, where: 'amount > b.amount'}]"), "line 3, column 38: pattern p, step a: expected a number"),
         (
             one("[{name: a}, {name: b, where: amount > c.amount}]"),
             "line 3, column 48: pattern p, step b: no earlier step",
         ),
         (
             one("[{name: a}, {name: b, where: amount > a.amuont}]"),
-            "line 3, column 48: pattern p, step b: the events of a",
+            "line 3, column 48: pattern p, step b: events of step a",
         ),
         (
             one("[{name: a, kind: login}, {name: b, where: amount > a.amount}]"),
-            "line 3, column 61: pattern p, step b: the",
+            "line 3, column 61: pattern p, step b: events of",
         ),
         (
             one("[{name: a, where: channel > 'web'}]"),
             "line 3, column 28: pattern p, step a: texts are compared with ==",
         ),
         (one("[{name: a, where: channel == 5}]"), "line 3, column 28: pattern p, step a: a text can be compared with"),
-        (one("[{name: a, where: channel + 1 > 5}]"), "line 3, column 28: pattern p, step a: one cannot calculate with"),
+        (one("[{name: a, where: channel + 1 > 5}]"), "line 3, column 28: pattern p, step a: cannot calculate with"),
         (
             one("[{name: a, kind: login, where: amount > 5}]"),
-            "line 3, column 41: pattern p, step a: there is nothing called",
+            "line 3, column 41: pattern p, step a: unknown name",
         ),
     ],
 )
-def test_a_pattern_that_cannot_be_used_is_refused_with_line_and_column(text: str, fault: str) -> None:
-    (found,) = faults_of(text)
-    assert found.startswith(fault)
+def test_a_pattern_that_cannot_be_used_is_refused_with_line_and_column(text: str, problem: str) -> None:
+    (found,) = problems_of(text)
+    assert found.startswith(problem)
 
 
-def test_a_fault_in_a_block_is_found_in_its_own_line() -> None:
+def test_a_problem_in_a_block_is_found_in_its_own_line() -> None:
     text = one("\n  - name: a\n    where: |\n      amount > 1\n        and amuont < 2")
-    assert faults_of(text)[0].startswith("line 7, column 13: pattern p, step a: there is nothing called 'amuont'")
+    assert problems_of(text)[0].startswith("line 7, column 13: pattern p, step a: unknown name 'amuont'")
 
 
-def test_every_fault_is_named_at_once() -> None:
+def test_every_problem_is_named_at_once() -> None:
     first, second = one("[{name: a, where: amuont > 1}]"), one("[{name: A}]", score="7")
-    assert len(faults_of(first + second.partition("patterns:\n")[2])) == 3
+    assert len(problems_of(first + second.partition("patterns:\n")[2])) == 3
 
 
 @pytest.mark.parametrize(
@@ -145,13 +163,13 @@ def test_nothing_of_python_gets_in(where: str) -> None:
 def test_two_patterns_of_one_id_are_refused() -> None:
     body = pattern_body({"name": "a"})
     body["patterns"] *= 2
-    (fault,) = faults_of(json.dumps(body))
-    assert "the id is taken by a pattern before it" in fault
+    (problem,) = problems_of(json.dumps(body))
+    assert "an earlier pattern has the same id" in problem
 
 
 def test_there_is_an_end_to_the_number_of_patterns() -> None:
-    (fault,) = faults_of("version: 1\npatterns: [" + "{}," * (MAXIMUM_PATTERNS + 1) + "]")
-    assert fault == f"line 1: at most {MAXIMUM_PATTERNS} patterns, these are {MAXIMUM_PATTERNS + 1}"
+    (problem,) = problems_of("version: 1\npatterns: [" + "{}," * (MAX_PATTERNS + 1) + "]")
+    assert problem == f"line 1: at most {MAX_PATTERNS} patterns are allowed, found {MAX_PATTERNS + 1}"
 
 
 def test_a_pattern_that_is_disabled_is_not_looked_for() -> None:
@@ -178,4 +196,4 @@ def test_any_pattern_with_any_value_anywhere_is_read_or_refused(name: str, data:
     try:
         load_patterns(json.dumps(body, ensure_ascii=data.draw(st.booleans())))
     except PatternError as error:
-        assert all(error.faults)
+        assert all(error.problems)

@@ -1,4 +1,4 @@
-"""``sentinel patterns``: faults are named before anything is in force, and a set is tried on data first."""
+"""``sentinel patterns``: problems are found, and patterns are backtested, before they are in force."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from apps.backtest.patterns import on_simulation
+from apps.backtest.patterns import backtest_simulation
 from apps.simulator.simulator import SimulatorOptions
 from deploy.cli import app
 from deploy.errors import OperationError
+from tests.matching import pattern_body
 from tests.pipeline.sent import at
-from tests.watched import pattern_body
 from udfs.patterns import default_patterns
 
 SMALL, LARGE = {"name": "small", "where": "amount < 1"}, {"name": "large", "where": "amount > 500"}
@@ -53,48 +53,46 @@ def payments(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_without_fault_is_summed_up(file: Path) -> None:
-    assert "version 1, 1 patterns, no fault" in run("check", str(file))
+def test_a_file_without_problems_is_summarized(file: Path) -> None:
+    assert "version 1, 1 patterns, no problems" in run("check", str(file))
 
 
-def test_faults_are_told_with_file_line_and_column(file: Path) -> None:
+def test_problems_are_listed_with_file_line_and_column(file: Path) -> None:
     file.write_text(json.dumps(pattern_body(SMALL | {"where": "amuont < 1"}, LARGE)))
     with pytest.raises(OperationError, match=r"mine\.yaml: line 1, column \d+: pattern two, step small: .*'amuont'"):
         run("check", str(file))
 
 
-def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="cannot be read"):
         run("check", str(tmp_path / "none.yaml"))
 
 
-def test_trying_tells_matches_their_rate_and_samples(file: Path, payments: Path) -> None:
-    told = run("try", str(file), "--on", str(payments))
-    assert "20 transactions in 9.0 days; the truth is not known" in told
-    assert "t00.5 > t0600.0" in told
+def test_trying_shows_matches_their_rate_and_samples(file: Path, payments: Path) -> None:
+    output = run("try", str(file), "--on", str(payments))
+    assert "20 transactions in 9.0 days; not labeled" in output
+    assert "t00.5 > t0600.0" in output
 
 
-def test_trying_tells_of_searches_that_were_given_up(
-    file: Path, payments: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "given up" not in run("try", str(file), "--on", str(payments))
+def test_trying_shows_truncated_searches(file: Path, payments: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "truncated" not in run("try", str(file), "--on", str(payments))
     monkeypatch.setattr("udfs.patterns.search.Budget.__init__.__defaults__", (1,))
-    assert "two: 10 searches given up, matches may be missing" in run("try", str(file), "--on", str(payments))
+    assert "two: 10 searches truncated, matches may be missing" in run("try", str(file), "--on", str(payments))
 
 
-def test_with_labels_it_tells_how_often_a_match_is_right(file: Path, payments: Path, tmp_path: Path) -> None:
+def test_with_labels_it_shows_the_precision_of_each_pattern(file: Path, payments: Path, tmp_path: Path) -> None:
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text("fields: {}\nlabel: is_fraud\n")
-    told = run("try", str(file), "--on", str(payments), "--mapping", str(mapping))
-    assert "0.100" in told
-    assert "2 of them fraud" in told
-    assert "(no fraud)" in told
+    output = run("try", str(file), "--on", str(payments), "--mapping", str(mapping))
+    assert "0.100" in output
+    assert "2 of them fraud" in output
+    assert "(no fraud)" in output
 
 
-def test_a_simulation_tells_how_many_attacks_are_found() -> None:
-    trial = on_simulation(default_patterns(), SimulatorOptions(seed=3, users=500, rate=0.05), 3_000)
-    assert trial.transactions >= 3_000
-    recall = trial.recall("card_testing")
+def test_a_simulation_gives_the_recall_of_attacks() -> None:
+    backtest = backtest_simulation(default_patterns(), SimulatorOptions(seed=3, users=500, rate=0.05), 3_000)
+    assert backtest.transactions >= 3_000
+    recall = backtest.recall("card_testing")
     assert recall is not None
     assert recall > 0.8
-    assert trial.recall("nothing_of_that_name") is None
+    assert backtest.recall("nothing_of_that_name") is None

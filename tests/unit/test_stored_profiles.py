@@ -206,7 +206,7 @@ def test_a_stored_user_still_knows_payments_and_goes_on_in_its_patterns() -> Non
     assert profile.has_seen("s3")
     small = list(profile.progress["card_testing"][3])
     pattern = default_patterns().of(Entity.USER).by_id["card_testing"]
-    MatchBuffer(pattern, profile.progress, 0).observe([at(0), 1, PAYMENT, "new"], 0)
+    MatchBuffer(pattern, profile.progress, 0).add([at(0), 1, PAYMENT, "new"], 0)
     assert profile.progress["card_testing"][3] == [*small, [at(0), 1, PAYMENT, "new"]]
 
 

@@ -1,15 +1,15 @@
-"""Conditions: a small closed language for rules and patterns, evaluated over whole batches or over single events."""
+"""Conditions: the closed expression language of rules and patterns, evaluated over batches or single events."""
 
 from udfs.conditions.codes import code_of
-from udfs.conditions.columns import Condition, Conditions, RowHits, compile_condition
+from udfs.conditions.columns import Condition, ConditionSet, RowHits, compile_condition
 from udfs.conditions.grammar import ConditionError, Vocabulary, parse_condition
-from udfs.conditions.scalar import Question, compile_scalar
+from udfs.conditions.scalar import EventPredicate, compile_scalar
 
 __all__ = [
     "Condition",
     "ConditionError",
-    "Conditions",
-    "Question",
+    "ConditionSet",
+    "EventPredicate",
     "RowHits",
     "Vocabulary",
     "code_of",

@@ -1,4 +1,4 @@
-"""From conditions as trees to the instructions of ``udfs.conditions.machine``."""
+"""Assemble condition trees into a program for ``udfs.conditions.machine``."""
 
 from __future__ import annotations
 
@@ -9,173 +9,172 @@ import numpy as np
 
 from udfs.conditions import machine
 from udfs.conditions.codes import code_of
-from udfs.conditions.machine import Code, Floats, Numbers
+from udfs.conditions.machine import Code, Floats, Ints
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
+    Predicate,
     Text,
-    Truth,
-    Value,
     leaves,
 )
 
-_COMPARISONS: Mapping[str, int] = {
-    "<": machine.BELOW,
-    "<=": machine.AT_MOST,
-    ">": machine.ABOVE,
-    ">=": machine.AT_LEAST,
-    "==": machine.EQUAL,
-    "!=": machine.UNEQUAL,
+_COMPARISON_OPS: Mapping[str, int] = {
+    "<": machine.LT,
+    "<=": machine.LE,
+    ">": machine.GT,
+    ">=": machine.GE,
+    "==": machine.EQ,
+    "!=": machine.NE,
 }
-_CALCULATIONS: Mapping[str, int] = {
+_ARITHMETIC: Mapping[str, int] = {
     "+": machine.ADD,
     "-": machine.SUBTRACT,
     "*": machine.MULTIPLY,
     "/": machine.DIVIDE,
-    "abs": machine.ABSOLUTE,
-    "log": machine.LOGARITHM,
-    "min": machine.SMALLER,
-    "max": machine.LARGER,
+    "abs": machine.ABS,
+    "log": machine.LOG,
+    "min": machine.MIN,
+    "max": machine.MAX,
 }
-
-
 _MIRRORED: Mapping[int, int] = {
-    machine.BELOW: machine.ABOVE,
-    machine.AT_MOST: machine.AT_LEAST,
-    machine.ABOVE: machine.BELOW,
-    machine.AT_LEAST: machine.AT_MOST,
+    machine.LT: machine.GT,
+    machine.LE: machine.GE,
+    machine.GT: machine.LT,
+    machine.GE: machine.LE,
 }
 
 
 class Program(NamedTuple):
-    """What the machine is given, but for the rows (``machine.run``)."""
+    """A program: the arguments of ``machine.run`` that do not depend on the rows."""
 
     code: Code
-    loads: Numbers
+    loads: Ints
     constants: Floats
-    registers: int
-    truths: int
+    n_registers: int
+    n_flags: int
 
 
-def assemble(conditions: Sequence[Truth], columns: Mapping[str, int], known: Mapping[str, float]) -> Program:
-    """The conditions in a row, as one program.
+def assemble(conditions: Sequence[Predicate], columns: Mapping[str, int], constants: Mapping[str, float]) -> Program:
+    """Assemble conditions into one program.
 
     Args:
-        conditions: that refer to no other event.
-        columns: the number of each name's column.
-        known: values of names that are the same in every row.
+        conditions: conditions without references to other events.
+        columns: column number by name.
+        constants: values of the names that are the same in every row.
     """
     names = {leaf.name for condition in conditions for leaf in leaves(condition) if isinstance(leaf, Name)}
-    assembler = _Assembler({name: place for place, name in enumerate(sorted(names - known.keys()))}, known)
-    for number, condition in enumerate(conditions):
-        assembler.add(number, condition)
+    loaded = sorted(names - constants.keys())
+    assembler = _Assembler({name: register for register, name in enumerate(loaded)}, constants)
+    for index, condition in enumerate(conditions):
+        assembler.add(index, condition)
     return assembler.program(columns)
 
 
 class _Assembler:
-    """Writes the instructions; ``names`` are the registers of what is loaded, which are the first."""
+    """Appends instructions and allocates registers and flags; the first registers hold the loaded columns."""
 
-    def __init__(self, names: Mapping[str, int], known: Mapping[str, float]) -> None:
-        self._names = names
-        self._known = known
+    def __init__(self, name_registers: Mapping[str, int], named_constants: Mapping[str, float]) -> None:
+        self._name_registers = name_registers
+        self._named_constants = named_constants
         self._code: list[tuple[int, int, int, int]] = []
         self._constants: dict[str, int] = {}
-        self._registers = len(names)
-        self._registers_at_most = self._registers
-        self._truths = 0
-        self._truths_at_most = 0
+        self._registers = len(name_registers)
+        self._max_registers = self._registers
+        self._flags = 0
+        self._max_flags = 0
 
-    def add(self, number: int, condition: Truth) -> None:
-        """The instructions of a condition, and where it holds the note of its number."""
-        # What the one before has computed is needed no more.
-        self._registers, self._truths = len(self._names), 0
-        self._code.append((machine.HOLDS, self._truth(condition), 0, number))
+    def add(self, index: int, condition: Predicate) -> None:
+        """Append the instructions of a condition, and the ``HIT`` that records its index."""
+        # Conditions share no intermediate results, so each one reuses the registers and flags.
+        self._registers, self._flags = len(self._name_registers), 0
+        self._code.append((machine.HIT, self._predicate(condition), 0, index))
 
     def program(self, columns: Mapping[str, int]) -> Program:
-        """All that was added."""
+        """The program of all conditions added so far."""
         return Program(
             np.array(self._code, np.int32).reshape(-1, machine.WIDTH),
-            np.array([columns[name] for name in self._names], np.int64),
+            np.array([columns[name] for name in self._name_registers], np.int64),
             np.array([float(constant) for constant in self._constants], np.float64),
-            self._registers_at_most,
-            self._truths_at_most,
+            self._max_registers,
+            self._max_flags,
         )
 
-    def _truth(self, node: Truth) -> int:
-        """The number of the truth that it becomes."""
+    def _predicate(self, node: Predicate) -> int:
+        """Append a predicate, and return its flag."""
         match node:
             case Comparison(operator, left, right):
-                return self._comparison(_COMPARISONS[operator], left, right)
+                return self._comparison(_COMPARISON_OPS[operator], left, right)
             case IsAbsent(value):
-                register = self._value(value)
-                return self._write(machine.IS_ABSENT, register, register, self._new_truth())
+                register = self._expression(value)
+                return self._append(machine.IS_ABSENT, register, register, self._new_flag())
             case Not(part):
-                truth = self._truth(part)
-                return self._write(machine.CONTRARY, truth, truth, truth)
+                flag = self._predicate(part)
+                return self._append(machine.NOT, flag, flag, flag)
             case Junction(operator, parts):
-                joined = self._truth(parts[0])
+                joined = self._predicate(parts[0])
                 for part in parts[1:]:
-                    other = self._truth(part)
-                    self._write(machine.BOTH if operator == "and" else machine.EITHER, joined, other, joined)
-                    self._truths = joined + 1
+                    other = self._predicate(part)
+                    self._append(machine.AND if operator == "and" else machine.OR, joined, other, joined)
+                    self._flags = joined + 1
                 return joined
 
-    def _comparison(self, operation: int, left: Value, right: Value) -> int:
-        if self._fixed(left) is not None and self._fixed(right) is None:
+    def _comparison(self, operation: int, left: Expression, right: Expression) -> int:
+        if self._constant_value(left) is not None and self._constant_value(right) is None:
             left, right, operation = right, left, _MIRRORED.get(operation, operation)
-        fixed, register = self._fixed(right), self._value(left)
-        compared = self._value(right) if fixed is None else -1 - self._constant(fixed)
-        return self._write(operation, register, compared, self._new_truth())
+        constant, register = self._constant_value(right), self._expression(left)
+        compared = self._expression(right) if constant is None else -1 - self._constant_index(constant)
+        return self._append(operation, register, compared, self._new_flag())
 
-    def _fixed(self, node: Value) -> float | None:
-        """Its value, if that is the same in every row."""
+    def _constant_value(self, node: Expression) -> float | None:
+        """The value of an expression that is the same in every row; None for any other."""
         match node:
             case Number(number):
                 return number
             case Text(text):
                 return code_of(text)
             case Name(name):
-                return self._known.get(name)
+                return self._named_constants.get(name)
         return None
 
-    def _value(self, node: Value) -> int:
-        """The register in which the value is."""
-        fixed = self._fixed(node)
-        if fixed is not None:
-            return self._write(machine.CONSTANT, 0, self._constant(fixed), self._new_register())
+    def _expression(self, node: Expression) -> int:
+        """Append an expression, and return its register."""
+        constant = self._constant_value(node)
+        if constant is not None:
+            return self._append(machine.LOAD_CONSTANT, 0, self._constant_index(constant), self._new_register())
         match node:
             case Name(name):
-                return self._names[name]
+                return self._name_registers[name]
             case Arithmetic(operator, left, right):
-                return self._calculation(operator, (left, right))
+                return self._arithmetic(operator, (left, right))
             case Call(function, arguments):
-                return self._calculation(function, arguments)
-        raise TypeError("a row knows its own event only")
+                return self._arithmetic(function, arguments)
+        raise TypeError("a condition over a batch cannot refer to other events")
 
-    def _calculation(self, name: str, arguments: Sequence[Value]) -> int:
-        registers = [self._value(argument) for argument in arguments]
-        return self._write(_CALCULATIONS[name], registers[0], registers[-1], self._new_register())
+    def _arithmetic(self, name: str, arguments: Sequence[Expression]) -> int:
+        registers = [self._expression(argument) for argument in arguments]
+        return self._append(_ARITHMETIC[name], registers[0], registers[-1], self._new_register())
 
-    def _write(self, operation: int, left: int, right: int, target: int) -> int:
+    def _append(self, operation: int, left: int, right: int, target: int) -> int:
         self._code.append((operation, left, right, target))
         return target
 
-    def _constant(self, value: float) -> int:
-        # As text: zero and minus zero are equal, and not the same to divide by.
+    def _constant_index(self, value: float) -> int:
+        # Keyed by text: 0.0 and -0.0 are equal, but dividing by them gives different infinities.
         return self._constants.setdefault(repr(value), len(self._constants))
 
     def _new_register(self) -> int:
         self._registers += 1
-        self._registers_at_most = max(self._registers, self._registers_at_most)
+        self._max_registers = max(self._registers, self._max_registers)
         return self._registers - 1
 
-    def _new_truth(self) -> int:
-        self._truths += 1
-        self._truths_at_most = max(self._truths, self._truths_at_most)
-        return self._truths - 1
+    def _new_flag(self) -> int:
+        self._flags += 1
+        self._max_flags = max(self._flags, self._max_flags)
+        return self._flags - 1

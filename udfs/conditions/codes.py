@@ -1,4 +1,4 @@
-"""Texts as numbers, so that a column of them is a column like any other."""
+"""Hash texts to floats, so that a column of texts is a numeric column like any other."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from functools import lru_cache
 
 import xxhash
 
-_BITS_OF_A_FLOAT = 53
+_MANTISSA_BITS = 53
 
 
 @lru_cache(maxsize=65_536)
 def code_of(text: str) -> float:
-    """The number that stands for a text, the same in every process: 53 bits, which a float holds exactly.
+    """Hash a text to 53 bits, which a float represents exactly; the same in every process.
 
-    Two of a million texts are confused with a chance of 6e-5; what is compared is a handful of countries and channels.
+    Among a million texts the chance of any collision is 6e-5; conditions compare a handful of countries and channels.
     """
-    return float(xxhash.xxh3_64_intdigest(text.encode(errors="surrogatepass")) >> (64 - _BITS_OF_A_FLOAT))
+    return float(xxhash.xxh3_64_intdigest(text.encode(errors="surrogatepass")) >> (64 - _MANTISSA_BITS))

@@ -1,6 +1,6 @@
-"""Conditions over a whole batch: all of a set in one call of a compiled machine.
+"""Evaluate a set of conditions over a batch in one call of the condition machine.
 
-No machine code is made when a set comes live: a condition becomes a few instructions (``udfs.conditions.assembly``).
+Loading a set compiles no machine code: a condition becomes a few instructions (``udfs.conditions.assembly``).
 """
 
 from __future__ import annotations
@@ -13,68 +13,71 @@ from numpy.typing import NDArray
 
 from udfs.conditions.assembly import assemble
 from udfs.conditions.grammar import Vocabulary, parse_condition
-from udfs.conditions.machine import Floats, Numbers, run
-from udfs.conditions.tree import Truth
+from udfs.conditions.machine import Floats, Ints, run
+from udfs.conditions.tree import Predicate
 
 Condition = Callable[[Floats], NDArray[np.bool_]]
 
-_NOTHING: Mapping[str, float] = {}
-_NONE = np.empty((0, 0))
+_NO_CONSTANTS: Mapping[str, float] = {}
+_NO_COLUMNS = np.empty((0, 0))
 
 
 class RowHits(NamedTuple):
-    """Which conditions hold in which rows.
+    """The conditions that hold in each row, as compressed sparse rows.
 
     Attributes:
-        numbers: of the conditions that hold, row after row, ascending in each.
-        ends: (n,): where those of each row end.
+        indices: indices of the conditions that hold, grouped by row, ascending within a row.
+        ends: (n,), the end of each row's group in ``indices``.
     """
 
-    numbers: Numbers
-    ends: Numbers
+    indices: Ints
+    ends: Ints
 
 
-class Conditions:
-    """Conditions that are asked together.
+class ConditionSet:
+    """Conditions that are evaluated together.
 
     Args:
-        conditions: that refer to no other event; texts are in columns as codes.
-        columns: the number of each name's column.
-        known: values of names that are the same in every row.
+        conditions: conditions without references to other events. Columns hold texts as codes (``code_of``).
+        columns: column number by name.
+        constants: values of the names that are the same in every row.
     """
 
     def __init__(
-        self, conditions: Sequence[Truth], columns: Mapping[str, int], known: Mapping[str, float] = _NOTHING
+        self,
+        conditions: Sequence[Predicate],
+        columns: Mapping[str, int],
+        constants: Mapping[str, float] = _NO_CONSTANTS,
     ) -> None:
-        self._program = assemble(conditions, columns, known)
+        self._program = assemble(conditions, columns, constants)
 
-    def ask(self, features: Floats, beside: Floats | None = None) -> RowHits:
-        """Ask all of them of every row.
+    def evaluate(self, features: Floats, extra: Floats | None = None) -> RowHits:
+        """Evaluate every condition in every row.
 
         Args:
             features: (n, F), NaN where a value is absent.
-            beside: (n, B), columns that are numbered from F on; None for none.
+            extra: (n, E), further columns, which are numbered from F on; None for none.
         """
         ends = np.empty(len(features), np.int64)
-        further = _NONE if beside is None else beside
-        # Of another layout the machine would have to be compiled first.
-        numbers = run(*self._program, np.ascontiguousarray(features), np.ascontiguousarray(further), ends)
-        return RowHits(numbers, ends)
+        extra = _NO_COLUMNS if extra is None else extra
+        # The machine is compiled for contiguous arrays only; any other layout would trigger a compilation here.
+        indices = run(*self._program, np.ascontiguousarray(features), np.ascontiguousarray(extra), ends)
+        return RowHits(indices, ends)
 
 
 def compile_condition(text: str, names: Sequence[str]) -> Condition:
-    """A condition by itself.
+    """Compile a single condition.
 
     Args:
-        text: of the condition.
-        names: of the columns, in order.
+        text: text of the condition.
+        names: names of the columns, in order.
 
     Returns:
-        A function of a matrix (n, len(names)) with NaN where a value is absent; it gives (n,) of bool.
+        A function of a matrix (n, len(names)), NaN where a value is absent, that returns (n,) booleans.
 
     Raises:
-        ConditionError: with the place of the fault.
+        ConditionError: the text is no valid condition; gives line and column.
     """
     columns = {name: column for column, name in enumerate(names)}
-    conditions = Conditions([parse_condition(text, Vocabulary(columns))], columns)
-    return lambda matrix: np.diff(conditions.ask(matrix).ends, prepend=0) > 0
+    conditions = ConditionSet([parse_condition(text, Vocabulary(columns))], columns)
+    return lambda matrix: np.diff(conditions.evaluate(matrix).ends, prepend=0) > 0

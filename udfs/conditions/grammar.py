@@ -1,8 +1,8 @@
-"""The language of conditions: what may be said, and the tree it becomes.
+"""Parse the condition language to a syntax tree.
 
-Comparison, arithmetic, ``and``, ``or``, ``not``, five functions, numbers, texts in quotes, the names that the caller
-knows, and in a pattern those of earlier steps (``login.country``). Python's own parser reads the text, and nothing of
-it is ever run: what is not listed here is refused, with line and column.
+The language has comparisons, arithmetic, ``and``, ``or``, ``not``, five functions, numbers, texts in quotes, the names
+of the vocabulary, and in patterns the names of earlier steps (``login.country``). Python's parser reads the text, but
+nothing is ever executed: any syntax not listed here is an error with line and column.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
+    Predicate,
     Reference,
     Text,
-    Truth,
-    Value,
 )
 
-CHARACTERS = 2_000
-DEPTH = 20
+MAX_CHARACTERS = 2_000
+MAX_DEPTH = 20
 
 FUNCTIONS: Mapping[str, int] = {"abs": 1, "log": 1, "min": 2, "max": 2, "is_absent": 1}
-"""Functions and how many arguments they take."""
+"""Number of arguments by function."""
 
 
 class ConditionError(Exception):
-    """A condition that cannot be understood.
+    """A text that is no valid condition.
 
     Attributes:
-        line: of the fault, counted from 1.
-        column: of the fault, counted from 1.
+        message: description of the error without its position.
+        line: line of the error, from 1.
+        column: column of the error, from 1.
     """
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
@@ -56,9 +57,9 @@ class Vocabulary:
     """The names that a condition may use.
 
     Attributes:
-        numbers: of what is a number, or a flag of 1 and 0.
-        texts: of what is text: it is compared with ``==`` and ``!=`` only.
-        steps: of each earlier step that may be referred to, the names that its events have.
+        numbers: names of numbers and of flags, which are 1 or 0.
+        texts: names of texts, which are compared with ``==`` and ``!=`` only.
+        steps: the names that events of an earlier step have, by the name of the step.
     """
 
     numbers: Collection[str]
@@ -75,63 +76,76 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.NotEq: "!=",
 }
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_BRACKET_OR_FOREIGN = re.compile(r"[()]|[^\x00-\x7f]")
+_BRACKET_OR_NON_ASCII = re.compile(r"[()]|[^\x00-\x7f]")
 
 
-def parse_condition(text: str, vocabulary: Vocabulary) -> Truth:
-    """Read a condition.
+def parse_condition(text: str, vocabulary: Vocabulary) -> Predicate:
+    """Parse a condition.
 
     Args:
-        text: at most ``CHARACTERS`` long, nested at most ``DEPTH`` deep.
-        vocabulary: what it may speak of.
+        text: at most ``MAX_CHARACTERS`` long and nested at most ``MAX_DEPTH`` deep.
+        vocabulary: names that the condition may use.
 
     Raises:
-        ConditionError: with the place of the fault.
+        ConditionError: the text is no valid condition; gives line and column.
+
+    >>> parse_condition("amount > 500", Vocabulary(numbers=["amount"]))
+    Comparison(operator='>', left=Name(name='amount'), right=Number(value=500.0))
+    >>> login = Vocabulary(numbers=["amount"], texts=["country"], steps={"login": ["country"]})
+    >>> parse_condition("country != login.country", login)
+    Comparison(operator='!=', left=Name(name='country'), right=Reference(step='login', name='country'))
+    >>> parse_condition("amuont > 500", Vocabulary(numbers=["amount"]))
+    Traceback (most recent call last):
+        ...
+    udfs.conditions.grammar.ConditionError: line 1, column 1: unknown name 'amuont'; do you mean 'amount'?
     """
-    if len(text) > CHARACTERS:
-        raise ConditionError(f"a condition has at most {CHARACTERS} characters, this one {len(text)}")
-    lines = _lines(text)
+    if len(text) > MAX_CHARACTERS:
+        raise ConditionError(f"a condition has at most {MAX_CHARACTERS} characters, this one {len(text)}")
+    lines = _split_lines(text)
     try:
-        # In brackets a condition may go over several lines.
+        # The brackets let a condition span several lines.
         tree = ast.parse(f"({text}\n)", mode="eval")
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
-        if line > len(lines):  # the bracket that was put there: something is missing at the end
-            raise ConditionError("something is missing at the end", len(lines), len(lines[-1]) + 1) from None
-        # Python would have a tuple there; here there is none.
+        if line > len(lines):  # the error is at the closing bracket added above
+            raise ConditionError("unexpected end of the condition", len(lines), len(lines[-1]) + 1) from None
+        # Python suggests a tuple, which conditions do not have.
         raise _at(line, column - 1, error.msg.removesuffix(". Perhaps you forgot a comma?")) from None
     except (ValueError, MemoryError, RecursionError):
-        raise ConditionError("cannot be read") from None
-    return _Reader(vocabulary).truth(tree.body, 0)
+        raise ConditionError("the condition cannot be parsed") from None
+    return _Parser(vocabulary).predicate(tree.body, 0)
 
 
-def _lines(text: str) -> list[str]:
-    """The lines, as Python counts them, of a text in ASCII whose brackets are its own: it stands in another's."""
+def _split_lines(text: str) -> list[str]:
+    """Split a condition into lines as Python counts them.
+
+    Also checks that the text is ASCII and its brackets balance, so that it cannot close the bracket around it.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     opened: list[tuple[int, int]] = []
     for number, line in enumerate(lines, 1):
-        for found in _BRACKET_OR_FOREIGN.finditer(_without_texts(line, number)):
+        for found in _BRACKET_OR_NON_ASCII.finditer(_blank_texts(line, number)):
             character, column = found[0], found.start() + 1
             if not character.isascii():
-                raise ConditionError(f"{character!r} has no meaning here", number, column)
+                raise ConditionError(f"unexpected character {character!r}", number, column)
             if character == "(":
                 opened.append((number, column))
             elif character == ")":
                 if not opened:
-                    raise ConditionError("this bracket closes none that is open", number, column)
+                    raise ConditionError("unmatched closing bracket", number, column)
                 opened.pop()
     if opened:
-        raise ConditionError("this bracket is never closed", *opened[-1])
+        raise ConditionError("unclosed bracket", *opened[-1])
     return lines
 
 
-def _without_texts(line: str, number: int) -> str:
-    """The line up to a comment, with spaces where texts in quotes stand."""
-    shown: list[str] = []
+def _blank_texts(line: str, number: int) -> str:
+    """A line up to its comment, with its quoted texts replaced by spaces."""
+    blanked: list[str] = []
     quote = ""
     for column, character in enumerate(line, 1):
         if quote and (character == "\\" or not character.isascii()):
-            raise ConditionError(f"{character!r} cannot be in a text", number, column)
+            raise ConditionError(f"a text cannot contain {character!r}", number, column)
         if not quote and character == "#":
             break
         if character == quote:
@@ -139,98 +153,98 @@ def _without_texts(line: str, number: int) -> str:
         elif not quote and character in "'\"":
             quote = character
         elif not quote:
-            shown.append(character)
+            blanked.append(character)
             continue
-        shown.append(" ")
+        blanked.append(" ")
     if quote:
-        raise ConditionError("the text is never closed", number, len(line) + 1)
-    return "".join(shown)
+        raise ConditionError("unterminated text", number, len(line) + 1)
+    return "".join(blanked)
 
 
 def _at(line: int, offset: int, message: str) -> ConditionError:
-    # The bracket in front moves the first line by one.
+    # The added bracket shifts the columns of the first line by one.
     return ConditionError(message, line, max(1, offset + (0 if line == 1 else 1)))
 
 
-class _Reader:
+class _Parser:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._names = {*vocabulary.numbers, *vocabulary.texts}
         self._texts = frozenset(vocabulary.texts)
         self._steps = vocabulary.steps
 
-    def truth(self, node: ast.expr, depth: int) -> Truth:
+    def predicate(self, node: ast.expr, depth: int) -> Predicate:
         self._check_depth(node, depth)
         match node:
             case ast.BoolOp(op=op, values=values):
                 operator = "and" if isinstance(op, ast.And) else "or"
-                return Junction(operator, tuple(self.truth(value, depth + 1) for value in values))
+                return Junction(operator, tuple(self.predicate(value, depth + 1) for value in values))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return Not(self.truth(operand, depth + 1))
+                return Not(self.predicate(operand, depth + 1))
             case ast.Compare():
                 return self._comparison(node, depth)
             case ast.Call(func=ast.Name(id="is_absent"), args=[argument], keywords=[]):
-                return IsAbsent(self.value(argument, depth + 1))
-        raise self._fault(node, "a comparison is wanted here, such as `amount > 500`")
+                return IsAbsent(self.expression(argument, depth + 1))
+        raise self._error(node, "expected a comparison, such as `amount > 500`")
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Truth:
-        sides = [self.value(side, depth + 1) for side in (node.left, *node.comparators)]
-        found: list[Truth] = []
+    def _comparison(self, node: ast.Compare, depth: int) -> Predicate:
+        sides = [self.expression(side, depth + 1) for side in (node.left, *node.comparators)]
+        found: list[Predicate] = []
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
             symbol = _COMPARISONS.get(type(operator))
             if symbol is None:
-                raise self._fault(node, "comparisons are < <= > >= == !=")
+                raise self._error(node, "the comparison operators are < <= > >= == !=")
             self._check_texts(node, symbol, left, right)
             found.append(Comparison(symbol, left, right))
         return found[0] if len(found) == 1 else Junction("and", tuple(found))
 
-    def _check_texts(self, node: ast.expr, symbol: str, left: Value, right: Value) -> None:
+    def _check_texts(self, node: ast.expr, symbol: str, left: Expression, right: Expression) -> None:
         texts = self._is_text(left) + self._is_text(right)
         if texts == 1:
-            raise self._fault(node, "a text can be compared with a text only, and a number with a number")
+            raise self._error(node, "a text can be compared with a text only, and a number with a number only")
         if texts and symbol not in ("==", "!="):
-            raise self._fault(node, "texts are compared with == and != only")
+            raise self._error(node, "texts are compared with == and != only")
 
-    def _is_text(self, value: Value) -> bool:
+    def _is_text(self, value: Expression) -> bool:
         return isinstance(value, Text) or (isinstance(value, Name | Reference) and value.name in self._texts)
 
-    def _calculable(self, node: ast.expr, depth: int) -> Value:
-        value = self.value(node, depth)
+    def _numeric(self, node: ast.expr, depth: int) -> Expression:
+        value = self.expression(node, depth)
         if self._is_text(value):
-            raise self._fault(node, "one cannot calculate with a text")
+            raise self._error(node, "cannot calculate with a text")
         return value
 
-    def value(self, node: ast.expr, depth: int) -> Value:
+    def expression(self, node: ast.expr, depth: int) -> Expression:
         self._check_depth(node, depth)
         match node:
             case ast.Constant(value=bool()):
-                raise self._fault(node, "a flag is 1 or 0 here, not True or False")
+                raise self._error(node, "a flag is 1 or 0, not True or False")
             case ast.Constant(value=int() | float() as number):
                 return self._number(node, number)
             case ast.Constant(value=str() as text) if self._texts:
                 return Text(text)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return Arithmetic("-", Number(0.0), self._calculable(operand, depth + 1))
+                return Arithmetic("-", Number(0.0), self._numeric(operand, depth + 1))
             case ast.Name(id=name):
                 if name not in self._names:
-                    raise self._fault(node, f"there is nothing called {name!r} here{_close_to(name, self._names)}")
+                    raise self._error(node, f"unknown name {name!r}{_suggestion(name, self._names)}")
                 return Name(name)
             case ast.Attribute(value=ast.Name(id=step), attr=name) if self._steps:
                 return self._reference(node, step, name)
             case ast.BinOp(op=op, left=left, right=right):
                 symbol = _ARITHMETIC.get(type(op))
                 if symbol is None:
-                    raise self._fault(node, "arithmetic is + - * /")
-                return Arithmetic(symbol, self._calculable(left, depth + 1), self._calculable(right, depth + 1))
+                    raise self._error(node, "the arithmetic operators are + - * /")
+                return Arithmetic(symbol, self._numeric(left, depth + 1), self._numeric(right, depth + 1))
             case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]):
                 return self._call(node, function, arguments, depth)
-        raise self._fault(node, "a number, a name or a calculation is wanted here")
+        raise self._error(node, "expected a number, a name or a calculation")
 
     def _reference(self, node: ast.expr, step: str, name: str) -> Reference:
         names = self._steps.get(step)
         if names is None:
-            raise self._fault(node, f"no earlier step is called {step!r}{_close_to(step, self._steps)}")
+            raise self._error(node, f"no earlier step is named {step!r}{_suggestion(step, self._steps)}")
         if name not in names:
-            raise self._fault(node, f"the events of {step} have nothing called {name!r}{_close_to(name, names)}")
+            raise self._error(node, f"events of step {step} have no {name!r}{_suggestion(name, names)}")
         return Reference(step, name)
 
     def _number(self, node: ast.expr, number: float) -> Number:
@@ -239,26 +253,28 @@ class _Reader:
         except OverflowError:
             value = math.inf
         if math.isinf(value):
-            raise self._fault(node, "the number is too large")
+            raise self._error(node, "the number is too large")
         return Number(value)
 
-    def _call(self, node: ast.Call, function: str, arguments: list[ast.expr], depth: int) -> Value:
-        wanted = FUNCTIONS.get(function)
-        if wanted is None or function == "is_absent":
-            raise self._fault(node, f"{function!r} is no function here; there are {', '.join(sorted(FUNCTIONS))}")
-        if len(arguments) != wanted:
-            raise self._fault(node, f"{function} takes {wanted} argument{'s' * (wanted > 1)}, not {len(arguments)}")
-        return Call(function, tuple(self._calculable(argument, depth + 1) for argument in arguments))
+    def _call(self, node: ast.Call, function: str, arguments: list[ast.expr], depth: int) -> Expression:
+        arity = FUNCTIONS.get(function)
+        if arity is None:
+            raise self._error(node, f"unknown function {function!r}; there are {', '.join(sorted(FUNCTIONS))}")
+        if function == "is_absent":
+            raise self._error(node, "is_absent is a comparison of its own, not a value")
+        if len(arguments) != arity:
+            raise self._error(node, f"{function} takes {arity} argument{'s' * (arity > 1)}, not {len(arguments)}")
+        return Call(function, tuple(self._numeric(argument, depth + 1) for argument in arguments))
 
     def _check_depth(self, node: ast.expr, depth: int) -> None:
-        if depth > DEPTH:
-            raise self._fault(node, f"conditions nest at most {DEPTH} deep")
+        if depth > MAX_DEPTH:
+            raise self._error(node, f"conditions nest at most {MAX_DEPTH} levels deep")
 
     @staticmethod
-    def _fault(node: ast.expr, message: str) -> ConditionError:
+    def _error(node: ast.expr, message: str) -> ConditionError:
         return _at(node.lineno, node.col_offset, message)
 
 
-def _close_to(name: str, known: Collection[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; do you mean {close[0]!r}?" if close else ""

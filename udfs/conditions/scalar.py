@@ -1,6 +1,7 @@
-"""Conditions over one event, and over earlier ones of the same match: plain Python, for what is asked seldom.
+"""Evaluate a condition on one event and the earlier events of its match, in plain Python.
 
-It says of an event exactly what ``columns`` says of its row, infinities and absent values included.
+For conditions that are evaluated rarely. The result for an event equals that of ``columns`` for its row, including
+infinities and absent values.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
+    Predicate,
     Reference,
     Text,
-    Truth,
-    Value,
 )
 
 Values = Sequence[float]
-Bound = Sequence[Values | None]
-Question = Callable[[Values, Bound], bool]
-_Computed = Callable[[Values, Bound], float]
+Bindings = Sequence[Values | None]
+EventPredicate = Callable[[Values, Bindings], bool]
+_EventExpression = Callable[[Values, Bindings], float]
 
 _NAN = math.nan
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -37,24 +38,24 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "==": operator.eq,
-    # Not operator.ne: NaN differs from everything, and an absent value from nothing.
+    # Not operator.ne: NaN != NaN is true, but a comparison with an absent value is false.
     "!=": lambda left, right: left < right or left > right,
 }
 
 
-def compile_scalar(tree: Truth, names: Mapping[str, int], steps: Mapping[str, int]) -> Question:
-    """Compile a condition once, to be asked of single events.
+def compile_scalar(tree: Predicate, names: Mapping[str, int], steps: Mapping[str, int]) -> EventPredicate:
+    """Compile a condition to a function of single events.
 
     Args:
-        tree: of the condition.
-        names: position of each name among an event's values; one that is not there is absent.
-        steps: position of each step that is referred to among the bound events.
+        tree: tree of the condition.
+        names: position of each name in an event's values; a name without a position is absent.
+        steps: position of each referenced step in the bindings.
 
     Returns:
-        A function of the event's values (NaN where absent, texts as codes) and of the values of the bound events, None
-        for one that is not there.
+        A function of the event's values (NaN where absent, texts as codes) and the bindings: the values of the event
+        bound to each referenced step, None for a step without one.
     """
-    return _Compiler(names, steps).truth(tree)
+    return _Compiler(names, steps).predicate(tree)
 
 
 class _Compiler:
@@ -62,24 +63,24 @@ class _Compiler:
         self._names = names
         self._steps = steps
 
-    def truth(self, node: Truth) -> Question:
+    def predicate(self, node: Predicate) -> EventPredicate:
         match node:
             case Comparison(symbol, left, right):
-                compare, of_left, of_right = _COMPARISONS[symbol], self.value(left), self.value(right)
-                return lambda values, bound: compare(of_left(values, bound), of_right(values, bound))
+                compare, left_of, right_of = _COMPARISONS[symbol], self.expression(left), self.expression(right)
+                return lambda values, bound: compare(left_of(values, bound), right_of(values, bound))
             case IsAbsent(value):
-                inner = self.value(value)
+                inner = self.expression(value)
                 return lambda values, bound: math.isnan(inner(values, bound))
             case Not(part):
-                contrary = self.truth(part)
-                return lambda values, bound: not contrary(values, bound)
+                negated = self.predicate(part)
+                return lambda values, bound: not negated(values, bound)
             case Junction(symbol, parts):
-                asked = tuple(self.truth(part) for part in parts)
+                predicates = tuple(self.predicate(part) for part in parts)
                 if symbol == "and":
-                    return lambda values, bound: all(ask(values, bound) for ask in asked)
-                return lambda values, bound: any(ask(values, bound) for ask in asked)
+                    return lambda values, bound: all(predicate(values, bound) for predicate in predicates)
+                return lambda values, bound: any(predicate(values, bound) for predicate in predicates)
 
-    def value(self, node: Value) -> _Computed:
+    def expression(self, node: Expression) -> _EventExpression:
         match node:
             case Number(number):
                 return lambda values, bound: number
@@ -87,38 +88,38 @@ class _Compiler:
                 code = code_of(text)
                 return lambda values, bound: code
             case Name(name):
-                return self._own(self._names.get(name))
+                return self._event_value(self._names.get(name))
             case Reference(step, name):
-                return self._of_step(self._steps[step], self._names.get(name))
+                return self._bound_value(self._steps[step], self._names.get(name))
             case Arithmetic(symbol, left, right):
-                compute, of_left, of_right = _ARITHMETIC[symbol], self.value(left), self.value(right)
-                return lambda values, bound: compute(of_left(values, bound), of_right(values, bound))
+                compute, left_of, right_of = _ARITHMETIC[symbol], self.expression(left), self.expression(right)
+                return lambda values, bound: compute(left_of(values, bound), right_of(values, bound))
             case Call(name, arguments):
-                function, of = _FUNCTIONS[name], tuple(self.value(argument) for argument in arguments)
-                return lambda values, bound: function(*(argument(values, bound) for argument in of))
+                function, compiled = _FUNCTIONS[name], tuple(self.expression(argument) for argument in arguments)
+                return lambda values, bound: function(*(argument(values, bound) for argument in compiled))
 
     @staticmethod
-    def _own(place: int | None) -> _Computed:
-        if place is None:
+    def _event_value(index: int | None) -> _EventExpression:
+        if index is None:
             return lambda values, bound: _NAN
-        return lambda values, bound: values[place]
+        return lambda values, bound: values[index]
 
     @staticmethod
-    def _of_step(slot: int, place: int | None) -> _Computed:
-        if place is None:
+    def _bound_value(slot: int, index: int | None) -> _EventExpression:
+        if index is None:
             return lambda values, bound: _NAN
 
-        def value(_: Values, bound: Bound) -> float:
+        def value(_: Values, bound: Bindings) -> float:
             event = bound[slot]
-            return _NAN if event is None else event[place]
+            return _NAN if event is None else event[index]
 
         return value
 
 
-def _divided(left: float, right: float) -> float:
+def _divide(left: float, right: float) -> float:
     if right:
         return left / right
-    # The sign of a zero counts, as in IEEE 754.
+    # As in IEEE 754, the sign of the zero determines the sign of the infinity.
     return _NAN if left == 0 or math.isnan(left) else math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
@@ -128,11 +129,11 @@ def _log(value: float) -> float:
     return -math.inf if value == 0 else _NAN
 
 
-def _smaller(one: float, other: float) -> float:
+def _min(one: float, other: float) -> float:
     return _NAN if math.isnan(one) or math.isnan(other) else min(one, other)
 
 
-def _larger(one: float, other: float) -> float:
+def _max(one: float, other: float) -> float:
     return _NAN if math.isnan(one) or math.isnan(other) else max(one, other)
 
 
@@ -140,6 +141,6 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": _divided,
+    "/": _divide,
 }
-_FUNCTIONS: Mapping[str, Callable[..., float]] = {"abs": abs, "log": _log, "min": _smaller, "max": _larger}
+_FUNCTIONS: Mapping[str, Callable[..., float]] = {"abs": abs, "log": _log, "min": _min, "max": _max}

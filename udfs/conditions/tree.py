@@ -1,4 +1,4 @@
-"""What a condition is made of, once it is read."""
+"""The syntax tree of a condition."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A constant."""
+    """A numeric constant."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A constant text: a country, a channel, an id."""
+    """A text constant: a country, a channel, an id."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A feature or field."""
+    """A feature or field of the event."""
 
     name: str
 
@@ -38,58 +38,58 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """``left operator right`` with + - * /."""
+    """``left operator right``, where the operator is one of + - * /."""
 
     operator: str
-    left: Value
-    right: Value
+    left: Expression
+    right: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of numbers."""
+    """A call of a numeric function."""
 
     function: str
-    arguments: tuple[Value, ...]
+    arguments: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``left operator right`` with < <= > >= == !=; false when a side is absent."""
+    """``left operator right``, where the operator is one of < <= > >= == !=; false if a side is absent."""
 
     operator: str
-    left: Value
-    right: Value
+    left: Expression
+    right: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class IsAbsent:
-    """Whether a value is not there."""
+    """``is_absent(value)``."""
 
-    value: Value
+    value: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """Several conditions joined by ``and`` or by ``or``."""
+    """Predicates joined by ``and`` or by ``or``."""
 
     operator: str
-    parts: tuple[Truth, ...]
+    parts: tuple[Predicate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The contrary."""
+    """The negation of a predicate."""
 
-    part: Truth
-
-
-Value: TypeAlias = Number | Text | Name | Reference | Arithmetic | Call
-Truth: TypeAlias = Comparison | IsAbsent | Junction | Not
+    part: Predicate
 
 
-def leaves(node: Truth | Value) -> Iterator[Number | Text | Name | Reference]:
-    """Every constant, name and reference in it."""
+Expression: TypeAlias = Number | Text | Name | Reference | Arithmetic | Call
+Predicate: TypeAlias = Comparison | IsAbsent | Junction | Not
+
+
+def leaves(node: Predicate | Expression) -> Iterator[Number | Text | Name | Reference]:
+    """Every constant, name and reference in a tree."""
     match node:
         case Arithmetic(_, left, right) | Comparison(_, left, right):
             yield from leaves(left)
@@ -108,8 +108,8 @@ def leaves(node: Truth | Value) -> Iterator[Number | Text | Name | Reference]:
             yield node
 
 
-def conjuncts(node: Truth) -> Iterator[Truth]:
-    """The parts that all have to hold for it to hold."""
+def conjuncts(node: Predicate) -> Iterator[Predicate]:
+    """The predicates whose conjunction a predicate is; the predicate itself if it is no conjunction."""
     if isinstance(node, Junction) and node.operator == "and":
         for part in node.parts:
             yield from conjuncts(part)
@@ -117,8 +117,8 @@ def conjuncts(node: Truth) -> Iterator[Truth]:
         yield node
 
 
-def conjoined(parts: tuple[Truth, ...]) -> Truth | None:
-    """All the parts joined by ``and``; None of no part, which always holds."""
+def conjunction(parts: tuple[Predicate, ...]) -> Predicate | None:
+    """Join predicates by ``and``; None for no predicates, which always holds."""
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else Junction("and", parts)

@@ -1,4 +1,4 @@
-"""Patterns: sequences of events that speak for fraud; data and not code, versioned, checked, exchanged live."""
+"""Patterns: sequences of events that indicate fraud, as versioned data that is replaced while the job runs."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ __all__ = [
 
 @cache
 def default_patterns() -> PatternSet:
-    """The patterns that come with the product."""
+    """Load the patterns that ship with the product."""
     return load_patterns(files(__package__).joinpath("defaults.yaml").read_text())

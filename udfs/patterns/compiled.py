@@ -1,4 +1,4 @@
-"""A pattern as it is asked: its conditions compiled, its times in milliseconds, its steps with their bits."""
+"""The compiled form of a pattern: compiled conditions, times in milliseconds, one bit per step."""
 
 from __future__ import annotations
 
@@ -6,79 +6,79 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from udfs.conditions.tree import Truth
+from udfs.conditions.tree import Predicate
 from udfs.patterns.pattern import Match, Pattern
 
-Event = list[Any]
-"""A remembered event: time, mask, flags, id, then the values that conditions refer to; a list, as msgpack has it."""
+BufferedEvent = list[Any]
+"""A buffered event: time, mask of step bits, flags, id, values of ``buffered_names``; a list, as in msgpack."""
 
 TIME, MASK, FLAGS, ID, VALUES = range(5)
 
-ENDS = 1
-"""Flag: a match ends here, as far as is known now."""
+MATCH_END = 1
+"""Flag: a match ends at the event, as far as is known."""
 REPORTED = 2
-"""Flag: a match that ends here was reported."""
-SETTLED = 4
-"""Flag: what was waited for after this event has been looked at."""
+"""Flag: a match that ends at the event was reported."""
+TIMER_FIRED = 4
+"""Flag: the timer of the trailing absence after the event has fired."""
 PAYMENT = 8
-"""Flag: the event is a payment, and a match names it."""
+"""Flag: the event is a payment, whose id a match reports."""
 
-Residual = Callable[[Event, Sequence[Event | None]], bool]
-"""Whether an event fits with those that were taken before: the one just before it, and those that are referred to."""
+Residual = Callable[[BufferedEvent, Sequence[BufferedEvent | None]], bool]
+"""The condition on an event together with earlier ones: the event before it, and the bound event of each slot."""
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What is asked of an event by itself, before any match: a step's kinds, and the part of its condition for that.
+class StepFilter:
+    """The part of a step that depends on a single event: its kinds, and its condition without references.
 
     Attributes:
-        bit: of the step in an event's mask.
-        on_transactions: whether payments are asked.
-        kinds: of account events that are asked.
-        condition: None if all of them fit.
-        of_account_event: the condition, to be asked of the fields of an account event in their order.
+        bit: bit of the step in an event's mask.
+        on_transactions: whether payments can satisfy the step.
+        kinds: kinds of account events that can satisfy the step.
+        condition: condition without references to other events; None for none.
+        accepts_account_event: evaluates the condition on the values of ``ACCOUNT_EVENT_FIELDS``.
     """
 
     bit: int
     on_transactions: bool
     kinds: frozenset[str]
-    condition: Truth | None
-    of_account_event: Callable[[Sequence[float]], bool]
+    condition: Predicate | None
+    accepts_account_event: Callable[[Sequence[float]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """An event that must not be there: the bit of its step, and what it has to fit with."""
+    """An absent step: its bit, and its condition together with earlier events."""
 
     bit: int
     residual: Residual | None
 
-    def violated(self, event: Event, bound: Sequence[Event | None]) -> bool:
-        """Whether the event is one."""
+    def violated(self, event: BufferedEvent, bound: Sequence[BufferedEvent | None]) -> bool:
+        """Whether an event violates the absence."""
         return bool(event[MASK] & self.bit) and (self.residual is None or self.residual(event, bound))
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A step whose events are part of the match.
+class CompiledStep:
+    """A step whose events are part of the match; absent steps are ``Absence``.
 
     Attributes:
-        bit: in an event's mask.
-        low: events at least, or different values.
-        high: events at most, or None.
-        optional: whether it may be left out.
-        strict: no event may lie in front of each of its events.
-        gap_ms: since the event before, at most; None for any.
-        residual: what its events have to fit with; None for nothing.
-        distinct: place of the value whose different values are counted, or None.
-        in_bulk: whether between a first and a last event every fitting one can be taken, so that none need be tried.
-        absences: what must not lie between the step before and this one.
-        slot: under which its last event is referred to, or None.
+        bit: bit of the step in an event's mask.
+        min_count: minimum number of events, or of distinct values.
+        max_count: maximum number of events; None for no limit.
+        optional: whether a match may leave the step out.
+        strict: whether each event must directly follow the one before it in the match.
+        gap_ms: maximum time since the event before it in the match; None for no limit.
+        residual: condition together with earlier events; None for none.
+        distinct: index in ``buffered_names`` of the value whose distinct values are counted; None to count events.
+        in_bulk: whether the search may take every fitting event between a first and a last one without trying subsets.
+        absences: absent steps between the previous step and this one.
+        slot: slot by which conditions refer to the step's last event; None if none does.
     """
 
     bit: int
-    low: int
-    high: int | None
+    min_count: int
+    max_count: int | None
     optional: bool
     strict: bool
     gap_ms: int | None
@@ -91,44 +91,44 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPattern:
-    """A pattern, ready to be asked.
+    """A compiled pattern.
 
     Attributes:
-        pattern: as it is written.
-        fingerprint: of what is remembered for it: it changes when that does.
-        observed: of every step, absent ones too.
-        steps: that are taken.
-        required: bits without which there is no match.
-        ending: bit of the last step that is taken.
-        strict: whether any step is, so that every event of its kinds is remembered.
-        on_transactions: whether payments are of its kinds.
-        kinds: of account events.
-        kept: names whose values are remembered of an event, in order.
-        slots: how many steps are referred to.
-        within_ms: length of a match.
-        trailing: what must not follow, or None.
-        wait_ms: how long it must not; 0 where nothing is waited for.
-        hold_ms: how long a match waits for a payment.
+        pattern: pattern as written.
+        fingerprint: hash of everything that determines the content of the match buffer.
+        filters: filters of all steps, including absent ones.
+        steps: steps whose events are part of the match.
+        required: bits of the steps without which there is no match.
+        ending: bit of the last step of a match.
+        strict: whether any step is strict, so that every event of the pattern's kinds is buffered.
+        on_transactions: whether payments are among the pattern's kinds.
+        kinds: kinds of account events of the pattern.
+        buffered_names: names whose values are buffered with an event, in order.
+        slots: number of steps to which conditions refer.
+        within_ms: maximum time from the first event of a match to the last.
+        trailing_absence: absent step at the end; None for none.
+        absence_timeout_ms: how long no event may violate the trailing absence; 0 for none.
+        hold_ms: how long a match is pending that no payment completed.
     """
 
     pattern: Pattern
     fingerprint: int
-    observed: tuple[Observed, ...]
-    steps: tuple[Taken, ...]
+    filters: tuple[StepFilter, ...]
+    steps: tuple[CompiledStep, ...]
     required: int
     ending: int
     strict: bool
     on_transactions: bool
     kinds: frozenset[str]
-    kept: tuple[str, ...]
+    buffered_names: tuple[str, ...]
     slots: int
     within_ms: int
-    trailing: Absence | None
-    wait_ms: int
+    trailing_absence: Absence | None
+    absence_timeout_ms: int
     hold_ms: int
 
-    def match(self, events: Sequence[Event]) -> Match:
-        """The match that these events are, in order."""
+    def match(self, events: Sequence[BufferedEvent]) -> Match:
+        """Make the match of these events, which are in order of event time."""
         pattern = self.pattern
-        named = tuple(event[ID] for event in events if event[FLAGS] & PAYMENT)
-        return Match(pattern.id, pattern.version, named, pattern.score, pattern.reason, pattern.severity)
+        transaction_ids = tuple(event[ID] for event in events if event[FLAGS] & PAYMENT)
+        return Match(pattern.id, pattern.version, transaction_ids, pattern.score, pattern.reason, pattern.severity)

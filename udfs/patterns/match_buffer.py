@@ -1,11 +1,11 @@
-"""What is remembered of a sequence that may become a match: the latest events of one key that touch the pattern.
+"""Buffer the latest events of one key that may be part of a match of a pattern.
 
-Events and not partial matches, for two reasons. One that comes late is put in its place, and every match that it makes
-possible is found as if it had come in time. And there are never more than ``REMEMBERED`` of them, where partial matches
-multiply: thirty small payments are the beginning of millions.
+The buffer holds events, not partial matches as the NFA of Flink CEP does, for two reasons. A late event is inserted in
+order of event time, and every match it completes is found as if it had arrived in time. And the buffer is bounded by
+``MAX_BUFFERED_EVENTS``, whereas partial matches multiply: thirty small payments start millions of them.
 
-The events of a pattern are a list that msgpack carries, under the pattern's id in the profile's ``progress``:
-``[FORMAT, fingerprint, forgotten, [event, ...]]``.
+The buffer of a pattern is stored with msgpack under the pattern's id in the profile's ``progress``:
+``[FORMAT, fingerprint, evicted, [event, ...]]``.
 """
 
 from __future__ import annotations
@@ -14,33 +14,43 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from state.kernel.sections import ProfileVersionError
-from udfs.patterns.compiled import ENDS, FLAGS, ID, MASK, PAYMENT, REPORTED, SETTLED, TIME, CompiledPattern, Event
+from udfs.patterns.compiled import (
+    FLAGS,
+    ID,
+    MASK,
+    MATCH_END,
+    PAYMENT,
+    REPORTED,
+    TIME,
+    TIMER_FIRED,
+    BufferedEvent,
+    CompiledPattern,
+)
 from udfs.patterns.pattern import Match
-from udfs.patterns.search import Budget, find_match, nothing_followed
+from udfs.patterns.search import Budget, find_match, trailing_absence_holds
 
 MAX_BUFFERED_EVENTS = 32
-"""Events of one key and pattern. About 1.5 kB with UUIDs as ids; who sends more within the pattern's time pushes out
-the oldest ones only."""
+"""Maximum number of buffered events per key and pattern: about 1.5 kB with UUIDs as ids. The oldest are evicted."""
 
-FORMAT = 2
-"""Of what is stored; 1 was a list of steps of the first card testing, which reached back an hour: it is let go."""
+FORMAT = 1
+"""Version of the stored form; the first element of an entry."""
 
 Progress = list[Any]
 
 
 class MatchBuffer:
-    """The events of one key and pattern; what it does, it does to the profile's progress.
+    """The buffered events of one key and pattern, a view on the profile's progress that modifies it in place.
 
     Args:
-        pattern: of which they are events.
-        progress: of the profile, by pattern id.
-        lateness_ms: how late an event may come and be matched exactly.
+        pattern: pattern whose events are buffered.
+        progress: progress of the profile, by pattern id.
+        lateness_ms: allowed lateness: events that are later may miss matches.
 
     Attributes:
-        given_up: searches that cost too much to be gone through to their end, since it was opened.
+        search_truncated: searches that exceeded their budget, since this object was created.
 
     Raises:
-        ProfileVersionError: if a later program wrote them.
+        ProfileVersionError: the stored format is unknown.
     """
 
     __slots__ = ("_entry", "_events", "_lateness_ms", "_pattern", "search_truncated")
@@ -50,70 +60,71 @@ class MatchBuffer:
         self._lateness_ms = lateness_ms
         self.search_truncated = 0
         entry = progress.get(pattern.pattern.id)
-        if not _is_of(pattern, entry):
-            # A pattern that asks for something else has not seen what the old one did not ask for.
+        if not _belongs_to(pattern, entry):
+            # A changed pattern starts with an empty buffer: events only it matches were never buffered.
             entry = progress[pattern.pattern.id] = [FORMAT, pattern.fingerprint, 0, []]
         self._entry: Progress = entry  # type: ignore[assignment]
-        self._events: list[Event] = self._entry[3]
+        self._events: list[BufferedEvent] = self._entry[3]
 
     @property
     def evicted(self) -> int:
-        """Events that were pushed out by newer ones while they could still have been part of a match."""
+        """Number of events evicted by newer ones while they could still have been part of a match."""
         return int(self._entry[2])
 
-    def observe(self, event: Event, watermark: int) -> list[Match]:
-        """Take an event in.
+    def add(self, event: BufferedEvent, watermark: int) -> list[Match]:
+        """Add an event and return the matches it completes.
 
         Args:
-            event: with its mask. An account event whose id is remembered already changes nothing; of payments the user
-                stage has dropped the repeats, and their ids are unique for one user only.
-            watermark: event time of the stage (ms), by which waits end.
+            event: event that satisfies at least one step, or any event of the kinds of a strict pattern. An account
+                event whose id is already buffered is ignored. Payments are deduplicated by the user stage, and their
+                ids are unique per user only.
+            watermark: watermark of the stage, epoch ms.
 
         Returns:
-            The matches that it made true, by their last events; each is told once in the life of the key.
+            New matches in order of their last events. No match is returned twice in the lifetime of the key.
         """
         events = self._events
         if event[ID] and not event[FLAGS] & PAYMENT:
-            for known in events:
-                if known[ID] == event[ID] and not known[FLAGS] & PAYMENT:
+            for buffered in events:
+                if buffered[ID] == event[ID] and not buffered[FLAGS] & PAYMENT:
                     return []
         position = len(events)
         while position and events[position - 1][TIME] > event[TIME]:
             position -= 1
         events.insert(position, event)
-        position -= self._evict(watermark)
-        if position < 0 or self._pattern.wait_ms:
+        position -= self._prune_and_evict(watermark)
+        if position < 0 or self._pattern.absence_timeout_ms:
             return []
         if position == len(events) - 1 and not event[MASK] & self._pattern.ending:
             return []
-        return [self._pattern.match([events[at] for at in chosen]) for chosen in self._new_matches(position)]
+        return [self._pattern.match([events[at] for at in positions]) for positions in self._new_matches(position)]
 
-    def _evict(self, watermark: int) -> int:
-        """Let go what no event can need that is not too late, and the oldest of too many; how many went."""
+    def _prune_and_evict(self, watermark: int) -> int:
+        """Prune events too old to match, evict the oldest beyond the limit, and return the number removed."""
         events = self._events
         oldest = _oldest_needed(self._pattern, self._lateness_ms, events[-1][TIME], watermark)
         if events[0][TIME] >= oldest and len(events) <= MAX_BUFFERED_EVENTS:
             return 0
-        gone = 0
-        while gone < len(events) - 1 and events[gone][TIME] < oldest:
-            gone += 1
-        too_many = max(0, len(events) - gone - MAX_BUFFERED_EVENTS)
-        if too_many:
-            self._entry[2] += too_many
-        del events[: gone + too_many]
-        return gone + too_many
+        pruned = 0
+        while pruned < len(events) - 1 and events[pruned][TIME] < oldest:
+            pruned += 1
+        excess = max(0, len(events) - pruned - MAX_BUFFERED_EVENTS)
+        if excess:
+            self._entry[2] += excess
+        del events[: pruned + excess]
+        return pruned + excess
 
     def _new_matches(self, position: int) -> list[tuple[int, ...]]:
-        """What is a match now and was not told before, where an event was put at a position.
+        """Find the unreported matches after an event was inserted at a position.
 
-        In front of it nothing changes. Behind it, with ``skip_past_last``, one match that begins earlier may move all
-        that follow it.
+        Matches that end before the position are unaffected. With ``skip_past_last``, a new match may shift every match
+        after it, so all ends from the position on are searched again.
         """
         pattern, events = self._pattern, self._events
         skips = pattern.pattern.after_match == "skip_past_last"
         low = self._past_last_match(position) if skips else 0
         latest = events[position][TIME] + pattern.within_ms
-        found: list[tuple[int, ...]] = []
+        matches: list[tuple[int, ...]] = []
         budget = Budget()
         for end in range(position, len(events)):
             event = events[end]
@@ -121,63 +132,63 @@ class MatchBuffer:
                 continue
             if not skips and event[TIME] > latest:
                 break
-            given_up = budget.truncated
-            chosen = find_match(pattern, events, low, end, budget)
-            if chosen is None:
-                if budget.truncated == given_up:
-                    event[FLAGS] &= ~ENDS
-                elif skips and event[FLAGS] & ENDS:
-                    low = end + 1  # as far as is known it ends there still
+            truncated_before = budget.truncated
+            positions = find_match(pattern, events, low, end, budget)
+            if positions is None:
+                if budget.truncated == truncated_before:
+                    event[FLAGS] &= ~MATCH_END
+                elif skips and event[FLAGS] & MATCH_END:
+                    low = end + 1  # the search was inconclusive, so the known match stands
                 continue
             if not event[FLAGS] & REPORTED:
-                found.append(chosen)
-            event[FLAGS] |= ENDS | REPORTED
+                matches.append(positions)
+            event[FLAGS] |= MATCH_END | REPORTED
             if skips:
                 low = end + 1
         self.search_truncated += budget.truncated
-        return found
+        return matches
 
     def _past_last_match(self, position: int) -> int:
         for at in range(position - 1, -1, -1):
-            if self._events[at][FLAGS] & ENDS:
+            if self._events[at][FLAGS] & MATCH_END:
                 return at + 1
         return 0
 
-    def due(self) -> int | None:
-        """When, in event time (ms), the next wait for something that must not follow is over; None if none is on."""
+    def next_timer(self) -> int | None:
+        """Event time (ms) of the earliest pending timer for the trailing absence; None if there is none."""
         pattern = self._pattern
-        waiting = [event[TIME] for event in self._events if self._waits(event)]
-        return min(waiting) + pattern.wait_ms if waiting and pattern.wait_ms else None
+        times = [event[TIME] for event in self._events if self._has_pending_timer(event)]
+        return min(times) + pattern.absence_timeout_ms if times and pattern.absence_timeout_ms else None
 
     def on_watermark(self, watermark: int) -> list[Match]:
-        """The matches that are complete because nothing followed before the watermark (ms); each wait ends once."""
+        """Fire the timers before the watermark (ms), and return the matches whose trailing absence holds."""
         pattern, events = self._pattern, self._events
         skips = pattern.pattern.after_match == "skip_past_last"
-        found: list[Match] = []
+        matches: list[Match] = []
         for end, event in enumerate(events):
-            if not self._waits(event) or event[TIME] + pattern.wait_ms >= watermark:
-                continue  # an event at the watermark may still come, and would be within the wait
-            event[FLAGS] |= SETTLED
+            if not self._has_pending_timer(event) or event[TIME] + pattern.absence_timeout_ms >= watermark:
+                continue  # an event at the watermark may still arrive, and would violate the absence
+            event[FLAGS] |= TIMER_FIRED
             budget = Budget()
-            chosen = find_match(pattern, events, self._past_last_match(end) if skips else 0, end, budget)
+            positions = find_match(pattern, events, self._past_last_match(end) if skips else 0, end, budget)
             self.search_truncated += budget.truncated
-            if chosen is not None and nothing_followed(pattern, events, chosen):
-                event[FLAGS] |= ENDS | REPORTED
-                found.append(pattern.match([events[at] for at in chosen]))
-        return found
+            if positions is not None and trailing_absence_holds(pattern, events, positions):
+                event[FLAGS] |= MATCH_END | REPORTED
+                matches.append(pattern.match([events[at] for at in positions]))
+        return matches
 
-    def _waits(self, event: Event) -> bool:
-        return bool(event[MASK] & self._pattern.ending) and not event[FLAGS] & SETTLED
+    def _has_pending_timer(self, event: BufferedEvent) -> bool:
+        return bool(event[MASK] & self._pattern.ending) and not event[FLAGS] & TIMER_FIRED
 
 
 def in_progress(pattern: CompiledPattern, progress: Mapping[str, Progress]) -> bool:
-    """Whether any event of a pattern is remembered of a key.
+    """Whether a key has buffered events of a pattern.
 
     Raises:
-        ProfileVersionError: if a later program wrote them.
+        ProfileVersionError: the stored format is unknown.
     """
     entry = progress.get(pattern.pattern.id)
-    return _is_of(pattern, entry) and bool(entry and entry[3])
+    return _belongs_to(pattern, entry) and bool(entry and entry[3])
 
 
 def prune(
@@ -187,37 +198,37 @@ def prune(
     time: int,
     watermark: int,
 ) -> None:
-    """Let go, of all patterns of a key, what no event can need any more: it would be read and stored for nothing.
+    """Remove the buffers of a key from which no match can follow any more.
 
     Args:
-        progress: of the key.
-        patterns: in force, by id.
-        lateness_ms: how late an event may come.
-        time: of the newest event of the key, ms.
-        watermark: event time of the stage, ms.
+        progress: progress of the key, modified in place.
+        patterns: patterns in force, by id.
+        lateness_ms: allowed lateness.
+        time: time of the key's newest event, epoch ms.
+        watermark: watermark of the stage, epoch ms.
     """
-    for name, entry in list(progress.items()):
-        pattern = patterns.get(name)
-        if pattern is None or not _is_of(pattern, entry) or not entry[3]:
-            del progress[name]
+    for pattern_id, entry in list(progress.items()):
+        pattern = patterns.get(pattern_id)
+        if pattern is None or not _belongs_to(pattern, entry) or not entry[3]:
+            del progress[pattern_id]
             continue
         if entry[3][-1][TIME] < _oldest_needed(pattern, lateness_ms, time, watermark):
-            del progress[name]
+            del progress[pattern_id]
 
 
 def _oldest_needed(pattern: CompiledPattern, lateness_ms: int, newest: int, watermark: int) -> int:
-    """Time (ms) of the oldest event that one which is not too late can be in a match with.
+    """Time (epoch ms) of the oldest event that may share a match with an event that is not too late.
 
-    By the key's own newest event, so that it does not depend on how events are cut into batches. What is waited for
-    ends by the watermark: the key may be ahead of it.
+    Measured from the key's newest event, so that pruning does not depend on batch boundaries. A pattern with a trailing
+    absence is measured from the watermark, which fires its timers and may be behind the key.
     """
-    now = watermark if pattern.wait_ms else newest
-    return now - lateness_ms - pattern.within_ms - pattern.wait_ms
+    now = watermark if pattern.absence_timeout_ms else newest
+    return now - lateness_ms - pattern.within_ms - pattern.absence_timeout_ms
 
 
-def _is_of(pattern: CompiledPattern, entry: Progress | None) -> bool:
-    """Whether what is stored is of this very pattern."""
-    if not entry or isinstance(entry[0], list):
+def _belongs_to(pattern: CompiledPattern, entry: Progress | None) -> bool:
+    """Whether a stored entry was written by this pattern in its current form."""
+    if not entry:
         return False
     if entry[0] != FORMAT:
         raise ProfileVersionError(

@@ -1,8 +1,7 @@
-"""What a pattern is, as it is written: a sequence over one user, device or merchant, in event time.
+"""The definition of a pattern: a sequence of events of one user, device or merchant, in event time.
 
-The terms are those of Flink CEP and of SQL's MATCH_RECOGNIZE; ``udfs/patterns/README.md`` says where ours differ. A
-pattern knows the rule and remembers nothing: what was seen of a sequence so far belongs to the profile of the entity
-(``udfs.patterns.match_buffer``).
+The terms are those of Flink CEP and of MATCH_RECOGNIZE in SQL; ``docs/reference/patterns.md`` lists the differences. A
+pattern is stateless: its buffered events are part of the profile of the entity (``udfs.patterns.match_buffer``).
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import msgspec
 Severity = Literal["critical", "high", "medium", "low"]
 TRANSACTION = "transaction"
 ACCOUNT_EVENT = "account_event"
-"""As a kind: an account event of whichever kind."""
+"""A kind that stands for every kind of account event."""
 
 
 class Entity(StrEnum):
-    """Over whose events a pattern runs: the stage of that entity observes it."""
+    """The entity over whose events a pattern is evaluated, in the stage of that entity."""
 
     USER = "user"
     DEVICE = "device"
@@ -30,19 +29,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One step of a pattern; durations are texts such as ``10 min``.
 
     Attributes:
-        name: by which later steps refer to it.
-        kind: of event, or kinds: ``transaction``, kinds of account events, or ``account_event`` for all of these.
-        where: condition on the event; empty for every event of its kind.
-        times: exactly so many events.
-        at_least: so many events, or with ``distinct`` so many different values.
-        at_most: no more events than this are taken.
-        distinct: the name whose different values are counted.
-        optional: a sequence without it matches, too.
-        contiguity: ``strict`` allows no event between one of this step and the one before it in the match.
-        gap: time between an event of this step and the one before it in the match, at most.
-        absent: no such event may lie between the step before and the step after; as the last step, none may follow
-            ``within`` that time.
-        within: how long an absent event is waited for.
+        name: name by which later steps refer to the step.
+        kind: kind of event, or list of kinds: ``transaction``, kinds of account events, or ``account_event`` for all
+            account events.
+        where: condition on the event; empty for every event of the kind.
+        times: exact number of events.
+        at_least: minimum number of events, or with ``distinct`` of distinct values.
+        at_most: maximum number of events.
+        distinct: name whose distinct values are counted.
+        optional: whether a match may leave the step out.
+        contiguity: ``strict`` allows no event between an event of the step and the one before it in the match.
+        gap: maximum time between an event of the step and the one before it in the match.
+        absent: whether no such event may occur: between the step before and the step after, or as the last step, for
+            the time ``within`` after the match.
+        within: how long no event may follow, for an absent last step.
     """
 
     name: str
@@ -60,27 +60,27 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of event, as they are given."""
+        """The kinds of events, as written."""
         return (self.kind,) if isinstance(self.kind, str) else tuple(self.kind)
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One pattern.
+    """A pattern.
 
     Attributes:
-        id: names the pattern, in decisions and stored profiles as well.
-        version: rises with every change of the pattern.
-        entity: over whose events it runs.
-        steps: in the order in which they happen.
-        within: time from the first event of a match to the last, at most.
-        after_match: ``skip_past_last`` looks for the next match after the last event of one; ``overlap`` looks for a
-            match at every event that can be the last.
-        score: a decision's score is at least this, above 0 and up to 1.
-        reason: stable reason code of a decision it was part of.
-        severity: of the alert.
-        hold: how long a match that no payment completed waits for the entity's next payment.
-        enabled: whether it is looked for.
-        note: why it is there, for people.
+        id: unique name of the pattern, also in decisions and stored profiles.
+        version: increases with every change of the pattern.
+        entity: entity over whose events the pattern is evaluated.
+        steps: steps in order of event time.
+        within: maximum time from the first event of a match to the last.
+        after_match: with ``skip_past_last`` the next match starts after the last event of the one before; with
+            ``overlap`` every event that can be the last of a match ends one.
+        score: minimum score of a decision that reports a match, above 0 and up to 1.
+        reason: stable reason code of the decisions that report a match.
+        severity: severity of the alert.
+        hold: how long a match that no payment completed is pending until the entity's next payment.
+        enabled: whether the pattern is evaluated.
+        note: purpose of the pattern, for people.
     """
 
     id: str
@@ -98,17 +98,17 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Match(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A pattern came true.
+    """A match of a pattern.
 
-    It says itself what follows from it: a stage may have another version in force than the one that decides.
+    It carries the effect of its pattern, since the stage that decides may have another version in force.
 
     Attributes:
-        pattern: id.
-        version: of the pattern.
-        transaction_ids: the payments in it, in order of event time.
-        score: as of the pattern.
-        reason: likewise.
-        severity: likewise.
+        pattern: id of the pattern.
+        version: version of the pattern.
+        transaction_ids: ids of the match's payments, in order of event time.
+        score: score of the pattern.
+        reason: reason code of the pattern.
+        severity: severity of the pattern.
     """
 
     pattern: str

@@ -1,10 +1,10 @@
-"""What a shard has to come back to without a payment that asks for it: matches to tell, and waits that end by a clock.
+"""Hold the pending matches of a shard, and its event-time timers.
 
-A match that no payment completed (an account event did, or that nothing followed) has no decision to stand in: it waits
-for the next payment of its entity. A wait for something that must not follow ends when the stage's event time has come
-so far, whether or not the entity does anything.
+A match that was completed by an account event or by the absence of an event has no decision to be reported in: it is
+pending until the next payment of its entity, or until its deadline. The timer of an entity fires when the watermark
+passes it, whether or not the entity has further events.
 
-It is stored as a format number and what msgpack makes of both.
+Both are stored as one byte with the format number, followed by msgpack.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from state.kernel.sections import ProfileDamagedError, ProfileVersionError
 from udfs.patterns.pattern import Match
 
 FORMAT = 1
-"""Of what is stored; the first byte."""
+"""Version of the stored form; its first byte."""
 
-ENTITIES = 10_000
-"""Waits of a shard, each of one entity, and matches of all entities together; the ones put longest ago give way."""
+MAX_PENDING = 10_000
+"""Maximum number of pending matches of a shard, and of timers; the least recently added are evicted."""
 
-MATCHES = 8
-"""Of one entity; the newest stay. A decision that tells eight has been told enough."""
+MAX_MATCHES_PER_ENTITY = 8
+"""Maximum number of pending matches of one entity; the oldest are evicted. A decision needs no more than eight."""
 
 _NEVER = 2**63 - 1
 
@@ -30,132 +30,133 @@ _decoder = msgspec.msgpack.Decoder(tuple[_Matches, dict[str, int]])
 
 
 class PendingMatches:
-    """Of one shard; times in epoch milliseconds of event time.
+    """The pending matches and timers of one shard; all times are event time in epoch milliseconds.
 
     Attributes:
-        changed: whether anything is other than what ``pack`` said last.
-        dropped: matches and waits that gave way to newer ones.
+        changed: whether anything changed since the last ``pack``.
+        evicted: matches and timers evicted by newer ones.
     """
 
-    __slots__ = ("_count", "_due", "_expires", "_matches", "_packed", "_wakes", "changed", "dropped")
+    __slots__ = ("_count", "_matches", "_next_deadline", "_next_timer", "_packed", "_timers", "changed", "evicted")
 
     def __init__(self) -> None:
         self._matches: _Matches = {}
-        self._wakes: dict[str, int] = {}
+        self._timers: dict[str, int] = {}
         self._count = 0  # of matches
-        # No match is over, and no wait either, before these times: both are looked through only when there is cause.
-        self._expires = self._due = _NEVER
+        # Lower bounds of all deadlines and timers, so that a watermark before them costs no scan.
+        self._next_deadline = self._next_timer = _NEVER
         self._packed = b""
         self.changed = False
-        self.dropped = 0
+        self.evicted = 0
 
     @property
-    def holds_matches(self) -> bool:
-        """Whether any match waits for a payment."""
+    def has_matches(self) -> bool:
+        """Whether any match is pending."""
         return bool(self._matches)
 
-    def hold(self, entity_id: str, match: Match, until: int) -> None:
-        """Keep a match for the entity's next payment, up to a time."""
-        held = [*self._matches.pop(entity_id, ()), (until, match)]
-        self._matches[entity_id] = held[-MATCHES:]
+    def add(self, entity_id: str, match: Match, deadline: int) -> None:
+        """Add a match, to be reported with the entity's next payment up to a deadline."""
+        matches = [*self._matches.pop(entity_id, ()), (deadline, match)]
+        self._matches[entity_id] = matches[-MAX_MATCHES_PER_ENTITY:]
         self._count += 1
-        self._drop(len(held) - MATCHES)
-        while self._count > ENTITIES:
-            self._drop(len(self._matches.pop(next(iter(self._matches)))))
-        self._expires = min(self._expires, until)
+        self._count_evicted(len(matches) - MAX_MATCHES_PER_ENTITY)
+        while self._count > MAX_PENDING:
+            self._count_evicted(len(self._matches.pop(next(iter(self._matches)))))
+        self._next_deadline = min(self._next_deadline, deadline)
         self.changed = True
 
-    def _drop(self, matches: int) -> None:
+    def _count_evicted(self, matches: int) -> None:
         if matches > 0:
             self._count -= matches
-            self.dropped += matches
+            self.evicted += matches
 
-    def take_matches(self, entity_id: str, time: int) -> tuple[Match, ...]:
-        """The matches that wait for a payment of that time; they are told now, or it is too late for them."""
-        held = self._matches.pop(entity_id, None)
-        if held is None:
+    def pop_matches(self, entity_id: str, time: int) -> tuple[Match, ...]:
+        """Remove the pending matches of an entity, and return those whose deadline a payment of that time meets."""
+        matches = self._matches.pop(entity_id, None)
+        if matches is None:
             return ()
-        self._count -= len(held)
+        self._count -= len(matches)
         self.changed = True
-        return tuple(match for until, match in held if time <= until)
+        return tuple(match for deadline, match in matches if time <= deadline)
 
     def register_timer(self, entity_id: str, due: int | None) -> None:
-        """Come back to an entity when event time has gone past a time; None for no more."""
-        before = self._wakes.get(entity_id)
+        """Set the timer of an entity to an event time; None removes it."""
+        before = self._timers.get(entity_id)
         if before == due:
             return
         self.changed = True
         if before is not None:
-            del self._wakes[entity_id]
+            del self._timers[entity_id]
         if due is not None:
-            self._wakes[entity_id] = due
-            self._due = min(self._due, due)
-            if len(self._wakes) > ENTITIES:
-                del self._wakes[next(iter(self._wakes))]
-                self.dropped += 1
+            self._timers[entity_id] = due
+            self._next_timer = min(self._next_timer, due)
+            if len(self._timers) > MAX_PENDING:
+                del self._timers[next(iter(self._timers))]
+                self.evicted += 1
 
     def timer_of(self, entity_id: str) -> int | None:
-        """When it is come back to."""
-        return self._wakes.get(entity_id)
+        """Event time of the entity's timer; None if it has none."""
+        return self._timers.get(entity_id)
 
     def due_timers(self, watermark: int) -> list[str]:
-        """The entities whose time is over, and nothing more of matches that nobody came for.
+        """Expire matches whose deadline is before the watermark, and return the entities whose timers are due.
 
-        An event at the watermark may still come: what is due then is not over yet.
+        A timer at the watermark is not due: an event at the watermark may still arrive. The caller sets or removes the
+        timer of every entity returned.
         """
-        if self._expires < watermark:
+        if self._next_deadline < watermark:
             self._expire(watermark)
-        if self._due >= watermark:
+        if self._next_timer >= watermark:
             return []
-        # Whoever is woken is then given another time, or none.
-        self._due = min(self._wakes.values(), default=_NEVER)
-        return [entity for entity, due in self._wakes.items() if due < watermark]
+        self._next_timer = min(self._timers.values(), default=_NEVER)
+        return [entity for entity, due in self._timers.items() if due < watermark]
 
     def _expire(self, watermark: int) -> None:
         earliest = _NEVER
-        for entity, held in list(self._matches.items()):
-            left = [(until, match) for until, match in held if until >= watermark]
-            if len(left) < len(held):
-                self._count -= len(held) - len(left)
+        for entity, matches in list(self._matches.items()):
+            remaining = [(deadline, match) for deadline, match in matches if deadline >= watermark]
+            if len(remaining) < len(matches):
+                self._count -= len(matches) - len(remaining)
                 self.changed = True
-                if left:
-                    self._matches[entity] = left
+                if remaining:
+                    self._matches[entity] = remaining
                 else:
                     del self._matches[entity]
-            earliest = min(earliest, *(until for until, _ in left)) if left else earliest
-        self._expires = earliest
+            earliest = min(earliest, *(deadline for deadline, _ in remaining)) if remaining else earliest
+        self._next_deadline = earliest
 
     def pack(self) -> bytes:
-        """Everything that waits; nothing if nothing ever did."""
+        """Encode the matches and timers; empty if nothing was ever added."""
         if self.changed:
-            self._packed = bytes((FORMAT,)) + msgspec.msgpack.encode((self._matches, self._wakes))
+            self._packed = bytes((FORMAT,)) + msgspec.msgpack.encode((self._matches, self._timers))
             self.changed = False
         return self._packed
 
     @classmethod
-    def of(cls, packed: bytes | None) -> PendingMatches:
-        """What ``pack`` packed, or nothing that waits.
+    def unpack(cls, packed: bytes | None) -> PendingMatches:
+        """Decode the result of ``pack``; None gives an empty object.
 
         Raises:
-            ProfileVersionError: if another version of this program wrote it.
-            ProfileDamagedError: if it is not what any wrote.
+            ProfileVersionError: the format is unknown.
+            ProfileDamagedError: the bytes cannot be decoded.
         """
-        waiting = cls()
+        pending = cls()
         if packed is None:
-            return waiting
+            return pending
         if not packed:
-            raise ProfileDamagedError("no bytes where the stored waits of a shard should be")
+            raise ProfileDamagedError("the stored pending matches of a shard are empty")
         if packed[0] != FORMAT:
             raise ProfileVersionError(
-                f"the stored waits of a shard have format {packed[0]}, this program reads {FORMAT}: "
+                f"the stored pending matches of a shard have format {packed[0]}, this program reads {FORMAT}: "
                 "run the program that wrote them, or a newer one"
             )
         try:
-            waiting._matches, waiting._wakes = _decoder.decode(memoryview(packed)[1:])
+            pending._matches, pending._timers = _decoder.decode(memoryview(packed)[1:])
         except msgspec.DecodeError as error:
-            raise ProfileDamagedError(f"the stored waits of a shard cannot be read: {error}") from None
-        waiting._packed = packed
-        waiting._count = sum(map(len, waiting._matches.values()))
-        waiting._expires = min((until for held in waiting._matches.values() for until, _ in held), default=_NEVER)
-        waiting._due = min(waiting._wakes.values(), default=_NEVER)
-        return waiting
+            raise ProfileDamagedError(f"the stored pending matches of a shard cannot be decoded: {error}") from None
+        pending._packed = packed
+        pending._count = sum(map(len, pending._matches.values()))
+        deadlines = (deadline for matches in pending._matches.values() for deadline, _ in matches)
+        pending._next_deadline = min(deadlines, default=_NEVER)
+        pending._next_timer = min(pending._timers.values(), default=_NEVER)
+        return pending

@@ -1,84 +1,88 @@
-"""Whether a match ends at an event, and which events it takes.
+"""Find the match of a pattern that ends at an event.
 
-The definition: a match is a choice of remembered events, in order of event time, of which the last is the given one,
-that fits the steps. There may be many; the one with most events is told, and among those the one whose events are
-earliest, since an analyst wants to see all that belongs to an attack.
+A match assigns buffered events, in order of event time, to the steps of the pattern, so that every step's conditions
+hold. Of all matches that end at the same event, the one with the most events is reported, and of those the earliest: an
+analyst wants to see every event of an attack.
 
-The search takes events step by step from the front and remembers for each (step, number taken, last event, events that
-are referred to) the best way to the end, so that no tail is worked out twice. A step that any fitting event may join is
-taken in bulk: between a first and a last event of it, all.
+The search proceeds from the first step to the last and memoizes the longest continuation for each (step, count, last
+event, bindings). A step whose events do not constrain each other is taken in bulk: every fitting event between its
+first and its last one is part of the match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from udfs.patterns.compiled import MASK, TIME, VALUES, Absence, CompiledPattern, Event, Taken
+from udfs.patterns.compiled import MASK, TIME, VALUES, Absence, BufferedEvent, CompiledPattern, CompiledStep
 
-SEARCHED = 8_000
-"""Candidates that are looked at for one event, about 20 ms; beyond, the best that was found until then is told. With
-the 32 events that are remembered, only conditions that refer to several earlier steps, all of which fit nearly
-everything, get there."""
+MAX_CANDIDATES = 8_000
+"""Maximum number of candidates examined for one event, about 20 ms. Only a pattern with several steps that fit nearly
+every event and refer to several earlier steps exceeds it."""
 
-Chosen = tuple[int, ...]
-Bound = tuple[int, ...]
+Positions = tuple[int, ...]
+"""Positions of the events of a match in the buffer, ascending."""
+Bindings = tuple[int, ...]
+"""Position of the last event of each referenced step; ``_NOWHERE`` for a step without one."""
 _NOWHERE = -1
 _COMPLETE = 0
+"""Count in the memo of a step that takes no further events."""
 
 
 class Budget:
-    """What one event may cost, however many searches it takes.
+    """Limits the work of all searches that one event triggers.
 
     Attributes:
-        left: candidates that may still be looked at.
-        given_up: searches that were not gone through to their end.
+        remaining: candidates that may still be examined.
+        truncated: searches that ended because the budget was exhausted.
     """
 
-    __slots__ = ("left", "truncated")
+    __slots__ = ("remaining", "truncated")
 
-    def __init__(self, candidates: int = SEARCHED) -> None:
-        self.left = candidates
+    def __init__(self, candidates: int = MAX_CANDIDATES) -> None:
+        self.remaining = candidates
         self.truncated = 0
 
 
-def find_match(pattern: CompiledPattern, events: Sequence[Event], low: int, end: int, budget: Budget) -> Chosen | None:
-    """The match that ends at an event.
+def find_match(
+    pattern: CompiledPattern, events: Sequence[BufferedEvent], low: int, end: int, budget: Budget
+) -> Positions | None:
+    """Find the match that ends at an event.
 
     Args:
-        pattern: that is looked for.
-        events: of one key, in order of event time.
-        low: position of the first event that may be taken.
-        end: position of the event that is taken last.
-        budget: of the event for which it is searched.
+        pattern: pattern to search for.
+        events: buffered events of one key, in order of event time.
+        low: position of the first event that the match may use.
+        end: position of the last event of the match.
+        budget: budget of the event that triggered the search.
 
     Returns:
-        Positions of its events in order, or None if there is no match. When the budget runs out, a match that was
-        found until then, which need not be the longest, or None if there was none.
+        Positions of the match's events, or None if there is no match. If the budget is exhausted, the best match found
+        so far, which need not be the longest, or None.
     """
     earliest = events[end][TIME] - pattern.within_ms
-    first, seen = end + 1, 0
+    first, bits = end + 1, 0
     while first > low and events[first - 1][TIME] >= earliest:
         first -= 1
-        seen |= events[first][MASK]
-    if seen & pattern.required != pattern.required:
+        bits |= events[first][MASK]
+    if bits & pattern.required != pattern.required:
         return None
     search = _Search(pattern, events, first, end, budget)
-    chosen = search.after(_NOWHERE, _NOWHERE, (_NOWHERE,) * pattern.slots)
-    budget.truncated += search.cut_short
-    return chosen
+    positions = search.continue_after(_NOWHERE, _NOWHERE, (_NOWHERE,) * pattern.slots)
+    budget.truncated += search.truncated
+    return positions
 
 
-def nothing_followed(pattern: CompiledPattern, events: Sequence[Event], chosen: Chosen) -> bool:
-    """Whether what must not follow the match did not, as far as the events tell."""
-    absence = pattern.trailing
+def trailing_absence_holds(pattern: CompiledPattern, events: Sequence[BufferedEvent], positions: Positions) -> bool:
+    """Whether no buffered event violates the trailing absence of a match."""
+    absence = pattern.trailing_absence
     if absence is None:
         return True
-    last = events[chosen[-1]]
-    # What follows may refer to the event before it only: the others are not known any more.
+    last = events[positions[-1]]
+    # The trailing absence may refer to `previous` only; bindings of other steps are not kept until the timer.
     bound = (last, *(None for _ in range(pattern.slots)))
-    for position in range(chosen[-1] + 1, len(events)):
+    for position in range(positions[-1] + 1, len(events)):
         event = events[position]
-        if event[TIME] > last[TIME] + pattern.wait_ms:
+        if event[TIME] > last[TIME] + pattern.absence_timeout_ms:
             break
         if absence.violated(event, bound):
             return False
@@ -86,111 +90,115 @@ def nothing_followed(pattern: CompiledPattern, events: Sequence[Event], chosen: 
 
 
 class _Search:
-    def __init__(self, pattern: CompiledPattern, events: Sequence[Event], first: int, end: int, budget: Budget) -> None:
-        self.cut_short = False
+    def __init__(
+        self, pattern: CompiledPattern, events: Sequence[BufferedEvent], first: int, end: int, budget: Budget
+    ) -> None:
+        self.truncated = False
         self._budget = budget
         self._steps = pattern.steps
         self._last = len(pattern.steps) - 1
         self._events = events
         self._first = first
         self._end = end
-        self._known: dict[tuple[int, int, int, Bound], Chosen | None] = {}
+        self._memo: dict[tuple[int, int, int, Bindings], Positions | None] = {}
 
-    def after(self, step: int, last: int, bound: Bound) -> Chosen | None:
-        """The best way on once a step is complete: positions after ``last``; None if there is none."""
+    def continue_after(self, step: int, last: int, bound: Bindings) -> Positions | None:
+        """The longest continuation after a completed step, as positions after ``last``; None if there is none."""
         if last == self._end:
             return () if step == self._last else None
         key = (step, _COMPLETE, last, bound)
-        if key not in self._known:
-            self._known[key] = self._following(step, last, bound)
-        return self._known[key]
+        if key not in self._memo:
+            self._memo[key] = self._next_steps(step, last, bound)
+        return self._memo[key]
 
-    def _following(self, step: int, last: int, bound: Bound) -> Chosen | None:
-        best: Chosen | None = None
+    def _next_steps(self, step: int, last: int, bound: Bindings) -> Positions | None:
+        best: Positions | None = None
         absences: tuple[Absence, ...] = ()
         for number in range(step + 1, self._last + 1):
             following = self._steps[number]
             absences += following.absences
             enter = self._in_bulk if following.in_bulk else self._one_by_one
-            for way in enter(number, last, bound, absences):
-                best = _better(best, way)
+            for continuation in enter(number, last, bound, absences):
+                best = _prefer(best, continuation)
             if not following.optional:
                 break
         return best
 
-    def _one_by_one(self, number: int, last: int, bound: Bound, absences: tuple[Absence, ...]) -> Iterator[Chosen]:
+    def _one_by_one(
+        self, number: int, last: int, bound: Bindings, absences: tuple[Absence, ...]
+    ) -> Iterator[Positions]:
         for position in self._candidates(number, last, bound, absences):
-            way = self._taken(number, 1, position, self._bind(number, position, bound))
-            if way is not None:
-                yield (position, *way)
+            rest = self._repeat(number, 1, position, self._bind(number, position, bound))
+            if rest is not None:
+                yield (position, *rest)
 
-    def _taken(self, number: int, count: int, last: int, bound: Bound) -> Chosen | None:
-        """The best way on when ``count`` events of a step are taken, the last of them at ``last``."""
+    def _repeat(self, number: int, count: int, last: int, bound: Bindings) -> Positions | None:
+        """The longest continuation after ``count`` events of a step, the last of them at ``last``."""
         step = self._steps[number]
-        if step.high is None:
-            count = min(count, step.low)
+        if step.max_count is None:
+            count = min(count, step.min_count)
         key = (number, count, last, bound)
-        if key in self._known:
-            return self._known[key]
-        best = self.after(number, last, bound) if count >= step.low else None
-        if last < self._end and (step.high is None or count < step.high):
+        if key in self._memo:
+            return self._memo[key]
+        best = self.continue_after(number, last, bound) if count >= step.min_count else None
+        if last < self._end and (step.max_count is None or count < step.max_count):
             for position in self._candidates(number, last, bound, ()):
-                way = self._taken(number, count + 1, position, self._bind(number, position, bound))
-                if way is not None:
-                    best = _better(best, (position, *way))
-        self._known[key] = best
+                rest = self._repeat(number, count + 1, position, self._bind(number, position, bound))
+                if rest is not None:
+                    best = _prefer(best, (position, *rest))
+        self._memo[key] = best
         return best
 
-    def _in_bulk(self, number: int, last: int, bound: Bound, absences: tuple[Absence, ...]) -> Iterator[Chosen]:
+    def _in_bulk(self, number: int, last: int, bound: Bindings, absences: tuple[Absence, ...]) -> Iterator[Positions]:
         step = self._steps[number]
         fitting = list(self._candidates(number, last, bound, ()))
         if not fitting or fitting[0] not in self._candidates(number, last, bound, absences):
             return
         values: set[float] = set()
-        for taken, position in enumerate(fitting, 1):
+        for count, position in enumerate(fitting, 1):
             if step.distinct is not None:
                 values.add(self._events[position][VALUES + step.distinct])
-            if (taken if step.distinct is None else _different(values)) >= step.low:
-                way = self.after(number, position, self._bind(number, position, bound))
-                if way is not None:
-                    yield (*fitting[:taken], *way)
+            if (count if step.distinct is None else _count_distinct(values)) >= step.min_count:
+                rest = self.continue_after(number, position, self._bind(number, position, bound))
+                if rest is not None:
+                    yield (*fitting[:count], *rest)
 
-    def _candidates(self, number: int, last: int, bound: Bound, absences: tuple[Absence, ...]) -> Iterator[int]:
-        """Positions of the events that can be taken next for a step; none any more once the budget is spent."""
+    def _candidates(self, number: int, last: int, bound: Bindings, absences: tuple[Absence, ...]) -> Iterator[int]:
+        """Positions of the events that may come next in a step, until the budget is exhausted."""
         step, events, end, budget = self._steps[number], self._events, self._end, self._budget
         start = self._first if last == _NOWHERE else last + 1
         stop = end if last == _NOWHERE or not step.strict else min(end, start)
         latest = None if last == _NOWHERE or step.gap_ms is None else events[last][TIME] + step.gap_ms
-        known = (None if last == _NOWHERE else events[last], *(None if at < 0 else events[at] for at in bound))
+        bound_events = (None if last == _NOWHERE else events[last], *(None if at < 0 else events[at] for at in bound))
         for position in range(start, stop + 1):
-            if budget.left <= 0:
-                self.cut_short = True
+            if budget.remaining <= 0:
+                self.truncated = True
                 return
-            budget.left -= 1
+            budget.remaining -= 1
             event = events[position]
             if latest is not None and event[TIME] > latest:
                 return
-            if event[MASK] & step.bit and (position < end or number == self._last) and _fits(step, event, known):
+            if event[MASK] & step.bit and (position < end or number == self._last) and _fits(step, event, bound_events):
                 yield position
-            if absences and any(absence.violated(event, known) for absence in absences):
+            if absences and any(absence.violated(event, bound_events) for absence in absences):
                 return
 
-    def _bind(self, number: int, position: int, bound: Bound) -> Bound:
+    def _bind(self, number: int, position: int, bound: Bindings) -> Bindings:
         slot = self._steps[number].slot
         return bound if slot is None else (*bound[:slot], position, *bound[slot + 1 :])
 
 
-def _fits(step: Taken, event: Event, known: Sequence[Event | None]) -> bool:
-    return step.residual is None or step.residual(event, known)
+def _fits(step: CompiledStep, event: BufferedEvent, bound: Sequence[BufferedEvent | None]) -> bool:
+    return step.residual is None or step.residual(event, bound)
 
 
-def _different(values: set[float]) -> int:
-    """How many there are, the absent one left out."""
-    return sum(value == value for value in values)  # noqa: PLR0124 - NaN alone differs from itself
+def _count_distinct(values: set[float]) -> int:
+    """Number of values other than NaN, which stands for an absent one."""
+    return sum(value == value for value in values)  # noqa: PLR0124 - only NaN differs from itself
 
 
-def _better(one: Chosen | None, other: Chosen) -> Chosen:
-    """The longer way, or the earlier of two that are equally long."""
+def _prefer(one: Positions | None, other: Positions) -> Positions:
+    """The longer of two continuations, or the earlier of two equally long ones."""
     if one is None or len(other) > len(one) or (len(other) == len(one) and other < one):
         return other
     return one

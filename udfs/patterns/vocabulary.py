@@ -1,4 +1,4 @@
-"""What the condition of a step may speak of: its own event, and the events that were taken before it."""
+"""Determine the names that the condition of a step may use: those of its event, and of earlier events of the match."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from collections.abc import Iterator
 
 from udfs.conditions import Vocabulary
 from udfs.patterns.compiling import PREVIOUS, account_kinds, bounds
-from udfs.patterns.fields import OF_ACCOUNT_EVENTS, OF_TRANSACTIONS, TEXTS, features_of
+from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TEXT_FIELDS, TRANSACTION_FIELDS, features_of
 from udfs.patterns.pattern import TRANSACTION, Pattern, Step
 
 
 def vocabulary_of(pattern: Pattern, number: int) -> Vocabulary:
-    """The vocabulary of the condition of one step of a pattern that has no other fault."""
+    """The vocabulary of the condition of a step; the pattern must be valid apart from its conditions."""
     step = pattern.steps[number]
     names = names_of(pattern, step)
     return Vocabulary(
-        numbers=names - TEXTS,
-        texts=names & TEXTS,
-        steps={name: names_of(pattern, *steps) for name, steps in _referable(pattern, number)},
+        numbers=names - TEXT_FIELDS,
+        texts=names & TEXT_FIELDS,
+        steps={name: names_of(pattern, *steps) for name, steps in _references(pattern, number)},
     )
 
 
 def names_of(pattern: Pattern, *steps: Step) -> frozenset[str]:
-    """The names that events of the steps have, some of them at least."""
+    """The names that events of at least one of the steps have."""
     names: set[str] = set()
     for step in steps:
         if TRANSACTION in step.kinds:
-            names.update(OF_TRANSACTIONS, features_of(pattern.entity))
+            names.update(TRANSACTION_FIELDS, features_of(pattern.entity))
         if account_kinds(step):
-            names.update(OF_ACCOUNT_EVENTS)
+            names.update(ACCOUNT_EVENT_FIELDS)
     return frozenset(names)
 
 
-def _referable(pattern: Pattern, number: int) -> Iterator[tuple[str, list[Step]]]:
-    """What may be referred to, and the steps that may have taken it."""
+def _references(pattern: Pattern, number: int) -> Iterator[tuple[str, list[Step]]]:
+    """The names of events that a step's condition may refer to, each with the steps the event may belong to."""
     step = pattern.steps[number]
     before = [each for each in pattern.steps[:number] if not each.absent]
     repeats = not step.absent and bounds(step)[1] != 1
     if step.distinct is not None:
-        # Its events are taken all at once, so that there is none before another.
+        # Events of a distinct step are taken in bulk, so none of them precedes another.
         repeats = False
     elif before or repeats:
         yield PREVIOUS, [*before, *([step] if repeats else [])]
     if step.absent and step is pattern.steps[-1]:
-        return  # what is waited for is known with the last event only
+        return  # a trailing absence may refer to `previous` only
     yield from ((each.name, [each]) for each in before)
     if repeats:
         yield step.name, [step]

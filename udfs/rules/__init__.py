@@ -1,4 +1,4 @@
-"""Rules: data and not code, versioned, checked, exchanged while the job runs."""
+"""Rules: versioned data, validated on load and replaced while the job runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "default_rules", "load_ru
 
 
 def default_rules(names: Sequence[str]) -> RuleSet:
-    """The rules that come with the product.
+    """Load the rules that ship with the product.
 
     Args:
-        names: of the feature columns, in order.
+        names: names of the feature columns, in order.
     """
     return load_rules(files(__package__).joinpath("defaults.yaml").read_text(), names)

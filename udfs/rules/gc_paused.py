@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, out of the way while very many small objects are made."""
+"""Pause Python's cyclic garbage collector while a large number of small objects is created."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_one_at_a_time = threading.Lock()
+_pause_lock = threading.Lock()
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Within, nothing is searched for cycles: the collector goes by how much is made, not by how much is let go.
+    """Pause the cyclic garbage collector inside the context.
 
-    For the whole process, so it belongs around work of limited size. Not to be nested.
+    The collector runs by the number of allocations, so loading 5,000 rules would trigger it again and again and free
+    nothing. The pause affects the whole process: use it around work of bounded size, and do not nest it.
     """
-    # Of two that overlap, one would find the collector paused by the other, and leave it so.
-    with _one_at_a_time:
-        was_on = gc.isenabled()
+    # Without the lock, the second of two overlapping contexts would find the collector off and leave it off.
+    with _pause_lock:
+        was_enabled = gc.isenabled()
         gc.disable()
         try:
             yield
         finally:
-            if was_on:
+            if was_enabled:
                 gc.enable()

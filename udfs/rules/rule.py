@@ -1,4 +1,4 @@
-"""What a rule is: a condition over the features of one transaction, and what follows from it."""
+"""The definition of a rule: a condition over the features of one transaction, and its effect on the decision."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Action = Literal["monitor", "challenge", "block"]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule; exactly one of ``add``, ``at_least`` and ``action`` says what follows.
+    """A rule; exactly one of ``add``, ``at_least`` and ``action`` is its effect.
 
     Attributes:
-        id: names the rule, in decisions as well.
+        id: unique name of the rule, also in decisions.
         when: condition over the features (``udfs.conditions``).
-        reason: stable reason code of decisions in which it spoke.
-        version: rises with every change of the rule.
-        add: is added to the score.
-        at_least: the score is at least this.
-        action: the action is at least this; the score is raised to where its band begins.
-        enabled: whether it speaks.
-        note: why it is there, for people.
+        reason: stable reason code of the decisions for which the rule fired.
+        version: increases with every change of the rule.
+        add: added to the score, above 0 and up to 1.
+        at_least: minimum score, above 0 and up to 1.
+        action: minimum action; raises the score to the threshold of the action.
+        enabled: whether the rule is evaluated.
+        note: purpose of the rule, for people.
     """
 
     id: str
@@ -36,5 +36,5 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def weight(self) -> float:
-        """How strongly it speaks, to order reasons: its share of the score, and 1 for an action."""
+        """Weight of the rule among the reasons of a decision: its share of the score, and 1 for an action."""
         return self.add or self.at_least or 1.0

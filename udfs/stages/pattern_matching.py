@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from udfs.features.user_block import PositionedAccountEvent
 from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
-from udfs.patterns.compiled import TIME, CompiledPattern, Event
+from udfs.patterns.compiled import TIME, BufferedEvent, CompiledPattern
 from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune
 from udfs.patterns.pending_matches import PendingMatches
 from udfs.records.times import AsRead
@@ -103,12 +103,12 @@ class BatchMatcher:
             Matches to report with each payment: those that it completed, and pending matches of its entity.
         """
         matches: defaultdict[int, list[Match]] = defaultdict(list)
-        if self._pending.holds_matches:
+        if self._pending.has_matches:
             for row, entity_id in enumerate(entity_ids):
-                matches[row] += self._pending.take_matches(entity_id, payments[row].event_time)
+                matches[row] += self._pending.pop_matches(entity_id, payments[row].event_time)
         events = iter(account_events)
         event = next(events, None)
-        for row, pattern, buffered in self._patterns.touched(features, self._with_all_fields(payments)):
+        for row, pattern, buffered in self._patterns.payment_hits(features, self._with_all_fields(payments)):
             while event is not None and event.row <= row:
                 self._observe_account_event(event, entity_ids, payments, matches)
                 event = next(events, None)
@@ -120,7 +120,7 @@ class BatchMatcher:
 
     def _with_all_fields(self, payments: Sequence[Any]) -> Sequence[Any]:
         """Decode the transactions of payments, if a pattern reads fields that a stage message does not carry."""
-        if not self._patterns.read_records or not payments or not isinstance(payments[0], Payment):
+        if not self._patterns.needs_records or not payments or not isinstance(payments[0], Payment):
             return payments
         return [_transaction_of(payment) for payment in payments]
 
@@ -133,17 +133,17 @@ class BatchMatcher:
     ) -> None:
         """Feed an account event; a match that it completes is reported with the next payment of its user."""
         user_id = positioned.event.user_id
-        for pattern, buffered in self._patterns.touched_by(positioned.event):
+        for pattern, buffered in self._patterns.account_event_hits(positioned.event):
             for match in self._advance(pattern, user_id, buffered, positioned.event):
                 until = positioned.event.event_time + pattern.hold_ms
                 rows = (row for row in range(positioned.row, len(payments)) if entity_ids[row] == user_id)
                 row = next(rows, None)
                 if row is None:
-                    self._pending.hold(user_id, match, until)
+                    self._pending.add(user_id, match, until)
                 elif payments[row].event_time <= until:
                     matches[row].append(match)
 
-    def _advance(self, pattern: CompiledPattern, entity_id: str, event: Event, record: object) -> list[Match]:
+    def _advance(self, pattern: CompiledPattern, entity_id: str, event: BufferedEvent, record: object) -> list[Match]:
         """Advance a pattern by an event that touches it; ``record`` is the record that the event was made of."""
         matcher = self._matcher
         progress = self._profile_of(entity_id).progress
@@ -153,11 +153,11 @@ class BatchMatcher:
             prune(progress, self._patterns.by_id, matcher.lateness_ms, event[TIME], self._watermark)
         buffer = MatchBuffer(pattern, progress, matcher.lateness_ms)
         before = buffer.evicted
-        matches = buffer.observe(event, self._watermark)
+        matches = buffer.add(event, self._watermark)
         matcher.evicted += buffer.evicted - before
         self._count_truncated(pattern, buffer)
-        if pattern.wait_ms:
-            due, registered = buffer.due(), self._pending.timer_of(entity_id)
+        if pattern.absence_timeout_ms:
+            due, registered = buffer.next_timer(), self._pending.timer_of(entity_id)
             if due is not None and (registered is None or due < registered):
                 self._pending.register_timer(entity_id, due)
         return matches
@@ -169,7 +169,7 @@ class BatchMatcher:
 
     def on_watermark(self, watermark: int) -> None:
         """Fire the timers that are due at the watermark after the batch (epoch ms); their matches become pending."""
-        patterns = [pattern for pattern in self._patterns.patterns if pattern.wait_ms]
+        patterns = [pattern for pattern in self._patterns.patterns if pattern.absence_timeout_ms]
         for entity_id in self._pending.due_timers(watermark):
             deadlines: list[int] = []
             progress = self._profile_of(entity_id).progress
@@ -178,9 +178,9 @@ class BatchMatcher:
                     continue
                 buffer = MatchBuffer(pattern, progress, self._matcher.lateness_ms)
                 for match in buffer.on_watermark(watermark):
-                    self._pending.hold(entity_id, match, watermark + pattern.hold_ms)
+                    self._pending.add(entity_id, match, watermark + pattern.hold_ms)
                 self._count_truncated(pattern, buffer)
-                due = buffer.due()
+                due = buffer.next_timer()
                 deadlines += () if due is None else (due,)
             self._pending.register_timer(entity_id, min(deadlines, default=None))
 

@@ -49,7 +49,7 @@ class Shard(Generic[P]):
         self.profiles = profiles
         self.clock = clock
         self.control = control
-        self.pending = PendingMatches.of(state.get(ShardEntry.WAITING.value))
+        self.pending = PendingMatches.unpack(state.get(ShardEntry.PENDING_MATCHES.value))
         self.windows = OpenWindows.of(state.get(ShardEntry.MINUTES.value))
         self.last_batch_ms: int | None = None
 
@@ -61,7 +61,7 @@ class Shard(Generic[P]):
         """
         entries = {ShardEntry.CLOCK.value: self.clock.pack(), **dict(self.control.entries(now_ms))}
         if self.pending.changed:
-            entries[ShardEntry.WAITING.value] = self.pending.pack()
+            entries[ShardEntry.PENDING_MATCHES.value] = self.pending.pack()
         if self.windows.used:
             entries[ShardEntry.MINUTES.value] = self.windows.pack()
         self.profiles.checkpoint(entries)

@@ -68,7 +68,7 @@ class Stage(Generic[P]):
     @property
     def evicted(self) -> int:
         """Buffered events, pending matches and timers that newer ones displaced since the start."""
-        return self.matcher.evicted + sum(shard.pending.dropped for shard in self._shards.values())
+        return self.matcher.evicted + sum(shard.pending.evicted for shard in self._shards.values())
 
     def shard(self, number: int, state: KeyedState) -> Shard[P]:
         """The shard of a number, loaded from its state on the first call.

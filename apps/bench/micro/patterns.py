@@ -1,8 +1,8 @@
 """Cost of patterns: ``sentinel bench patterns``.
 
 Features of simulated payments without attacks, with account events, are computed first. Then the time is measured that
-patterns add to each stage, in batches of ``BATCH`` records, warm: selecting the events that touch a pattern, matching
-them, and storing their progress. Profiles lie in the store of the stage. A stage loads and stores them for features in
+patterns add to each stage, in batches of ``BATCH`` records, warm: selecting the events that satisfy a step,
+matching them, and storing their progress. Profiles lie in the store of the stage. A stage loads and stores them for features in
 any case, so the time of that without progress is measured, too, and subtracted. Each figure is the minimum of some
 rounds, since other work on the machine only adds time.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,14 +27,16 @@ from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from state.store.profile_store import ProfileStore
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
-from udfs.names import Kind, Topic
+from udfs.features.user_block import PositionedAccountEvent
+from udfs.names import Kind, ShardEntry, Topic
 from udfs.patterns import Entity, PatternSet, default_patterns, load_patterns
+from udfs.patterns.pending_matches import PendingMatches
 from udfs.pipeline import MemoryState, Pipeline
 from udfs.records.account_event import KINDS, AccountEvent
 from udfs.records.limits import Limits
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.stages.envelope import Envelope, encode_envelope
-from udfs.stages.pattern_matching import Happened, PatternMatcher
+from udfs.stages.pattern_matching import PatternMatcher
 from udfs.stages.stage_message import Payment
 
 BATCH = 100
@@ -57,7 +59,7 @@ class Work(NamedTuple):
     entity_ids: list[str]
     payments: Sequence[Any]
     features: NDArray[np.float64]
-    account_events: Sequence[Happened] = ()
+    account_events: Sequence[PositionedAccountEvent] = ()
 
 
 class _Profiles:
@@ -73,9 +75,9 @@ class _Profiles:
         self._accessed.add(entity_id)
         return self._profiles.get(entity_id)
 
-    def store(self, shard_entries: Iterable[tuple[str, bytes]]) -> float:
+    def store(self, shard_entries: dict[str, bytes]) -> float:
         """Store the accessed profiles; return the seconds that this takes without changes by patterns."""
-        self._profiles.checkpoint(dict(shard_entries))
+        self._profiles.checkpoint(shard_entries)
         begun = time.perf_counter()
         for entity_id in self._accessed:
             self._profiles.get(entity_id)
@@ -128,7 +130,10 @@ def _work_of(
     """Yield a batch for each stage; payments are in order of event time, as in the merchant stage."""
     transactions = [_transaction(payment) for payment in payments]
     times = [payment.event_time for payment in payments]
-    positioned = [Happened(bisect_left(times, event.event_time), event) for event in account_events]
+    unused = UserProfile()  # matching reads the profiles of the work's entities instead
+    positioned = [
+        PositionedAccountEvent(bisect_left(times, event.event_time), unused, event) for event in account_events
+    ]
     yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH], positioned)
     width = USER_WIDTH + DEVICE_WIDTH
     rows = [row for row, one in enumerate(payments) if one.device_id is not None]
@@ -152,16 +157,16 @@ def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROU
 
 def _round_us(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
     profiles = _Profiles(PROFILES[entity])
-    matcher = PatternMatcher(entity, LATENESS_MS)
+    matcher, pending = PatternMatcher(entity, LATENESS_MS), PendingMatches()
     warm = len(batches) // 4
     seconds, watermark = 0.0, 0
     for number, batch in enumerate(batches):
         begun = time.perf_counter()
-        batch_matcher = matcher.shard(0, profiles.state, profiles.open, patterns, watermark)
+        batch_matcher = matcher.batch(profiles.open, pending, patterns, watermark)
         batch_matcher.observe(batch.entity_ids, batch.payments, batch.features, batch.account_events)
         watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
         batch_matcher.on_watermark(watermark)
-        without_patterns = profiles.store(matcher.entries(0))
+        without_patterns = profiles.store({ShardEntry.PENDING_MATCHES.value: pending.pack()} if pending.changed else {})
         if number >= warm:
             # Subtracted twice: once for the additional store here, once for the store that a stage does in any case.
             seconds += time.perf_counter() - begun - 2 * without_patterns

@@ -1,4 +1,4 @@
-"""The ready rules speak of the payments they are meant for, and of no others."""
+"""The default rules fire for the payments they are meant for, and for no others."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from udfs.rules import default_rules
 RULES = default_rules(FEATURE_NAMES)
 
 
-def spoken(**features: float) -> set[str]:
-    """The rules that speak of a payment with these features, all others absent."""
+def fired(**features: float) -> set[str]:
+    """The rules that fire for a payment with these features, all others absent."""
     row = np.full((1, len(FEATURE_NAMES)), math.nan)
     for name, value in features.items():
         row[0, FEATURE_NAMES.index(name)] = value
     return {rule.id for rule in RULES.evaluate(row).of_row(0)}
 
 
-def test_a_payment_that_nothing_is_known_of_is_left_alone() -> None:
-    assert spoken() == set()
+def test_no_rule_fires_for_a_payment_without_features() -> None:
+    assert fired() == set()
 
 
-def test_an_ordinary_payment_is_left_alone() -> None:
+def test_no_rule_fires_for_an_ordinary_payment() -> None:
     ordinary = {
         "amount": 35.2,
         "amount_round_100": 0,
@@ -45,7 +45,7 @@ def test_an_ordinary_payment_is_left_alone() -> None:
         "merchant_settled_count_30d": 40,
         "merchant_fraud_share_30d": 0.02,
     }
-    assert spoken(**ordinary) == set()
+    assert fired(**ordinary) == set()
 
 
 @pytest.mark.parametrize(
@@ -113,21 +113,21 @@ def test_an_ordinary_payment_is_left_alone() -> None:
         ("high_risk_country", {"country_high_risk": 0}, {"country_high_risk": 1}),
     ],
 )
-def test_a_rule_is_silent_up_to_its_limit_and_speaks_over_it(
+def test_a_rule_fires_over_its_limit_and_not_at_it(
     rule: str, at_the_limit: dict[str, float], over_it: dict[str, float]
 ) -> None:
-    assert rule not in spoken(**at_the_limit)
-    assert rule in spoken(**over_it)
+    assert rule not in fired(**at_the_limit)
+    assert rule in fired(**over_it)
 
 
-def test_a_first_payment_is_not_called_new_at_the_merchant() -> None:
+def test_a_first_payment_does_not_count_as_new_at_the_merchant() -> None:
     """Everything is new to somebody who has never paid."""
-    assert spoken(amount=900.0, user_merchant_new=math.nan) == set()
+    assert fired(amount=900.0, user_merchant_new=math.nan) == set()
 
 
-def test_what_each_rule_does_is_what_the_product_promises() -> None:
+def test_the_specified_rules_have_the_specified_effects() -> None:
     effects = {rule.id: (rule.add, rule.at_least) for rule in RULES.rules}
-    promised = {
+    specified = {
         "many_in_1_hour": (0.25, None),
         "very_high_amount": (None, 0.8),
         "very_rapid": (0.3, None),
@@ -135,10 +135,10 @@ def test_what_each_rule_does_is_what_the_product_promises() -> None:
         "late_night": (0.2, None),
         "very_round_amount": (0.1, None),
     }
-    assert {rule: effects[rule] for rule in promised} == promised
+    assert {rule: effects[rule] for rule in specified} == specified
 
 
-def test_one_odd_thing_alone_does_not_alert_unless_it_is_ten_thousand() -> None:
+def test_one_rule_alone_does_not_alert_except_for_very_high_amounts() -> None:
     assert {rule.id for rule in RULES.rules if (rule.add or rule.at_least or 1) >= 0.7} == {"very_high_amount"}
 
 
@@ -154,14 +154,14 @@ ADDS = {rule.id: rule.add or 0.0 for rule in RULES.rules}
         ("unusual_place", "new_merchant_high_amount"),
     ],
 )
-def test_a_journey_may_set_off_two_rules_and_does_not_alert_for_that(journey: tuple[str, ...]) -> None:
+def test_the_two_rules_that_travel_fires_do_not_alert(journey: tuple[str, ...]) -> None:
     assert sum(ADDS[rule] for rule in journey) < ALERT
 
 
 @pytest.mark.parametrize("other", [rule for rule in ADDS if rule not in ("merchant_risk", "very_high_amount")])
-def test_at_a_merchant_of_frauds_any_other_odd_thing_alerts(other: str) -> None:
+def test_at_a_fraudulent_merchant_any_other_rule_alerts(other: str) -> None:
     assert round(ADDS["merchant_risk"] + ADDS[other], 6) >= ALERT
 
 
-def test_two_places_at_once_and_a_new_merchant_alert() -> None:
+def test_impossible_speed_and_a_new_merchant_alert() -> None:
     assert ADDS["implied_speed"] + ADDS["new_merchant_high_amount"] >= ALERT

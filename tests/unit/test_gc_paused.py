@@ -1,4 +1,4 @@
-"""The garbage collector is out of the way while rules are read, and never stays away."""
+"""The garbage collector is paused while rules are loaded, and enabled again afterwards."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from udfs.rules.gc_paused import gc_paused
 
 
 @pytest.fixture(autouse=True)
-def on_again() -> Iterator[None]:
-    """Whatever a test does."""
+def enabled_again() -> Iterator[None]:
+    """Enable the collector after each test."""
     yield
     gc.enable()
 
 
-def test_it_pauses_and_goes_on() -> None:
+def test_it_pauses_and_resumes() -> None:
     with gc_paused():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
-def test_it_goes_on_after_a_failure_and_can_be_paused_again() -> None:
+def test_it_resumes_after_an_error_and_can_be_paused_again() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="bad rules"), gc_paused():
             raise ValueError("bad rules")
         assert gc.isenabled()
 
 
-def test_who_does_without_it_still_does_afterwards() -> None:
+def test_a_disabled_collector_stays_disabled() -> None:
     gc.disable()
     with gc_paused():
         assert not gc.isenabled()

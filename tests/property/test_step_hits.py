@@ -1,4 +1,4 @@
-"""Which payments of a batch touch which steps: asked all at once, and read only where need be, as the oracle says."""
+"""The hits of a batch, evaluated at once with fields read only where needed, equal those of the oracle."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.matching import pattern_set
 from tests.oracles.conditions import holds
 from tests.payments import payment
-from tests.watched import pattern_set
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.patterns import Entity
 from udfs.patterns.compiled import MASK
-from udfs.patterns.fields import OF_TRANSACTIONS
+from udfs.patterns.fields import TRANSACTION_FIELDS
 from udfs.records.transaction import Location, Transaction
 
 AMOUNT = FEATURE_NAMES.index("amount")
@@ -41,22 +41,23 @@ _payments = st.builds(
 
 
 @given(st.lists(_steps, min_size=1, max_size=4), st.lists(_payments, max_size=6), st.booleans())
-def test_a_batch_touches_the_steps_that_its_payments_touch(
+def test_the_hits_of_a_batch_are_those_of_its_payments(
     listed: list[dict[str, str]], payments: list[Transaction], known: bool
 ) -> None:
     listed[0].pop("contiguity")
     steps = [
-        {"name": f"s{number}"} | {key: said for key, said in step.items() if said} for number, step in enumerate(listed)
+        {"name": f"s{number}"} | {key: value for key, value in step.items() if value}
+        for number, step in enumerate(listed)
     ]
     of_users = pattern_set(*steps).of(Entity.USER)
     (pattern,) = of_users.patterns
     features = np.full((len(payments), USER_WIDTH), math.nan)
     features[:, AMOUNT] = [one.amount if known else math.nan for one in payments]
-    told = [(touch.row, touch.event[MASK]) for touch in of_users.touched(features, payments)]
+    hits = [(hit.row, hit.event[MASK]) for hit in of_users.payment_hits(features, payments)]
     expected = []
     for row, one in enumerate(payments):
-        values = {name: field(one) for name, field in OF_TRANSACTIONS.items()} | {"amount": features[row, AMOUNT]}
-        mask = sum(step.bit for step in pattern.observed if step.condition is None or holds(step.condition, values))
+        values = {name: field(one) for name, field in TRANSACTION_FIELDS.items()} | {"amount": features[row, AMOUNT]}
+        mask = sum(step.bit for step in pattern.filters if step.condition is None or holds(step.condition, values))
         if mask or pattern.strict:
             expected.append((row, mask))
-    assert told == expected
+    assert hits == expected
