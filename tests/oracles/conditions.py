@@ -10,15 +10,15 @@ from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
+    Expression,
     IsAbsent,
     Junction,
     Name,
     Not,
     Number,
+    Predicate,
     Reference,
     Text,
-    Predicate,
-    Expression,
 )
 
 
