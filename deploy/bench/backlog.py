@@ -91,7 +91,7 @@ def drain_backlog(run: Bench, transactions: int, say: Callable[[str], None] = si
     started_at = time.time() * 1000
     with trace.tracing():
         job = run.submit(say)
-        run.await_decisions(transactions, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(transactions, DRAINED_WITHIN_S)
     stages = settled_stage_costs(FlinkRest(run.settings.flink.rest_url), job.id)
     matched = run.matched()
     return _drained(matched, started_at, trace, stages)
@@ -117,7 +117,7 @@ def drain_next(run: Bench, transactions: int, since_ms: float, release: Callable
     with trace.tracing():
         started_at = time.time() * 1000
         release()
-        run.await_decisions(decided + transactions, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(decided + transactions, DRAINED_WITHIN_S)
     stages = settled_stage_costs(rest, job.id)
     matched = run.matched().between(since_ms, math.inf)
     return _drained(matched, started_at, trace, {name: cost.since(before[name]) for name, cost in stages.items()})

@@ -12,16 +12,16 @@ import psutil
 
 from apps.bench.latency import Matched, first, identified, match
 from deploy.clients import kafka_clients, topics
-from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.clients.decisions import await_decisions
+from deploy.clients.flink_rest import Job
 from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
+from deploy.job.cleanup import cancel_job_and_delete_topics
 from deploy.signals import interrupted_by_ending_signals
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
-POLL_S = 0.25
-CANCELLED_WITHIN_S = 60.0
 READ_WITHIN_S = 300.0
 OTHERS = "everything else"
 
@@ -36,18 +36,13 @@ class Bench:
         """Submit the job and wait until it runs."""
         return submission.submit(self.settings, say=say)
 
-    def await_decisions(self, count: int, within_s: float, tell: Callable[[int], None]) -> None:
-        """Wait until so many decisions are there.
+    def await_decisions(self, count: int, within_s: float) -> None:
+        """Wait until the job has written a number of decisions.
 
         Raises:
-            OperationError: they are not in time.
+            DecisionsMissingError: fewer were written in time.
         """
-        deadline = time.monotonic() + within_s
-        while (found := topics.records(self.settings, self.settings.kafka.topics.decisions)) < count:
-            tell(found)
-            if time.monotonic() > deadline:
-                raise OperationError(f"{found:,} of {count:,} decisions are there after {within_s:.0f} s")
-            time.sleep(POLL_S)
+        await_decisions(self.settings, count, within_s)
 
     def matched(self) -> Matched:
         """Transactions beside their decisions."""
@@ -89,11 +84,7 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
             topics.stamp_on_append(own)
             yield Bench(own)
         finally:
-            rest = FlinkRest(own.flink.rest_url)
-            for running in rest.jobs():
-                if running.name == own.job.name and not running.ended:
-                    rest.cancel(running.id, CANCELLED_WITHIN_S)
-            topics.delete(own)
+            cancel_job_and_delete_topics(own)
 
 
 class CpuTimes(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
 from deploy.bench.harness import OTHERS, Bench, CpuTimes
 from deploy.clients import kafka_clients
+from deploy.clients.decisions import DecisionsMissingError
 from deploy.clients.flink_rest import FlinkRest
 from deploy.clients.stage_metrics import StageCost, settled_stage_costs
-from deploy.errors import OperationError
 from udfs.names import Topic
 
 GENERATOR = "load generator"
@@ -109,7 +109,7 @@ class Offering:
 
     def _settled(self) -> bool:
         try:
-            self._run.await_decisions(self._expected, self._settled_within_s, lambda _: None)
-        except OperationError:
+            self._run.await_decisions(self._expected, self._settled_within_s)
+        except DecisionsMissingError:
             return False
         return True

@@ -63,7 +63,7 @@ def live(
         simulator = Simulator(options_until_now(base, history, live_s, users=users))
         sent = send_history(open_feed(run.settings), simulator, history, lambda _: None)
         job = run.submit(say)
-        run.await_decisions(sent.transactions, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(sent.transactions, DRAINED_WITHIN_S)
         offering = Offering(run, job.id, simulator, sent.transactions)
         phases: list[Phase] = []
         for each, lead_s, measured_s in plan:

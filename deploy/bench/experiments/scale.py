@@ -159,11 +159,11 @@ def _cost_with_users(settings: Settings, users: int, transactions: int) -> _User
         _send(run, traffic.everybody())
         job = run.submit(say)
         begun = time.monotonic()
-        run.await_decisions(users, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(users, DRAINED_WITHIN_S)
         filled_per_s = users / (time.monotonic() - begun)
         before, cpu_before = settled_stage_costs(rest, job.id), CpuTimes.now(settings)
         _send(run, traffic.anybody(transactions))
-        run.await_decisions(users + transactions, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(users + transactions, DRAINED_WITHIN_S)
         cpu = CpuTimes.now(settings).since(cpu_before)
         after = settled_stage_costs(rest, job.id)
         state = rest.checkpoints(job.id).last_state_bytes

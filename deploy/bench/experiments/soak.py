@@ -46,7 +46,7 @@ def soak(
         feed = open_feed(run.settings)
         sent = send_history(feed, simulator, history, lambda _: None)
         job = run.submit(say)
-        run.await_decisions(sent.transactions, DRAINED_WITHIN_S, lambda _: None)
+        run.await_decisions(sent.transactions, DRAINED_WITHIN_S)
         sampler = Sampler(run.settings, job.id, SAMPLED_EVERY_S)
         behind = [0.0]
 
@@ -55,7 +55,7 @@ def soak(
 
         with sampler.sampling():
             live = send_live(feed, simulator, minutes * 60, pace, note)
-        run.await_decisions(sent.transactions + live.transactions, SETTLED_WITHIN_S, lambda _: None)
+        run.await_decisions(sent.transactions + live.transactions, SETTLED_WITHIN_S)
         matched = run.matched()
     steady = matched.between(float(matched.sent[sent.transactions]), float("inf"))
     latency: Series = {

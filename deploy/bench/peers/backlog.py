@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.bench.peers.runner import BROKER, STORE, Runner
-from deploy.clients import kafka_clients, topics
+from deploy.clients import kafka_clients
+from deploy.clients.decisions import count_decisions
 from deploy.errors import OperationError
 
 FIRST_WITHIN_S = 120.0
@@ -74,7 +75,7 @@ def _watch(contestant: Runner, most: int, seconds: float) -> list[Sample]:
     samples: list[Sample] = []
     moved = time.monotonic()
     while True:
-        now, count = time.monotonic(), topics.records(settings, settings.kafka.topics.decisions)
+        now, count = time.monotonic(), count_decisions(settings)
         if count and (not samples or count > samples[-1].decisions):
             moved = now
         if count:

@@ -11,13 +11,12 @@ from apps.simulator.sending import Feed, Sent, send_history, send_live
 from apps.simulator.simulator import Simulator
 from deploy.bench.harness import Bench
 from deploy.bench.peers.runner import Runner
-from deploy.clients import topics
+from deploy.clients.decisions import DecisionsMissingError, await_decisions
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 
 LIMIT_MS = 250.0
 CAUGHT_UP_WITHIN_S = 180.0
 SETTLED_WITHIN_S = 5.0
-POLL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,14 @@ def ramp_up(contestant: Runner, load: Load, feed: Feed, simulator: Simulator, pa
 
     The history must have been sent. What is sent comes on time whether or not decisions do.
     """
-    settings = contestant.settings
-    decisions = settings.kafka.topics.decisions
     sent = Sent(transactions=load.history)
-    _await(contestant, decisions, sent.transactions, CAUGHT_UP_WITHIN_S)
+    _await(contestant, sent.transactions, CAUGHT_UP_WITHIN_S)
     rungs: list[RateStep] = []
     for rate in load.rates:
         begun = time.time()
         sent += send_live(feed, simulator, load.warm_up_s + load.seconds, rate * pace, lambda _: None)
         ended = time.time()
-        keeps_up = _await(contestant, decisions, sent.transactions, SETTLED_WITHIN_S)
+        keeps_up = _await(contestant, sent.transactions, SETTLED_WITHIN_S)
         measured = _matched(contestant).between((begun + load.warm_up_s) * 1000, ended * 1000)
         times = measured.percentiles() if keeps_up or not measured.missing else {}
         rungs.append(RateStep(rate, times.get("p50"), times.get("p99")))
@@ -90,14 +87,12 @@ def send_load_history(run: Bench, load: Load, tell: Callable[[Sent], None]) -> t
     return feed, simulator, pace
 
 
-def _await(contestant: Runner, topic: str, count: int, within_s: float) -> bool:
-    """Whether so many decisions are there in time."""
-    deadline = time.monotonic() + within_s
-    while topics.records(contestant.settings, topic) < count:
-        contestant.check()
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
+def _await(contestant: Runner, count: int, within_s: float) -> bool:
+    """Return whether the runner writes a number of decisions in time."""
+    try:
+        await_decisions(contestant.settings, count, within_s, contestant.check)
+    except DecisionsMissingError:
+        return False
     return True
 
 

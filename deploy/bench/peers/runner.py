@@ -22,13 +22,13 @@ from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import submission
+from deploy.job.cleanup import cancel_job
 from deploy.paths import ROOT, RUN
 from deploy.stack.process import Component
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
 FOLDER = RUN / "peers"
-CANCELLED_WITHIN_S = 60.0
 SLOTS_WITHIN_S = 60.0
 _REDIS_DATABASE = 15
 
@@ -185,11 +185,7 @@ def _flink_job(
         job = submission.submit(settings, say=say, job_file=job_file, arguments=arguments)
         yield OnFlink(settings, job.id)
     finally:
-        # By name: what was interrupted while it was submitted has no id yet.
-        rest = FlinkRest(settings.flink.rest_url)
-        for running in rest.jobs():
-            if running.name == settings.job.name and not running.ended:
-                rest.cancel(running.id, CANCELLED_WITHIN_S)
+        cancel_job(settings)
 
 
 def _await_slots(settings: Settings) -> None:
