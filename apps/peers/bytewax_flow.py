@@ -12,10 +12,10 @@ from typing import Any
 
 from apps.peers import keyed
 from apps.peers.kafka import FAIR_FETCHING, kinds
-from apps.peers.keyed import KeyedStages, Packed, Passed
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
-from apps.peers.work import CACHED, Decide
+from apps.peers.keyed import KeyedStages, PackedProfile, RoutedMessage
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
+from apps.peers.work import CACHED_PROFILES, Decide
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
@@ -28,9 +28,9 @@ PEERS = (
         name="bytewax",
         title="Bytewax, one worker",
         module=__name__,
-        runs=Runs.PROCESSES,
-        needs=("bytewax==0.21.1",),
-        promises=Promises(
+        runtime=Runtime.PROCESSES,
+        requirements=("bytewax==0.21.1",),
+        guarantees=Guarantees(
             state="in memory, snapshots in SQLite every 5 s",
             alerts="at least once",
             late="corrected; lateness judged by partition",
@@ -43,7 +43,7 @@ PEERS = (
 
 def in_memory() -> Decide:
     """What it does with events one by one, without Bytewax and Kafka."""
-    return keyed.in_memory(KeyedStages(cached_profiles=CACHED), _user_of)
+    return keyed.in_memory(KeyedStages(cached_profiles=CACHED_PROFILES), _user_of)
 
 
 def run(options: PeerOptions) -> None:
@@ -68,23 +68,23 @@ def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
     from bytewax.connectors.kafka import operators as kafka_op  # noqa: PLC0415
     from bytewax.dataflow import Dataflow  # noqa: PLC0415
 
-    stages, kind_of = KeyedStages(options.model, CACHED), kinds(options)
+    stages, kind_of = KeyedStages(options.model, CACHED_PROFILES), kinds(options)
     brokers = [options.kafka["bootstrap.servers"]]
 
     def sealed(message: Any) -> tuple[str, bytes]:  # noqa: ANN401
         envelope = Envelope(kind_of[message.topic], message.partition, message.offset, message.key, message.value)
         return (message.key or b"").decode(), encode_envelope(envelope)
 
-    def user(packed: Packed, record: bytes) -> tuple[Packed, Iterable[Passed]]:
+    def user(packed: PackedProfile, record: bytes) -> tuple[PackedProfile, Iterable[RoutedMessage]]:
         passed, packed = stages.user(record, packed)
         return packed, passed
 
-    def device(packed: Packed, passed: Passed) -> tuple[Packed, Iterable[Passed]]:
-        further, packed = stages.device(passed.handoff, packed)
+    def device(packed: PackedProfile, passed: RoutedMessage) -> tuple[PackedProfile, Iterable[RoutedMessage]]:
+        further, packed = stages.device(passed.message, packed)
         return packed, further
 
-    def merchant(packed: Packed, passed: Passed) -> tuple[Packed, Iterable[Any]]:
-        verdicts, packed = stages.merchant([passed.handoff], packed)
+    def merchant(packed: PackedProfile, passed: RoutedMessage) -> tuple[PackedProfile, Iterable[Any]]:
+        verdicts, packed = stages.merchant([passed.message], packed)
         return packed, outputs(verdicts)
 
     def outputs(verdicts: DecisionBatch) -> list[Any]:
@@ -119,4 +119,4 @@ def _as_text(properties: dict[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run(given())
+    run(read_options())

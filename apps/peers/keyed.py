@@ -10,30 +10,30 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
+from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.stage_message import decode_message
 
-Packed = bytes | None
+PackedProfile = bytes | None
 """The profile of a key, None for one that was never seen."""
 
 
-class Passed(NamedTuple):
+class RoutedMessage(NamedTuple):
     """What a stage passes on: a handoff, and the device or merchant whose it is."""
 
     to_device: bool
     entity_id: str
-    handoff: bytes
+    message: bytes
 
 
-class OneProfile:
+class SingleProfileState:
     """State of one key at a time, as the stages want it."""
 
     def __init__(self) -> None:
-        self.packed: Packed = None
+        self.packed: PackedProfile = None
         self._beside: dict[str, bytes] = {}
 
-    def get(self, key: str) -> Packed:
+    def get(self, key: str) -> PackedProfile:
         """The profile, whose key the engine knows, or what the process keeps beside it."""
         return self._beside.get(key) if key[0] == "\0" else self.packed
 
@@ -58,11 +58,11 @@ class KeyedStages:
         cached_profiles: decoded profiles kept; only where no other process can change a profile meanwhile.
     """
 
-    def __init__(self, model: str = SHIPPED_MODEL, cached_profiles: int = NOT_CACHED) -> None:
+    def __init__(self, model: str = SHIPPED_MODEL, cached_profiles: int = NO_CACHE) -> None:
         self._stages = stages(model, cached_profiles)
-        self._users, self._devices, self._merchants = OneProfile(), OneProfile(), OneProfile()
+        self._users, self._devices, self._merchants = SingleProfileState(), SingleProfileState(), SingleProfileState()
 
-    def user(self, record: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
+    def user(self, record: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
         """A sealed envelope; what goes to its device, or to its merchant at once.
 
         One and not several, or payments with two merchants would be handed over together.
@@ -71,19 +71,19 @@ class KeyedStages:
         output = self._stages.users.process(0, [record], self._users, _now_ms())
         self._stages.users.write_profiles(0, self._users)
         passed = [
-            *(Passed(True, _device_of(handoff), handoff) for _, handoff in output.to_devices),
-            *(Passed(False, _merchant_of(handoff), handoff) for _, handoff in output.to_merchants),
+            *(RoutedMessage(True, _device_of(handoff), handoff) for _, handoff in output.to_devices),
+            *(RoutedMessage(False, _merchant_of(handoff), handoff) for _, handoff in output.to_merchants),
         ]
         return passed, self._users.packed
 
-    def device(self, handoff: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
+    def device(self, handoff: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
         """A handoff; what goes to its merchant."""
         self._devices.packed = packed
         passed = self._stages.devices.process(0, [handoff], self._devices, _now_ms())
         self._stages.devices.write_profiles(0, self._devices)
-        return [Passed(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
+        return [RoutedMessage(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
 
-    def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[DecisionBatch, Packed]:
+    def merchant(self, handoffs: Sequence[bytes], packed: PackedProfile) -> tuple[DecisionBatch, PackedProfile]:
         """Handoffs of one merchant; decisions and alerts."""
         self._merchants.packed = packed
         output = self._stages.merchants.process(0, handoffs, self._merchants, _now_ms())
@@ -98,9 +98,9 @@ def in_memory(keyed: KeyedStages, user_of: Callable[[bytes], str]) -> Decide:
         keyed: the stages.
         user_of: key of a sealed envelope.
     """
-    users: dict[str, Packed] = {}
-    devices: dict[str, Packed] = {}
-    merchants: dict[str, Packed] = {}
+    users: dict[str, PackedProfile] = {}
+    devices: dict[str, PackedProfile] = {}
+    merchants: dict[str, PackedProfile] = {}
 
     def decide_one(record: bytes) -> list[bytes]:
         user = user_of(record)
@@ -108,11 +108,11 @@ def in_memory(keyed: KeyedStages, user_of: Callable[[bytes], str]) -> Decide:
         to_merchants = [each for each in passed if not each.to_device]
         for each in passed:
             if each.to_device:
-                further, devices[each.entity_id] = keyed.device(each.handoff, devices.get(each.entity_id))
+                further, devices[each.entity_id] = keyed.device(each.message, devices.get(each.entity_id))
                 to_merchants += further
         decisions: list[bytes] = []
         for each in to_merchants:
-            verdicts, merchants[each.entity_id] = keyed.merchant([each.handoff], merchants.get(each.entity_id))
+            verdicts, merchants[each.entity_id] = keyed.merchant([each.message], merchants.get(each.entity_id))
             decisions += verdicts.decisions
         return decisions
 

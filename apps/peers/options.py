@@ -54,12 +54,12 @@ class PeerOptions(msgspec.Struct, frozen=True, kw_only=True):
         return [self.transactions, self.account_events, self.labels]
 
 
-def given() -> PeerOptions:
+def read_options() -> PeerOptions:
     """The options on this process's command line."""
     return msgspec.json.decode(sys.argv[-1], type=PeerOptions)
 
 
-class Loop(msgspec.Struct, frozen=True, kw_only=True):
+class LoopMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """What a process of a peer that runs in memory has measured.
 
     Attributes:

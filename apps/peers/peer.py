@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Runs(Enum):
+class Runtime(Enum):
     """Where a peer runs."""
 
     IN_MEMORY = "in memory"
@@ -18,7 +18,7 @@ class Runs(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promises:
+class Guarantees:
     """What a user gets beside a rate, each in a few words.
 
     Attributes:
@@ -55,12 +55,12 @@ class Peer:
     name: str
     title: str
     module: str
-    runs: Runs
-    promises: Promises
+    runtime: Runtime
+    guarantees: Guarantees
     processes: int = 1
     batch: int = 1
     uses_redis: bool = False
-    needs: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
 
     @property
     def figure(self) -> str:

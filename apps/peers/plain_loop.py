@@ -14,8 +14,8 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from apps.peers.kafka import Reader
-from apps.peers.options import Loop, PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.options import LoopMeasurement, PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import Decide, stages
 
 BATCH = 1_000
@@ -23,7 +23,7 @@ WARM_UP = 5
 """Batches before anything is measured."""
 READ_WITHIN_S = 120.0
 
-_PROMISES = Promises(
+_PROMISES = Guarantees(
     state="lost with the process",
     alerts="written nowhere",
     late="corrected",
@@ -37,8 +37,8 @@ def _peer(name: str, title: str, processes: int) -> Peer:
         name=name,
         title=title,
         module=__name__,
-        runs=Runs.IN_MEMORY,
-        promises=_PROMISES,
+        runtime=Runtime.IN_MEMORY,
+        guarantees=_PROMISES,
         processes=processes,
         batch=BATCH,
     )
@@ -90,7 +90,7 @@ def read_all(options: PeerOptions) -> list[bytes]:
     return Reader(options).records(messages)
 
 
-def measure(records: Sequence[bytes], decide: Decide) -> Loop:
+def measure(records: Sequence[bytes], decide: Decide) -> LoopMeasurement:
     """Decide all of them; the first few batches are not measured."""
     decisions = 0
     begun, cpu_seconds = time.monotonic(), time.process_time()
@@ -98,7 +98,7 @@ def measure(records: Sequence[bytes], decide: Decide) -> Loop:
         if start == WARM_UP * BATCH:
             decisions, begun, cpu_seconds = 0, time.monotonic(), time.process_time()
         decisions += len(decide(records[start : start + BATCH], time.time_ns() // 1_000_000))
-    return Loop(
+    return LoopMeasurement(
         decisions=decisions,
         begun=begun,
         ended=time.monotonic(),
@@ -108,7 +108,7 @@ def measure(records: Sequence[bytes], decide: Decide) -> Loop:
 
 def main() -> None:
     """Read, decide, and print what was measured."""
-    loop = measure(read_all(given()), in_memory())
+    loop = measure(read_all(read_options()), in_memory())
     sys.stdout.write(msgspec.json.encode(loop).decode() + "\n")
 
 

@@ -31,9 +31,9 @@ from pyflink.datastream.connectors.kafka import (
 from pyflink.datastream.state import ValueStateDescriptor
 
 from apps.peers import keyed
-from apps.peers.keyed import KeyedStages, Passed
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.keyed import KeyedStages, RoutedMessage
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import Decide
 from udfs.names import Kind
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
@@ -47,8 +47,8 @@ PEERS = (
         name="pyflink",
         title="PyFlink by the book, one event a call",
         module=__name__,
-        runs=Runs.ON_FLINK,
-        promises=Promises(
+        runtime=Runtime.ON_FLINK,
+        guarantees=Guarantees(
             state="RocksDB with checkpoints (5 s); clocks begin anew",
             alerts="exactly once, with the checkpoint",
             late="corrected; lateness judged by subtask",
@@ -132,7 +132,7 @@ class _Merchants(_Keyed):
             yield _ALERTS, alert.decode()
 
 
-def _rows(passed: list[Passed]) -> Iterator[Row]:
+def _rows(passed: list[RoutedMessage]) -> Iterator[Row]:
     for each in passed:
         yield Row(*each)
 
@@ -213,7 +213,7 @@ def _write(stream: DataStream, options: PeerOptions, topic: str, *, exactly_once
 
 def main() -> None:
     """Submit it."""
-    options = given()
+    options = read_options()
     build(options).execute_async(options.group)
 
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from apps.peers import keyed
 from apps.peers.kafka import FAIR_FETCHING, kinds
-from apps.peers.keyed import KeyedStages, Passed
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.keyed import KeyedStages, RoutedMessage
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import Decide
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
@@ -23,7 +23,7 @@ PARTITIONS = 12
 NEEDS = ("quixstreams==3.28.1",)
 _STATE = "profile"
 
-_PROMISES = Promises(
+_PROMISES = Guarantees(
     state="RocksDB and a changelog topic, with each commit (5 s)",
     alerts="at least once (exactly once as an option, then with the commit)",
     late="corrected; lateness judged by partition",
@@ -36,10 +36,10 @@ PEERS = tuple(
         name=name,
         title=title,
         module=__name__,
-        runs=Runs.PROCESSES,
-        promises=_PROMISES,
+        runtime=Runtime.PROCESSES,
+        guarantees=_PROMISES,
         processes=processes,
-        needs=NEEDS,
+        requirements=NEEDS,
     )
     for name, title, processes in (
         ("quix", "Quix Streams, one process", 1),
@@ -107,9 +107,9 @@ def _lay_out(app: Any, options: PeerOptions, quixstreams: Any) -> None:  # noqa:
             *map(_Output, repeat(alerts), verdicts.alert_keys, verdicts.alerts),
         ]
 
-    def passed_on(passed: list[Passed]) -> list[_Output]:
+    def passed_on(passed: list[RoutedMessage]) -> list[_Output]:
         return [
-            _Output(by_device if each.to_device else by_merchant, each.entity_id.encode(), each.handoff)
+            _Output(by_device if each.to_device else by_merchant, each.entity_id.encode(), each.message)
             for each in passed
         ]
 
@@ -145,4 +145,4 @@ def _keep(state: Any, packed: bytes | None) -> None:  # noqa: ANN401
 
 
 if __name__ == "__main__":
-    run(given())
+    run(read_options())

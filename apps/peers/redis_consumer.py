@@ -15,9 +15,9 @@ import msgspec
 import redis
 
 from apps.peers import kafka
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
-from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
+from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
 from udfs.pipeline import MemoryState
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.envelope import decode_envelope
@@ -25,7 +25,7 @@ from udfs.stages.envelope import decode_envelope
 BATCH = 500
 GATHER_S = 0.02
 
-_PROMISES = Promises(
+_PROMISES = Guarantees(
     state="Redis, saved every second; ahead of the offsets after a crash",
     alerts="at least once",
     late="corrected",
@@ -39,8 +39,8 @@ def _peer(name: str, title: str, batch: int, processes: int) -> Peer:
         name=name,
         title=title,
         module=__name__,
-        runs=Runs.PROCESSES,
-        promises=_PROMISES,
+        runtime=Runtime.PROCESSES,
+        guarantees=_PROMISES,
         processes=processes,
         batch=batch,
         uses_redis=True,
@@ -128,7 +128,7 @@ class RedisDecider:
         self._client = client
         self._batched = batched
         # Another process may have changed a profile since: what was decoded is not kept.
-        self._stages = stages(model, NOT_CACHED)
+        self._stages = stages(model, NO_CACHE)
         self._states = [RedisState(client, f"{prefix}:{kind}:", f"{prefix}:{kind}:{process}") for kind in "udm"]
         for state in self._states:
             state.gathers = batched
@@ -191,4 +191,4 @@ def run(options: PeerOptions) -> None:
 
 
 if __name__ == "__main__":
-    run(given())
+    run(read_options())

@@ -17,13 +17,13 @@ Decide = Callable[[Sequence[bytes], int], list[bytes]]
 
 SHIPPED_MODEL = str(Path(models.__file__).parent / "shipped")
 
-CACHED = 50_000
+CACHED_PROFILES = 50_000
 """Decoded profiles that a stage of the job keeps, too."""
-NOT_CACHED = 0
+NO_CACHE = 0
 """For those whose state another process may have changed since."""
 
 
-def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED) -> Pipeline:
+def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED_PROFILES) -> Pipeline:
     """All three stages with ready rules and patterns, as the job has them.
 
     Args:
