@@ -38,11 +38,11 @@ class SingleProfileState:
         self._shard_state: dict[str, bytes] = {}
 
     def get(self, key: str) -> PackedProfile:
-        """Return the current profile, whatever its key, or an entry of the shard's own state."""
+        """Return the current profile, whatever its key, or an entry of the shard."""
         return self._shard_state.get(key) if _is_shard_state(key) else self.packed
 
     def put_many(self, entries: dict[str, bytes]) -> None:
-        """Store the current profile, and entries of the shard's own state."""
+        """Store the current profile, and entries of the shard."""
         for key, value in entries.items():
             if _is_shard_state(key):
                 self._shard_state[key] = value
@@ -50,7 +50,7 @@ class SingleProfileState:
                 self.packed = value
 
     def remove(self, key: str) -> None:
-        """Delete an entry of the shard's own state."""
+        """Delete an entry of the shard."""
         self._shard_state.pop(key, None)
 
 
