@@ -1,4 +1,4 @@
-"""Laws that figures follow: a line through points, how steep it is, and where a curve crosses a limit."""
+"""Fit a line to measured points, measure its growth, and find where a curve crosses a limit."""
 
 from __future__ import annotations
 
@@ -11,49 +11,55 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Line:
-    """``y = at_zero + slope * x``; ``fit`` is the share of the variance it explains, 1 for all of it."""
+    """A fitted line, ``y = intercept + slope * x``.
 
-    at_zero: float
+    Attributes:
+        intercept: y at x = 0.
+        slope: growth of y for each unit of x.
+        r_squared: share of the variance that the line explains, 0 to 1.
+    """
+
+    intercept: float
     slope: float
-    fit: float
+    r_squared: float
 
     def at(self, x: float) -> float:
-        """What it says for ``x``."""
-        return self.at_zero + self.slope * x
+        """Return the value of the line at ``x``."""
+        return self.intercept + self.slope * x
 
 
 def fit_line(points: Sequence[tuple[float, float]]) -> Line:
-    """Least squares.
+    """Fit a line by least squares.
 
     Raises:
         ValueError: fewer than two different x.
     """
     x, y = (np.array(column, np.float64) for column in zip(*points, strict=True)) if points else (np.empty(0),) * 2
     if len(np.unique(x)) < 2:
-        raise ValueError("a line needs points at two places at least")
-    slope, at_zero = np.polyfit(x, y, 1)
-    spread = float(((y - y.mean()) ** 2).sum())
-    missed = float(((y - at_zero - slope * x) ** 2).sum())
-    return Line(float(at_zero), float(slope), 1 - missed / spread if spread else 1.0)
+        raise ValueError("a line needs points at two different x")
+    slope, intercept = np.polyfit(x, y, 1)
+    variance = float(((y - y.mean()) ** 2).sum())
+    residual = float(((y - intercept - slope * x) ** 2).sum())
+    return Line(float(intercept), float(slope), 1 - residual / variance if variance else 1.0)
 
 
 def growth_percent(points: Sequence[tuple[float, float]], over: float) -> float:
-    """How much a fitted line rises over a length of x, in percent of its own mean height.
+    """Return how much a fitted line grows over a length of x, percent of the mean of y.
 
     Raises:
-        ValueError: fewer than two different x, or a mean of nothing.
+        ValueError: fewer than two different x, or a mean of zero.
     """
     line = fit_line(points)
     mean = float(np.mean([y for _, y in points]))
     if not mean:
-        raise ValueError("nothing has no share")
+        raise ValueError("growth relative to a mean of zero is undefined")
     return 100 * line.slope * over / mean
 
 
 def crossing(points: Sequence[tuple[float, float]], limit: float) -> float | None:
-    """Where the broken line through the points first rises above the limit; None where it stays below.
+    """Return the x at which the polyline through the points first exceeds a limit, or None.
 
-    A first point that is above already is itself the answer.
+    When the first point already exceeds the limit, its x is the answer.
     """
     ordered = sorted(points)
     for (x, y), (next_x, next_y) in pairwise(ordered):

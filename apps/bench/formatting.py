@@ -1,4 +1,4 @@
-"""How names and numbers of results are spelled, in the terminal and on the page alike."""
+"""Format names and numbers of results, the same way in the terminal and on the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from apps.bench.result import Cell
 
-# Longest first: ``per_s`` ends with ``_s`` as well.
+# Longest suffix first: ``_per_s`` also ends with ``_s``.
 UNITS = {
     "_per_s": "/s",
     "_percent": "%",
@@ -20,20 +20,20 @@ UNITS = {
 
 
 def label_and_unit(name: str) -> tuple[str, str]:
-    """What a figure is called and what it is counted in: ``decided_per_s`` is ``decided`` in ``/s``."""
-    for ending, unit in UNITS.items():
-        if f"_{name}".endswith(ending):
-            return _words(name.removesuffix(ending.removeprefix("_")).rstrip("_")) or "rate", unit
+    """Split the name of a figure into label and unit: ``decided_per_s`` into ``decided`` and ``/s``."""
+    for suffix, unit in UNITS.items():
+        if f"_{name}".endswith(suffix):
+            return _words(name.removesuffix(suffix.removeprefix("_")).rstrip("_")) or "rate", unit
     return _words(name), ""
 
 
 def _words(name: str) -> str:
-    # Between digits the underscore stands for a point: p99_9.
+    # Between digits an underscore is a decimal point: p99_9.
     return re.sub(r"(?<=\d)_(?=\d)", ".", name).replace("_", " ")
 
 
-def number(value: Cell) -> str:
-    """With thousands apart and three figures that count; None is empty."""
+def format_number(value: Cell) -> str:
+    """Format with thousands separators and three significant digits; None is empty, text is unchanged."""
     match value:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""The machine and the versions that a measurement was made with."""
+"""Describe the machine and the software versions that a measurement was made with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psutil
 from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.result import Machine
 
-Loads = tuple[float, float, float]
+LoadAverages = tuple[float, float, float]
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
@@ -25,22 +25,27 @@ PACKAGES = {
     "kafka client": "confluent-kafka",
 }
 JARS = {"kafka connector": "flink-sql-connector-kafka-*.jar", "kafka broker": "kafka_2.*.jar"}
-ASKED_WITHIN_S = 20.0
+COMMAND_WITHIN_S = 20.0
 
 
-def loads() -> Loads:
-    """Load averages over 1, 5 and 15 minutes."""
+def load_averages() -> LoadAverages:
+    """Return the load averages over 1, 5 and 15 minutes."""
     return os.getloadavg()
 
 
-def machine(before: Loads, fixed_work_before_ms: float) -> Machine:
-    """This machine; both arguments are from before the run, by ``loads`` and by ``fixed_work_ms``."""
+def describe_machine(load_before: LoadAverages, fixed_work_before_ms: float) -> Machine:
+    """Describe this machine at the end of a run.
+
+    Args:
+        load_before: result of ``load_averages`` before the run.
+        fixed_work_before_ms: result of ``machine_speed.fixed_work_ms`` before the run.
+    """
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         cpu=_cpu_model(),
         memory_mib=psutil.virtual_memory().total // 2**20,
-        load_before=before,
-        load_after=loads(),
+        load_before=load_before,
+        load_after=load_averages(),
         fixed_work_before_ms=round(fixed_work_before_ms, 1),
         fixed_work_after_ms=round(fixed_work_ms(), 1),
         kernel=platform.release(),
@@ -48,10 +53,10 @@ def machine(before: Loads, fixed_work_before_ms: float) -> Machine:
 
 
 def versions(jars: Path) -> dict[str, str]:
-    """Versions of all that takes part; what cannot be found is ``unknown``.
+    """Return the versions of the project and its dependencies; ``unknown`` where one is not installed.
 
     Args:
-        jars: the folder below which the jars of Kafka and of Flink's connector lie.
+        jars: folder that contains the jars of Kafka and of Flink's connector, at any depth.
     """
     found = {"commit": _commit(), "python": platform.python_version(), "java": _java()}
     for name, package in PACKAGES.items():
@@ -60,7 +65,7 @@ def versions(jars: Path) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     for name, pattern in JARS.items():
-        # The version begins after the last hyphen before a digit: flink-sql-connector-kafka-5.0.0-2.2.jar.
+        # The version begins at the first hyphen before a digit: flink-sql-connector-kafka-5.0.0-2.2.jar.
         jar = next(iter(sorted(jars.rglob(pattern))), None)
         number = re.search(r"-(\d.*)$", jar.stem) if jar is not None else None
         found[name] = number.group(1) if number else "unknown"
@@ -77,9 +82,9 @@ def _cpu_model() -> str:
 
 
 def _commit() -> str:
-    """Abbreviated, with ``+dirty`` where the code differs from it."""
-    commit = _asked("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
-    changes = _asked("git", "-C", str(ROOT), "status", "--porcelain")
+    """Abbreviated hash, with ``+dirty`` when the work tree has changes."""
+    commit = _output_of("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
+    changes = _output_of("git", "-C", str(ROOT), "status", "--porcelain")
     if commit is None:
         return "unknown"
     return commit + ("+dirty" if changes else "")
@@ -87,15 +92,15 @@ def _commit() -> str:
 
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
-    told = _asked(f"{home}/bin/java" if home else "java", "-version")
-    found = re.search(r'version "([^"]+)"', told or "")
+    output = _output_of(f"{home}/bin/java" if home else "java", "-version")
+    found = re.search(r'version "([^"]+)"', output or "")
     return found.group(1) if found else "unknown"
 
 
-def _asked(*command: str) -> str | None:
-    """What a command says, on whichever of its outputs; None when it fails."""
+def _output_of(*command: str) -> str | None:
+    """Return the stdout and stderr of a command; None when it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ASKED_WITHIN_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_WITHIN_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return (done.stdout + done.stderr).strip() if done.returncode == 0 else None

@@ -1,24 +1,25 @@
-"""How fast the machine is now, so that runs of different hours can be compared.
+"""Yardstick for the speed of the machine, so that runs at different times can be compared.
 
-A rented machine shares its cores with strangers: the same work took 16 to 37 ms within half an hour on one, with
-nothing of ours beside it but an idle stack. Measured at both ends of a run, it says nothing of what was in between.
+A rented machine shares its cores with other tenants, and its speed can change by a factor of two within an hour. The
+yardstick is measured at both ends of a run; it does not show changes during the run.
 """
 
 from __future__ import annotations
 
 import time
 
-TAKEN = 9
+REPETITIONS = 9
 ADDITIONS = 150_000
 KEYS = 65_537
 
 
 def fixed_work_ms() -> float:
-    """Milliseconds of CPU that a fixed piece of work takes, the median of some; all take a part of a second.
+    """Measure the CPU time of a fixed piece of work, milliseconds; the median of several repetitions.
 
-    It is work like a stage's: an interpreter, and a table larger than the innermost caches.
+    The work resembles a stage's: interpreted Python, and a table larger than the inner caches. All repetitions together
+    take less than a second.
     """
-    return sorted(_work_ms() for _ in range(TAKEN))[TAKEN // 2]
+    return sorted(_work_ms() for _ in range(REPETITIONS))[REPETITIONS // 2]
 
 
 def _work_ms() -> float:

@@ -1,4 +1,4 @@
-"""A result as one page of HTML that needs nothing beside it."""
+"""Render a result as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from apps.bench import plots
-from apps.bench.formatting import label_and_unit, number
+from apps.bench.formatting import format_number, label_and_unit
 from apps.bench.result import Cell, Plot, Result
 
 TEMPLATE = "page.html"
 
 
-def page(result: Result) -> str:
-    """The figures first, then tables with their plots, then what it was measured with."""
+def render_page(result: Result) -> str:
+    """Render figures, then tables with their plots, then machine, versions and settings."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -25,19 +25,19 @@ def page(result: Result) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "svg": _svg, "pretty": _pretty}
+    environment.filters |= {"number": format_number, "svg": _svg, "pretty": _pretty}
     environment.globals |= {"numeric": _numeric, "label_and_unit": label_and_unit}
     titles = {table.title for table in result.tables}
     return environment.get_template(TEMPLATE).render(
         result=result,
-        beside={plot.title: plot for plot in result.plots if plot.title in titles},
-        alone=[plot for plot in result.plots if plot.title not in titles],
+        plot_of_table={plot.title: plot for plot in result.plots if plot.title in titles},
+        other_plots=[plot for plot in result.plots if plot.title not in titles],
         machine=_machine(result),
     )
 
 
 def _svg(plot: Plot) -> Markup:
-    return Markup(plots.svg(plot))
+    return Markup(plots.render_svg(plot))
 
 
 def _pretty(value: object) -> str:
@@ -45,7 +45,7 @@ def _pretty(value: object) -> str:
 
 
 def _numeric(rows: Sequence[Sequence[Cell]], column: int) -> bool:
-    """Whether a column holds numbers, and so stands to the right."""
+    """Return whether a column has only numbers, which are aligned right."""
     cells = [row[column] for row in rows if row[column] is not None]
     return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
 

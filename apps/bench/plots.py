@@ -1,4 +1,4 @@
-"""Plots as SVG, to stand inside a page."""
+"""Render plots as inline SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.bench.result import Plot
 
 COLOURS = ("#1f5fa8", "#d9622b", "#2e8b57", "#8a4fa3", "#b8860b", "#c0392b", "#3aa6a6", "#555555")
 STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be searched, and the page's font applies
+    "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.edgecolor": "#9aa4b2",
@@ -22,12 +22,12 @@ STYLE: Any = {
     "xtick.color": "#3b4654",
     "ytick.color": "#3b4654",
 }
-_MARKED_UP_TO = 25  # points; with more of them, marks hide the line
+_MAX_MARKERS = 25  # with more points, markers hide the line
 
 
-def svg(plot: Plot) -> str:
-    """The plot as an ``<svg>`` element, without its title."""
-    # A salt of its own: ids of two plots on one page must not meet.
+def render_svg(plot: Plot) -> str:
+    """Render a plot as an ``<svg>`` element, without its title."""
+    # One salt per plot, so that the ids of two plots on a page differ.
     with matplotlib.rc_context(STYLE | {"svg.hashsalt": plot.title}):
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         axes = figure.add_subplot()
@@ -38,7 +38,7 @@ def svg(plot: Plot) -> str:
                 label=name,
                 color=COLOURS[number % len(COLOURS)],
                 linewidth=1.6,
-                marker="o" if len(points) <= _MARKED_UP_TO else "",
+                marker="o" if len(points) <= _MAX_MARKERS else "",
                 markersize=4,
             )
         if plot.log_x:
@@ -68,7 +68,7 @@ def _has_negative(plot: Plot) -> bool:
 
 
 def _inline(document: str) -> str:
-    """The element alone, without a size, so that it is as wide as where it stands."""
+    """Return the ``<svg>`` element without width and height, so that it fills its container."""
     element = document[document.index("<svg") :]
     head, rest = element.split(">", 1)
     return re.sub(r'\s(?:width|height)="[^"]*"', "", head) + ">" + rest

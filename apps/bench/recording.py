@@ -1,4 +1,4 @@
-"""A run that is being measured: what is known when it begins, until it becomes a result."""
+"""A benchmark run in progress: its beginning is recorded, and its end makes a result of it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.bench.machine import Loads, loads, machine, versions
+from apps.bench.machine import LoadAverages, describe_machine, load_averages, versions
 from apps.bench.machine_speed import fixed_work_ms
 from apps.bench.result import Cell, Plot, Result, Table, utc_now
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Made before the first thing is measured: it notes the time, and the load and the speed of the machine.
+    """Beginning of a run: create it before the first measurement.
 
-    Args:
+    Attributes:
         bench: name of the benchmark.
-        options: of the command.
-        settings: in force.
-        jars: the folder of the project's jars, for their versions.
+        options: options of the command.
+        settings: all settings.
+        jars: folder of the project's jars, whose versions are recorded.
+        begun: time of the beginning, ISO-8601, UTC.
+        load_before: load averages over 1, 5 and 15 minutes.
+        fixed_work_before_ms: speed of the machine, as in ``machine_speed``.
     """
 
     bench: str
@@ -28,8 +31,8 @@ class Recording:
     settings: Mapping[str, Any]
     jars: Path
     begun: str = field(default_factory=utc_now)
-    loads: Loads = field(default_factory=loads)
-    fixed_work_ms: float = field(default_factory=fixed_work_ms)
+    load_before: LoadAverages = field(default_factory=load_averages)
+    fixed_work_before_ms: float = field(default_factory=fixed_work_ms)
 
     def result(
         self,
@@ -38,14 +41,14 @@ class Recording:
         plots: Sequence[Plot] = (),
         notes: Sequence[str] = (),
     ) -> Result:
-        """What was found; to be called as soon as the measuring is over."""
+        """Make the result; call it as soon as the measurement ends, since it records time, load and speed."""
         return Result(
             bench=self.bench,
             begun=self.begun,
             ended=utc_now(),
             options=dict(self.options),
             settings=dict(self.settings),
-            machine=machine(self.loads, self.fixed_work_ms),
+            machine=describe_machine(self.load_before, self.fixed_work_before_ms),
             versions=versions(self.jars),
             figures=dict(figures),
             tables=list(tables),

@@ -1,7 +1,7 @@
-"""What every benchmark gives: figures, tables and plots, with all that is needed to judge or repeat them.
+"""Result of a benchmark: figures, tables and plots, and everything needed to judge or repeat the run.
 
-Names of figures are words joined by underscores and end with their unit (``per_s``, ``p99_ms``, ``memory_mib``), so
-that the page can put the unit beside the number; see ``apps.bench.page``.
+Names of figures are words joined by underscores, and end with their unit (``per_s``, ``p99_ms``, ``memory_mib``); see
+``apps.bench.formatting``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Cell = str | float | int | None
 
 
 class Machine(msgspec.Struct, kw_only=True):
-    """Where it ran.
+    """Machine of a run, and its load and speed at both ends.
 
     Attributes:
-        cores: that this process may use.
-        cpu: model, as the kernel names it.
-        memory_mib: all of it, MiB.
+        cores: number of cores this process may use.
+        cpu: model name from the kernel.
+        memory_mib: total memory, MiB.
         load_before: load averages over 1, 5 and 15 minutes when the run began.
-        load_after: likewise when it ended.
-        fixed_work_before_ms: how long a fixed piece of work took when the run began; see ``apps.bench.machine_speed``.
-            None in results of before it was measured.
-        fixed_work_after_ms: likewise when it ended.
+        load_after: load averages when it ended.
+        fixed_work_before_ms: CPU time of a fixed piece of work when the run began, see ``apps.bench.machine_speed``;
+            None where it was not measured.
+        fixed_work_after_ms: CPU time of the same work when the run ended.
         kernel: release.
     """
 
@@ -41,7 +41,7 @@ class Machine(msgspec.Struct, kw_only=True):
 
 
 class Table(msgspec.Struct):
-    """Rows under heads; None is shown as nothing."""
+    """Rows under column names; None is an empty cell."""
 
     title: str
     columns: list[str]
@@ -49,14 +49,14 @@ class Table(msgspec.Struct):
 
 
 class Plot(msgspec.Struct):
-    """Lines over one axis; a plot with the title of a table stands beside it on the page.
+    """Line plot; on the page it stands next to the table of the same title, if there is one.
 
     Attributes:
-        title: what is shown.
-        x: what the axis is, with its unit.
-        y: likewise.
-        series: by name, points in the order in which they are joined.
-        log_x: whether the axis is logarithmic.
+        title: heading.
+        x: label of the x axis, with its unit.
+        y: label of the y axis, with its unit.
+        series: points of each line, in the order in which they are joined, by name.
+        log_x: whether the x axis is logarithmic.
     """
 
     title: str
@@ -70,17 +70,17 @@ class Result(msgspec.Struct, kw_only=True):
     """One run of one benchmark.
 
     Attributes:
-        bench: its name, as on the command line.
-        begun: ISO-8601, UTC.
-        ended: likewise.
-        options: of the command.
-        settings: all settings in force.
-        machine: where it ran.
-        versions: of what took part, the project's commit among them.
-        figures: what the run is about, the most important first.
-        tables: what the figures are made of.
-        plots: likewise.
-        notes: what a reader must know to read them rightly, a sentence or two each.
+        bench: name of the benchmark, as on the command line.
+        begun: beginning, ISO-8601, UTC.
+        ended: end, ISO-8601, UTC.
+        options: options of the command.
+        settings: all settings.
+        machine: machine, and its load and speed at both ends.
+        versions: versions of the dependencies, and the project's commit.
+        figures: main results, the most important first.
+        tables: details behind the figures.
+        plots: the same as lines.
+        notes: how to read the result, a sentence or two each.
     """
 
     bench: str
@@ -97,19 +97,19 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 def utc_now() -> str:
-    """ISO-8601 to the second."""
+    """Return the time now, ISO-8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_json(result: Result, file: Path) -> None:
-    """Write a result, indented, with one line end at the end."""
+    """Write a result as indented JSON."""
     file.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
 
 
 def read_json(file: Path) -> Result:
-    """Read what ``write_json`` wrote.
+    """Read a file written by ``write_json``.
 
     Raises:
-        msgspec.ValidationError: it is no result.
+        msgspec.ValidationError: it is not a result.
     """
     return msgspec.json.decode(file.read_bytes(), type=Result)

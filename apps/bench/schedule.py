@@ -1,7 +1,7 @@
-"""When each record is to be sent: fixed before the first of them is, so that a slow answer cannot slow the question.
+"""Open-loop load: when each record is due is fixed before the first is sent, so that a slow system is not spared.
 
-A generator that waits for the system it measures sends less while the system is slow, and never asks about the worst
-moments ("coordinated omission"). Here a record that is sent late still counts from the moment it was due.
+A generator that waits for the system under test sends less while the system is slow, and so misses the worst moments
+(coordinated omission). Here the latency of a record that is sent late still counts from when it was due.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _BLOCK = 1_000
 
 @dataclass(frozen=True)
 class Schedule:
-    """Records, made and written already, and when each is due.
+    """Encoded records, and when each is due.
 
     Attributes:
         due_s: seconds from the beginning, ascending, (n,).
-        records: to be sent then.
+        records: record due at each of these times.
     """
 
     due_s: NDArray[np.float64]
@@ -38,15 +38,15 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Offered:
-    """What became of a schedule.
+class OfferedLoad:
+    """Record of a schedule that was sent.
 
     Attributes:
-        begun_ms: epoch milliseconds.
-        due_ms: when each transaction was due, epoch milliseconds, by its id.
-        late_ms: how late each record was handed to the client, (n,).
-        cpu_s: CPU that handing over took.
-        took_s: by the wall.
+        begun_ms: beginning of the schedule, epoch milliseconds.
+        due_ms: when each transaction was due, epoch milliseconds, by transaction id.
+        late_ms: how late each record was given to the Kafka client, (n,).
+        cpu_s: CPU time that this process used meanwhile, seconds.
+        took_s: wall time, seconds.
     """
 
     begun_ms: float
@@ -56,17 +56,17 @@ class Offered:
     took_s: float
 
     def due_between(self, start_s: float, end_s: float) -> dict[str, float]:
-        """Those of ``due_ms`` due from ``start_s`` to before ``end_s``, seconds from the beginning."""
+        """Select from ``due_ms`` what was due from ``start_s`` to before ``end_s``, seconds from the beginning."""
         start, end = self.begun_ms + start_s * 1000, self.begun_ms + end_s * 1000
         return {name: due for name, due in self.due_ms.items() if start <= due < end}
 
 
 def make_schedule(simulator: Simulator, seconds: float, speedup: float) -> Schedule:
-    """What the simulator does next, each record at its event time.
+    """Schedule the simulator's next records, each due at its event time.
 
     Args:
-        simulator: goes on from where it is.
-        seconds: how long.
+        simulator: continues from its current event time.
+        seconds: length of the schedule.
         speedup: seconds of event time in a second.
     """
     origin = simulator.time
@@ -78,17 +78,17 @@ def make_schedule(simulator: Simulator, seconds: float, speedup: float) -> Sched
     return Schedule(np.maximum.accumulate(due), records)
 
 
-def offer(schedule: Schedule, send: Send, tick: Callable[[], None]) -> Offered:
-    """Send every record when it is due, or as soon after that as can be; never wait for anything but the clock.
+def send_on_schedule(schedule: Schedule, send: Send, tick: Callable[[], None]) -> OfferedLoad:
+    """Send every record when it is due, or as soon as possible afterwards; wait only for the clock.
 
     Args:
-        schedule: what is sent.
-        send: takes a record.
-        tick: is called every few milliseconds.
+        schedule: records to send.
+        send: gives a record to the Kafka client.
+        tick: called every few milliseconds, to serve the client's callbacks.
     """
     due, records = schedule.due_s.tolist(), schedule.records
-    handed = np.zeros(len(due))
-    # A full look for cycles among all these records would be a pause of the generator.
+    sent_s = np.zeros(len(due))
+    # A full collection over all these records would pause the generator.
     gc.collect()
     gc.freeze()
     begun_ms, begun, cpu = time.time() * 1000, time.monotonic(), time.process_time()
@@ -97,7 +97,7 @@ def offer(schedule: Schedule, send: Send, tick: Callable[[], None]) -> Offered:
         now = time.monotonic() - begun
         while position < len(due) and due[position] <= now:
             send(records[position])
-            handed[position] = time.monotonic() - begun
+            sent_s[position] = time.monotonic() - begun
             position += 1
         tick()
         if position < len(due):
@@ -105,8 +105,8 @@ def offer(schedule: Schedule, send: Send, tick: Callable[[], None]) -> Offered:
     cpu_s, took_s = time.process_time() - cpu, time.monotonic() - begun
     gc.unfreeze()
     due_ms = {
-        transaction_id(record.value): begun_ms + moment * 1000
-        for record, moment in zip(records, due, strict=True)
+        transaction_id(record.value): begun_ms + at * 1000
+        for record, at in zip(records, due, strict=True)
         if record.topic == Topic.TRANSACTIONS
     }
-    return Offered(begun_ms, due_ms, (handed - schedule.due_s) * 1000, cpu_s, took_s)
+    return OfferedLoad(begun_ms, due_ms, (sent_s - schedule.due_s) * 1000, cpu_s, took_s)

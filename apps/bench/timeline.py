@@ -1,4 +1,4 @@
-"""What happened when: rates and percentiles by the second, as points of a plot."""
+"""Rates and percentiles over time, as points of a plot."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 Points = list[tuple[float, float]]
 Times = NDArray[np.float64]  # epoch milliseconds
 
-_WORST = 1e-5  # share of the slowest that a percentile plot ends with
+_SLOWEST_SHARE = 1e-5  # a percentile curve ends at this share of the slowest
 _CURVE_POINTS = 80
 
 
 def rate_by_second(times: Times, bin_s: float = 1.0) -> Points:
-    """How many a second, against seconds since the first.
+    """Return events per second over seconds since the first event.
 
-    The last bin is left out where there are others: it ends when it is not over.
+    The last bin is incomplete and left out, unless it is the only one.
     """
     if not len(times):
         return []
     since_s = (times - times.min()) / 1000
     counts = np.bincount((since_s / bin_s).astype(np.int64))
-    shown = counts[:-1] if len(counts) > 1 else counts
-    return [(number * bin_s, float(count) / bin_s) for number, count in enumerate(shown.tolist())]
+    complete = counts[:-1] if len(counts) > 1 else counts
+    return [(number * bin_s, float(count) / bin_s) for number, count in enumerate(complete.tolist())]
 
 
 def percentile_by_second(times: Times, values: Times, percentile: float, bin_s: float = 1.0) -> Points:
-    """A percentile of the values of each bin, against seconds since the first; bins without values are left out.
+    """Return a percentile of the values of each bin over seconds since the first event; empty bins are left out.
 
     Args:
-        times: when each was sent, (n,).
-        values: of each, (n,); NaN is not counted.
+        times: when each event happened, (n,).
+        values: value of each event, (n,); NaN is ignored.
         percentile: 0 to 100.
-        bin_s: seconds.
+        bin_s: length of a bin, seconds.
     """
     known = ~np.isnan(values)
     if not known.any():
@@ -47,12 +47,12 @@ def percentile_by_second(times: Times, values: Times, percentile: float, bin_s: 
 
 
 def percentile_curve(values: Sequence[float] | Times) -> Points:
-    """Values against how many are as slow, one in so many: (1, min), (2, p50), (100, p99), (1000, p99.9)."""
+    """Return values over "one in N is slower": (1, min), (2, p50), (100, p99), (1000, p99.9); NaN is ignored."""
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     if not len(known):
         return []
-    last = min(len(known), round(1 / _WORST))
+    last = min(len(known), round(1 / _SLOWEST_SHARE))
     one_in = np.geomspace(1, max(last, 1), _CURVE_POINTS)
     found = np.percentile(known, 100 * (1 - 1 / one_in), method="higher")
     return list(zip(one_in.tolist(), found.tolist(), strict=True))

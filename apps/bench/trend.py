@@ -1,4 +1,4 @@
-"""Whether what is sampled over a long run stays flat."""
+"""Trend of a series that is sampled over a long run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ TEN_MINUTES_S = 600.0
 
 
 def growth_per_ten_minutes(samples: Sequence[tuple[float, float]], last_s: float) -> float | None:
-    """Growth of a fitted line over the last seconds of the samples, percent of their mean in ten minutes.
+    """Return the growth of a line fitted to the end of a series, percent of its mean per ten minutes.
 
     Args:
-        samples: (seconds, value), ascending.
-        last_s: how much of the end is looked at.
+        samples: pairs of seconds and value, ascending.
+        last_s: length of the end that is fitted, seconds.
 
     Returns:
-        None with fewer than two samples there, or when all of them are nothing.
+        None with fewer than two samples in that span, or when all of them are zero.
     """
-    chosen = [(at, value) for at, value in samples if at >= samples[-1][0] - last_s]
-    if len(chosen) < 2 or not any(value for _, value in chosen):
+    selected = [(at, value) for at, value in samples if at >= samples[-1][0] - last_s]
+    if len(selected) < 2 or not any(value for _, value in selected):
         return None
-    return round(growth_percent(chosen, TEN_MINUTES_S), 6)
+    return round(growth_percent(selected, TEN_MINUTES_S), 6)

@@ -1,7 +1,7 @@
-"""What a team would pick instead of this product, doing the same work: for ``sentinel bench peers``.
+"""Peers: other ways to build the same system, which ``sentinel bench peers`` compares with Stream Sentinel.
 
-One file is one kind of peer; README.md beside this says what is fair. A peer borrows the product's functions and lives
-apart from it: nothing of the product knows of any.
+Each module is one kind of peer. It calls the product's stages; nothing in the product imports a peer. To add one, see
+docs/how-to/extend/peer.md.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ _MODULES = ("plain_loop", "redis_consumer", "quix_streams", "bytewax_flow", "pyf
 
 
 def all_peers() -> list[Peer]:
-    """Every peer, the ceiling first."""
+    """Return every peer, the plain loops first."""
     return [peer for name in _MODULES for peer in importlib.import_module(f"{__name__}.{name}").PEERS]

@@ -1,7 +1,7 @@
-"""Bytewax, as its documentation does it: state by key in memory, snapshots in SQLite, keys exchanged by the engine.
+"""Bytewax as its documentation recommends: state by key in memory, snapshots in SQLite, keys exchanged by the engine.
 
-Users, devices and merchants are three keyings in a row. A key's state lives in one worker for as long as it runs, so
-the decoded profiles may be kept. One process: several would divide the keys, and each would import all of it again.
+Users, devices and merchants are three stateful steps in a row. A key's state stays in one worker, so decoded profiles
+can be cached. It runs in one process.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 
 from apps.peers import keyed
 from apps.peers.kafka import FAIR_FETCHING, kinds
-from apps.peers.keyed import KeyedStages, Packed, Passed
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
-from apps.peers.work import CACHED, Decide
+from apps.peers.keyed import KeyedStages, PackedProfile, RoutedMessage
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
+from apps.peers.work import CACHED_PROFILES, Decide
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
 
 SNAPSHOT_S = 5.0
 SOURCE_BATCH = 100
-"""Of one partition at a time; with more, the partitions of a backlog come hours of event time apart."""
+"""Records of one partition at a time; with more, the partitions of a backlog are hours of event time apart."""
 
 PEERS = (
     Peer(
         name="bytewax",
         title="Bytewax, one worker",
         module=__name__,
-        runs=Runs.PROCESSES,
-        needs=("bytewax==0.21.1",),
-        promises=Promises(
+        runtime=Runtime.PROCESSES,
+        requirements=("bytewax==0.21.1",),
+        guarantees=Guarantees(
             state="in memory, snapshots in SQLite every 5 s",
             alerts="at least once",
             late="corrected; lateness judged by partition",
@@ -42,16 +42,16 @@ PEERS = (
 
 
 def in_memory() -> Decide:
-    """What it does with events one by one, without Bytewax and Kafka."""
-    return keyed.in_memory(KeyedStages(cached_profiles=CACHED), _user_of)
+    """Decide events one by one in this process, without Bytewax and Kafka."""
+    return keyed.in_memory(KeyedStages(cached_profiles=CACHED_PROFILES), _user_of)
 
 
 def run(options: PeerOptions) -> None:
-    """Run until it is stopped."""
-    from bytewax.recovery import RecoveryConfig, init_db_dir  # noqa: PLC0415 - an environment of its own has it
+    """Run until the process is stopped."""
+    from bytewax.recovery import RecoveryConfig, init_db_dir  # noqa: PLC0415 - only in the peers' environment
     from bytewax.run import cli_main  # noqa: PLC0415
 
-    folder = options.own_folder
+    folder = options.process_folder
     init_db_dir(folder, 1)
     cli_main(
         _flow(options),
@@ -61,35 +61,35 @@ def run(options: PeerOptions) -> None:
     )
 
 
-def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
-    """From the three input topics to users, from them to devices and merchants, from those to decisions."""
+def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - Bytewax has no types here
+    """Build the dataflow: the input topics by user, then by device and merchant, then decisions."""
     import bytewax.operators as op  # noqa: PLC0415
     from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSource  # noqa: PLC0415
     from bytewax.connectors.kafka import operators as kafka_op  # noqa: PLC0415
     from bytewax.dataflow import Dataflow  # noqa: PLC0415
 
-    stages, kind_of = KeyedStages(options.model, CACHED), kinds(options)
+    stages, kind_of = KeyedStages(options.model, CACHED_PROFILES), kinds(options)
     brokers = [options.kafka["bootstrap.servers"]]
 
-    def sealed(message: Any) -> tuple[str, bytes]:  # noqa: ANN401
+    def encode(message: Any) -> tuple[str, bytes]:  # noqa: ANN401
         envelope = Envelope(kind_of[message.topic], message.partition, message.offset, message.key, message.value)
         return (message.key or b"").decode(), encode_envelope(envelope)
 
-    def user(packed: Packed, record: bytes) -> tuple[Packed, Iterable[Passed]]:
-        passed, packed = stages.user(record, packed)
-        return packed, passed
+    def user(packed: PackedProfile, record: bytes) -> tuple[PackedProfile, Iterable[RoutedMessage]]:
+        messages, packed = stages.user(record, packed)
+        return packed, messages
 
-    def device(packed: Packed, passed: Passed) -> tuple[Packed, Iterable[Passed]]:
-        further, packed = stages.device(passed.handoff, packed)
+    def device(packed: PackedProfile, routed: RoutedMessage) -> tuple[PackedProfile, Iterable[RoutedMessage]]:
+        further, packed = stages.device(routed.message, packed)
         return packed, further
 
-    def merchant(packed: Packed, passed: Passed) -> tuple[Packed, Iterable[Any]]:
-        verdicts, packed = stages.merchant([passed.handoff], packed)
-        return packed, outputs(verdicts)
+    def merchant(packed: PackedProfile, routed: RoutedMessage) -> tuple[PackedProfile, Iterable[Any]]:
+        decisions, packed = stages.merchant([routed.message], packed)
+        return packed, outputs(decisions)
 
-    def outputs(verdicts: DecisionBatch) -> list[Any]:
-        decided = zip(verdicts.decision_keys, verdicts.decisions, strict=True)
-        alerted = zip(verdicts.alert_keys, verdicts.alerts, strict=True)
+    def outputs(batch: DecisionBatch) -> list[Any]:
+        decided = zip(batch.decision_keys, batch.decisions, strict=True)
+        alerted = zip(batch.alert_keys, batch.alerts, strict=True)
         return [
             *(KafkaSinkMessage(key, value, topic=options.decisions) for key, value in decided),
             *(KafkaSinkMessage(key, value, topic=options.alerts) for key, value in alerted),
@@ -97,14 +97,14 @@ def _flow(options: PeerOptions) -> Any:  # noqa: ANN401 - without types here
 
     flow = Dataflow(options.group)
     source = KafkaSource(brokers, options.inputs, add_config=_as_text(FAIR_FETCHING), batch_size=SOURCE_BATCH)
-    by_user = op.map("seal", op.input("events", flow, source), sealed)
-    passed = op.key_rm("from users", op.stateful_flat_map("users", by_user, user))
-    branches = op.branch("with a device", passed, lambda each: each.to_device)
+    by_user = op.map("encode", op.input("events", flow, source), encode)
+    from_users = op.key_rm("from users", op.stateful_flat_map("users", by_user, user))
+    branches = op.branch("with a device", from_users, lambda each: each.to_device)
     by_device = op.key_on("by device", branches.trues, lambda each: each.entity_id)
-    further = op.key_rm("from devices", op.stateful_flat_map("devices", by_device, device))
-    by_merchant = op.key_on("by merchant", op.merge("all", branches.falses, further), lambda each: each.entity_id)
+    from_devices = op.key_rm("from devices", op.stateful_flat_map("devices", by_device, device))
+    by_merchant = op.key_on("by merchant", op.merge("all", branches.falses, from_devices), lambda each: each.entity_id)
     decided = op.key_rm("decided", op.stateful_flat_map("merchants", by_merchant, merchant))
-    # Its sink flushes after every batch: lingering would only make each of them longer.
+    # The sink flushes after every batch, so lingering would only delay it.
     settings = {"linger.ms": "0", "compression.type": "lz4"}
     kafka_op.output("decisions", decided, brokers=brokers, topic=None, add_config=settings)
     return flow
@@ -119,4 +119,4 @@ def _as_text(properties: dict[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run(given())
+    run(read_options())

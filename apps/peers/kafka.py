@@ -1,4 +1,4 @@
-"""Kafka as a peer with a consumer of its own reads and writes it."""
+"""Kafka consumer and producer of the peers that use the client library directly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from udfs.stages.envelope import Envelope, encode_envelope
 COMMIT_EVERY_S = 1.0
 
 FAIR_FETCHING = {
-    # As the job does: of a backlog the partitions are read side by side, and a quiet topic is asked again soon.
+    # As in the job: the partitions of a backlog are read in parallel, and an empty topic is fetched again soon.
     "max.partition.fetch.bytes": 32 * 1024,
     "fetch.queue.backoff.ms": 10,
     "fetch.wait.max.ms": 10,
@@ -27,7 +27,7 @@ FAIR_FETCHING = {
 
 
 def consumer(options: PeerOptions) -> Consumer:
-    """A consumer of all input topics, from their beginning; it commits only when it is told to."""
+    """Subscribe to all input topics, from their beginning; offsets are committed by the caller."""
     properties: dict[str, Any] = {
         **options.kafka,
         **FAIR_FETCHING,
@@ -41,7 +41,7 @@ def consumer(options: PeerOptions) -> Consumer:
 
 
 def kinds(options: PeerOptions) -> dict[str, Kind]:
-    """What each input topic holds."""
+    """Return the kind of record in each input topic."""
     return {
         options.transactions: Kind.TRANSACTION,
         options.account_events: Kind.ACCOUNT_EVENT,
@@ -50,20 +50,20 @@ def kinds(options: PeerOptions) -> dict[str, Kind]:
 
 
 class Reader:
-    """Messages into records as the stages read them.
+    """Encodes messages as the records that the stages read.
 
     Args:
-        options: which topics.
+        options: names of the topics.
     """
 
     def __init__(self, options: PeerOptions) -> None:
         self._kinds = kinds(options)
 
     def records(self, messages: Sequence[Message]) -> list[bytes]:
-        """Sealed envelopes.
+        """Encode each message as an envelope.
 
         Raises:
-            RuntimeError: Kafka gave an error instead of a message.
+            RuntimeError: a message is a Kafka error.
         """
         records = []
         for message in messages:
@@ -76,36 +76,36 @@ class Reader:
 
 
 class Writer:
-    """Decisions and alerts into their topics.
+    """Writes decisions and alerts to their topics.
 
     Args:
-        options: which topics.
+        options: names of the topics.
     """
 
     def __init__(self, options: PeerOptions) -> None:
         self._sender = KafkaProducer(options.kafka)
         self._decisions, self._alerts = options.decisions, options.alerts
 
-    def write(self, verdicts: DecisionBatch) -> None:
-        """Hand them over."""
-        for key, value in zip(verdicts.decision_keys, verdicts.decisions, strict=True):
+    def write(self, decisions: DecisionBatch) -> None:
+        """Send a batch, without waiting for its delivery."""
+        for key, value in zip(decisions.decision_keys, decisions.decisions, strict=True):
             self._sender.send(self._decisions, key, value)
-        for key, value in zip(verdicts.alert_keys, verdicts.alerts, strict=True):
+        for key, value in zip(decisions.alert_keys, decisions.alerts, strict=True):
             self._sender.send(self._alerts, key, value)
         self._sender.poll()
 
     def flush(self) -> None:
-        """Wait until Kafka has all of them."""
+        """Wait until all of them are delivered."""
         self._sender.close()
 
 
 def run(options: PeerOptions, wait_s: float, decide: Callable[[Sequence[bytes]], DecisionBatch]) -> None:
-    """Consume, decide, write, for ever; offsets are committed once their decisions are in Kafka: at least once.
+    """Consume, decide and write without end; offsets are committed after their decisions: at least once.
 
     Args:
-        options: of the peer.
-        wait_s: how long a batch may gather.
-        decide: a batch of records.
+        options: options of the process.
+        wait_s: maximum time to fill a batch, seconds.
+        decide: decides a batch of encoded envelopes.
     """
     reader, writer = Reader(options), Writer(options)
     with consumer(options) as source:

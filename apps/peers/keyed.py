@@ -1,7 +1,7 @@
-"""The stages for engines that keep state by key and hand over the events of one key: one entity at a time.
+"""The stages for engines that keep state by key and deliver the events of one key at a time.
 
-The engine has the packed profile of the key and brings the records to it. What the stages keep beside the profiles,
-clocks above all, has no place in such state: it stays in the process, and begins anew after a restart.
+The engine stores the packed profile of each key and passes it in with the record. The stages' other state, such as
+event-time clocks, does not belong to a key: it stays in the process, and is lost at a restart.
 """
 
 from __future__ import annotations
@@ -10,124 +10,132 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
+from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.stage_message import decode_message
 
-Packed = bytes | None
-"""The profile of a key, None for one that was never seen."""
+PackedProfile = bytes | None
+"""Packed profile of a key; None for a new key."""
 
 
-class Passed(NamedTuple):
-    """What a stage passes on: a handoff, and the device or merchant whose it is."""
+class RoutedMessage(NamedTuple):
+    """Encoded message of a stage, and the device or merchant it goes to."""
 
     to_device: bool
     entity_id: str
-    handoff: bytes
+    message: bytes
 
 
-class OneProfile:
-    """State of one key at a time, as the stages want it."""
+class SingleProfileState:
+    """Keyed state of a stage that holds one profile at a time.
+
+    Attributes:
+        packed: profile of the current key.
+    """
 
     def __init__(self) -> None:
-        self.packed: Packed = None
-        self._beside: dict[str, bytes] = {}
+        self.packed: PackedProfile = None
+        self._shard_state: dict[str, bytes] = {}
 
-    def get(self, key: str) -> Packed:
-        """The profile, whose key the engine knows, or what the process keeps beside it."""
-        return self._beside.get(key) if key[0] == "\0" else self.packed
+    def get(self, key: str) -> PackedProfile:
+        """Return the current profile, whatever its key, or an entry of the shard."""
+        return self._shard_state.get(key) if _is_shard_state(key) else self.packed
 
     def put_many(self, entries: dict[str, bytes]) -> None:
-        """Keep both."""
+        """Store the current profile, and entries of the shard."""
         for key, value in entries.items():
-            if key[0] == "\0":
-                self._beside[key] = value
+            if _is_shard_state(key):
+                self._shard_state[key] = value
             else:
                 self.packed = value
 
     def remove(self, key: str) -> None:
-        """Forget what the process keeps beside it."""
-        self._beside.pop(key, None)
+        """Delete an entry of the shard."""
+        self._shard_state.pop(key, None)
+
+
+def _is_shard_state(key: str) -> bool:
+    return key[0] == "\0"
 
 
 class KeyedStages:
-    """One process's stages. Every method takes what came for one key and its profile, and returns it as it is then.
+    """Stages of one process. Each method takes the input of one key and its profile, and returns the new profile.
 
     Args:
         model: folder of the model.
-        cached_profiles: decoded profiles kept; only where no other process can change a profile meanwhile.
+        cached_profiles: maximum number of cached decoded profiles; only where no other process can change a profile.
     """
 
-    def __init__(self, model: str = SHIPPED_MODEL, cached_profiles: int = NOT_CACHED) -> None:
+    def __init__(self, model: str = SHIPPED_MODEL, cached_profiles: int = NO_CACHE) -> None:
         self._stages = stages(model, cached_profiles)
-        self._users, self._devices, self._merchants = OneProfile(), OneProfile(), OneProfile()
+        self._users, self._devices, self._merchants = SingleProfileState(), SingleProfileState(), SingleProfileState()
 
-    def user(self, record: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
-        """A sealed envelope; what goes to its device, or to its merchant at once.
+    def user(self, record: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
+        """Process one encoded envelope; return the messages to its device or merchant.
 
-        One and not several, or payments with two merchants would be handed over together.
+        One record at a time: of several, payments to different merchants would share a message.
         """
         self._users.packed = packed
         output = self._stages.users.process(0, [record], self._users, _now_ms())
         self._stages.users.write_profiles(0, self._users)
-        passed = [
-            *(Passed(True, _device_of(handoff), handoff) for _, handoff in output.to_devices),
-            *(Passed(False, _merchant_of(handoff), handoff) for _, handoff in output.to_merchants),
+        messages = [
+            *(RoutedMessage(True, _device_of(message), message) for _, message in output.to_devices),
+            *(RoutedMessage(False, _merchant_of(message), message) for _, message in output.to_merchants),
         ]
-        return passed, self._users.packed
+        return messages, self._users.packed
 
-    def device(self, handoff: bytes, packed: Packed) -> tuple[list[Passed], Packed]:
-        """A handoff; what goes to its merchant."""
+    def device(self, message: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
+        """Process one message of the user stage; return the messages to merchants."""
         self._devices.packed = packed
-        passed = self._stages.devices.process(0, [handoff], self._devices, _now_ms())
+        output = self._stages.devices.process(0, [message], self._devices, _now_ms())
         self._stages.devices.write_profiles(0, self._devices)
-        return [Passed(False, _merchant_of(sealed), sealed) for _, sealed in passed], self._devices.packed
+        return [RoutedMessage(False, _merchant_of(each), each) for _, each in output], self._devices.packed
 
-    def merchant(self, handoffs: Sequence[bytes], packed: Packed) -> tuple[DecisionBatch, Packed]:
-        """Handoffs of one merchant; decisions and alerts."""
+    def merchant(self, messages: Sequence[bytes], packed: PackedProfile) -> tuple[DecisionBatch, PackedProfile]:
+        """Process messages of one merchant; return decisions and alerts."""
         self._merchants.packed = packed
-        output = self._stages.merchants.process(0, handoffs, self._merchants, _now_ms())
+        output = self._stages.merchants.process(0, messages, self._merchants, _now_ms())
         self._stages.merchants.write_profiles(0, self._merchants)
         return output.decisions, self._merchants.packed
 
 
 def in_memory(keyed: KeyedStages, user_of: Callable[[bytes], str]) -> Decide:
-    """An engine of three dicts that hands over one event at a time, for whoever wants to see the decisions.
+    """Simulate an engine that delivers one event at a time, with a dict for each of its three keyed states.
 
     Args:
         keyed: the stages.
-        user_of: key of a sealed envelope.
+        user_of: returns the key of an encoded envelope.
     """
-    users: dict[str, Packed] = {}
-    devices: dict[str, Packed] = {}
-    merchants: dict[str, Packed] = {}
+    users: dict[str, PackedProfile] = {}
+    devices: dict[str, PackedProfile] = {}
+    merchants: dict[str, PackedProfile] = {}
 
     def decide_one(record: bytes) -> list[bytes]:
         user = user_of(record)
-        passed, users[user] = keyed.user(record, users.get(user))
-        to_merchants = [each for each in passed if not each.to_device]
-        for each in passed:
+        messages, users[user] = keyed.user(record, users.get(user))
+        to_merchants = [each for each in messages if not each.to_device]
+        for each in messages:
             if each.to_device:
-                further, devices[each.entity_id] = keyed.device(each.handoff, devices.get(each.entity_id))
+                further, devices[each.entity_id] = keyed.device(each.message, devices.get(each.entity_id))
                 to_merchants += further
-        decisions: list[bytes] = []
+        encoded: list[bytes] = []
         for each in to_merchants:
-            verdicts, merchants[each.entity_id] = keyed.merchant([each.handoff], merchants.get(each.entity_id))
-            decisions += verdicts.decisions
-        return decisions
+            decisions, merchants[each.entity_id] = keyed.merchant([each.message], merchants.get(each.entity_id))
+            encoded += decisions.decisions
+        return encoded
 
     return lambda records, _: [decision for record in records for decision in decide_one(record)]
 
 
-def _device_of(handoff: bytes) -> str:
-    opened = decode_message(handoff)
-    first = opened.payments[0] if opened.payments else opened.labels[0]
+def _device_of(message: bytes) -> str:
+    decoded = decode_message(message)
+    first = decoded.payments[0] if decoded.payments else decoded.labels[0]
     return first.device_id or ""
 
 
-def _merchant_of(handoff: bytes) -> str:
-    opened = decode_message(handoff)
-    return opened.payments[0].merchant_id if opened.payments else opened.labels[0].merchant_id
+def _merchant_of(message: bytes) -> str:
+    decoded = decode_message(message)
+    return decoded.payments[0].merchant_id if decoded.payments else decoded.labels[0].merchant_id
 
 
 def _now_ms() -> int:

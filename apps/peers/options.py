@@ -1,4 +1,4 @@
-"""What a peer is told when it starts: one JSON argument, since peers do not know the product's settings."""
+"""Options of a peer's process: one JSON argument, so that peers do not depend on the product's settings."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import msgspec
 
 
 class PeerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it reads and writes, and which of its processes it is.
+    """Topics, state and number of one process of a peer.
 
     Attributes:
         kafka: properties of librdkafka, with ``bootstrap.servers``.
-        transactions: topic to read.
-        account_events: likewise.
-        labels: likewise.
-        decisions: topic to write.
-        alerts: likewise.
-        group: consumer group, and prefix of whatever else needs a name of its own.
-        folder: where it may keep state.
-        redis_url: for those whose state is there.
+        transactions: topic of transactions, to read.
+        account_events: topic of account events, to read.
+        labels: topic of labels, to read.
+        decisions: topic of decisions, to write.
+        alerts: topic of alerts, to write.
+        group: consumer group, and prefix of all other names.
+        folder: folder for state.
+        redis_url: Redis database for state.
         model: folder of the model.
-        batch: records to take at once, at most.
-        process: which one this is, from 0.
-        processes: how many there are.
+        batch: maximum number of records in a batch.
+        process: number of this process, from 0.
+        processes: number of processes.
     """
 
     kafka: dict[str, str]
@@ -42,31 +42,31 @@ class PeerOptions(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 1
 
     @property
-    def own_folder(self) -> Path:
-        """Of this process alone; made if it is not there."""
+    def process_folder(self) -> Path:
+        """Folder for the state of this process alone; created if it is missing."""
         folder = Path(self.folder) / str(self.process)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
     def inputs(self) -> list[str]:
-        """The topics to read."""
+        """Topics to read."""
         return [self.transactions, self.account_events, self.labels]
 
 
-def given() -> PeerOptions:
-    """The options on this process's command line."""
+def read_options() -> PeerOptions:
+    """Decode the options from the command line of this process."""
     return msgspec.json.decode(sys.argv[-1], type=PeerOptions)
 
 
-class Loop(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process of a peer that runs in memory has measured.
+class LoopMeasurement(msgspec.Struct, frozen=True, kw_only=True):
+    """Measurement that one process of an in-memory peer prints.
 
     Attributes:
-        decisions: that it made.
-        begun: when, seconds of a clock that all processes of the machine share.
-        ended: likewise.
-        cpu_seconds: that it used.
+        decisions: decisions made.
+        begun: beginning, seconds of the monotonic clock, which all processes of the machine share.
+        ended: end, seconds of the same clock.
+        cpu_seconds: CPU time used in between.
     """
 
     decisions: int

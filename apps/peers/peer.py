@@ -1,4 +1,4 @@
-"""What the bench must know of a peer: how it is started, and what it promises."""
+"""Description of a peer: how it is started, and what it guarantees."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Runs(Enum):
-    """Where a peer runs."""
+class Runtime(Enum):
+    """How a peer runs."""
 
     IN_MEMORY = "in memory"
-    """Processes that read Kafka beforehand and measure themselves: each prints a ``Loop`` as JSON."""
+    """Processes that read Kafka first and measure themselves: each prints a ``LoopMeasurement`` as JSON."""
     PROCESSES = "processes"
-    """Processes of its own, from Kafka to Kafka."""
+    """Processes that read from and write to Kafka."""
     ON_FLINK = "on Flink"
-    """A job of the local Flink cluster, from Kafka to Kafka."""
+    """A job of the local Flink cluster that reads from and writes to Kafka."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promises:
-    """What a user gets beside a rate, each in a few words.
+class Guarantees:
+    """Guarantees of a system, each in a few words.
 
     Attributes:
-        state: what becomes of profiles when a process or its machine dies.
+        state: durability of profiles when a process or the machine fails.
         alerts: how often an alert is written.
-        late: what becomes of what is late or out of order.
-        live: whether rules and patterns change while it runs.
-        rescale: how it becomes more processes.
+        late: treatment of late and out-of-order events.
+        live: which of rules, patterns and thresholds can change while it runs.
+        rescale: how the number of processes changes.
     """
 
     state: str
@@ -38,31 +38,31 @@ class Promises:
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """One peer; a module may have several that differ in how they run.
+    """One system of the comparison; a module may define several that differ in how they run.
 
     Attributes:
-        name: on the command line.
-        title: in tables.
-        module: with ``main``, to be run by ``python -m`` with ``PeerOptions`` as JSON.
-        runs: where.
-        promises: beside the rate.
-        processes: of its own, at once.
-        batch: records that it takes at once, at most.
-        uses_redis: whether the local Redis keeps its state.
-        needs: distributions that the project itself does not have; it then runs in an environment of its own.
+        name: name on the command line.
+        title: name in tables.
+        module: module to run by ``python -m``, with ``PeerOptions`` as JSON.
+        runtime: how it runs.
+        guarantees: guarantees for its users.
+        processes: number of parallel processes.
+        batch: maximum number of records in a batch.
+        uses_redis: whether its state is in the local Redis.
+        requirements: distributions that are not the project's; the peer then runs in a separate virtual environment.
     """
 
     name: str
     title: str
     module: str
-    runs: Runs
-    promises: Promises
+    runtime: Runtime
+    guarantees: Guarantees
     processes: int = 1
     batch: int = 1
     uses_redis: bool = False
-    needs: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
 
     @property
     def figure(self) -> str:
-        """What its figures' names have for its own (``apps.bench.result``)."""
+        """Prefix of its figures in a result (``apps.bench.result``)."""
         return self.name.replace("-", "_")

@@ -1,7 +1,7 @@
-"""The same functions in a plain loop: no engine, no Kafka, no durable state. What these cores can do at most.
+"""The stages in a plain loop, without engine, Kafka or durable state: the ceiling of these cores.
 
-Once alone, and once with two processes at a time: where two cores of a machine are two threads of one, a core may do
-less while the other is busy, and an engine that uses both has to live with that.
+It runs in one process, and in two at a time: where two cores are two threads of one physical core, each may do less
+while the other is busy.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from apps.peers.kafka import Reader
-from apps.peers.options import Loop, PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.options import LoopMeasurement, PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import Decide, stages
 
 BATCH = 1_000
 WARM_UP = 5
-"""Batches before anything is measured."""
+"""Batches before the measurement."""
 READ_WITHIN_S = 120.0
 
-_PROMISES = Promises(
+_PROMISES = Guarantees(
     state="lost with the process",
-    alerts="written nowhere",
+    alerts="not written",
     late="corrected",
     live="no",
     rescale="no",
@@ -37,8 +37,8 @@ def _peer(name: str, title: str, processes: int) -> Peer:
         name=name,
         title=title,
         module=__name__,
-        runs=Runs.IN_MEMORY,
-        promises=_PROMISES,
+        runtime=Runtime.IN_MEMORY,
+        guarantees=_PROMISES,
         processes=processes,
         batch=BATCH,
     )
@@ -51,18 +51,18 @@ PEERS = (
 
 
 def in_memory() -> Decide:
-    """What it does with a batch, for whoever wants to see the decisions."""
+    """Decide batches in this process."""
     pipeline = stages()
     return lambda records, now_ms: pipeline.process(records, now_ms)[1].decisions.decisions
 
 
 def read_all(options: PeerOptions) -> list[bytes]:
-    """This process's share of the partitions of the input topics, in the order in which the broker got their records.
+    """Read this process's share of the partitions of the input topics, ordered by append time.
 
-    A user's records of all topics are in partitions of one number, so each process has users of its own.
+    A user's records are in partitions of the same number in all topics, so each process has a disjoint set of users.
 
     Raises:
-        RuntimeError: the broker does not give all of them in time.
+        RuntimeError: the topics cannot be read to their ends in time.
     """
     properties = {"group.id": options.group, "enable.auto.commit": False, "enable.partition.eof": True}
     messages: list[Message] = []
@@ -75,30 +75,30 @@ def read_all(options: PeerOptions) -> list[bytes]:
             if number % options.processes == options.process
         ]
         source.assign(partitions)
-        left = len(partitions)
+        remaining = len(partitions)
         deadline = time.monotonic() + READ_WITHIN_S
-        while left:
+        while remaining:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the topics could not be read to their ends within {READ_WITHIN_S:.0f} s")
             for message in source.consume(10_000, 0.5):
                 error = message.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                    left -= 1
+                    remaining -= 1
                 else:
                     messages.append(message)
     messages.sort(key=lambda message: message.timestamp()[1])
     return Reader(options).records(messages)
 
 
-def measure(records: Sequence[bytes], decide: Decide) -> Loop:
-    """Decide all of them; the first few batches are not measured."""
+def measure(records: Sequence[bytes], decide: Decide) -> LoopMeasurement:
+    """Decide all records and measure it, without the first few batches."""
     decisions = 0
     begun, cpu_seconds = time.monotonic(), time.process_time()
     for start in range(0, len(records), BATCH):
         if start == WARM_UP * BATCH:
             decisions, begun, cpu_seconds = 0, time.monotonic(), time.process_time()
         decisions += len(decide(records[start : start + BATCH], time.time_ns() // 1_000_000))
-    return Loop(
+    return LoopMeasurement(
         decisions=decisions,
         begun=begun,
         ended=time.monotonic(),
@@ -107,8 +107,8 @@ def measure(records: Sequence[bytes], decide: Decide) -> Loop:
 
 
 def main() -> None:
-    """Read, decide, and print what was measured."""
-    loop = measure(read_all(given()), in_memory())
+    """Read, decide, and print the measurement."""
+    loop = measure(read_all(read_options()), in_memory())
     sys.stdout.write(msgspec.json.encode(loop).decode() + "\n")
 
 

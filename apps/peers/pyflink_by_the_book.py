@@ -1,8 +1,7 @@
-"""PyFlink as its documentation teaches it: one event a call, ``KeyedProcessFunction`` with ``ValueState``.
+"""PyFlink as its documentation teaches it: one event per call, ``KeyedProcessFunction`` with ``ValueState``.
 
-The one program beside the job that imports PyFlink, since that is what it shows. It runs on the same cluster, in thread
-mode, with RocksDB and checkpoints as the job has them, and its alerts are exactly once, too. What the documentation
-does not teach it does not do: batches, decoded profiles kept at hand, one stream of control.
+It runs on the same cluster as the job, in thread mode, with RocksDB, the same checkpoints, and exactly-once alerts. It
+has none of the product's optimizations: no batches, no cache of decoded profiles. It also has no control stream.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from pyflink.datastream.connectors.kafka import (
 from pyflink.datastream.state import ValueStateDescriptor
 
 from apps.peers import keyed
-from apps.peers.keyed import KeyedStages, Passed
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
+from apps.peers.keyed import KeyedStages, RoutedMessage
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import Decide
 from udfs.names import Kind
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
@@ -47,8 +46,8 @@ PEERS = (
         name="pyflink",
         title="PyFlink by the book, one event a call",
         module=__name__,
-        runs=Runs.ON_FLINK,
-        promises=Promises(
+        runtime=Runtime.ON_FLINK,
+        guarantees=Guarantees(
             state="RocksDB with checkpoints (5 s); clocks begin anew",
             alerts="exactly once, with the checkpoint",
             late="corrected; lateness judged by subtask",
@@ -58,13 +57,13 @@ PEERS = (
     ),
 )
 
-_BYTES = Types.PICKLED_BYTE_ARRAY()  # the plain type cannot be read before it is set
-_PASSED = Types.ROW([Types.BOOLEAN(), Types.STRING(), _BYTES])
+_BYTES = Types.PICKLED_BYTE_ARRAY()  # state of the plain byte array type cannot be read before it is set
+_MESSAGE = Types.ROW([Types.BOOLEAN(), Types.STRING(), _BYTES])
 _ALERTS = OutputTag("alerts", Types.STRING())
 
 
 class _Peek(msgspec.Struct):
-    """What tells the three kinds of records apart, since the source gives values alone."""
+    """Fields that distinguish the three kinds of records: the source delivers values without their topic."""
 
     user_id: str = ""
     kind: str | None = None
@@ -75,15 +74,15 @@ _peek = msgspec.json.Decoder(_Peek)
 
 
 def user_of(value: str) -> str:
-    """The key of an event; what cannot be read has none."""
+    """Return the key of an event; empty for a record that cannot be decoded."""
     try:
         return _peek.decode(value).user_id
     except msgspec.MsgspecError:
         return ""
 
 
-def sealed(value: str) -> bytes:
-    """An event as the stages read it; the source tells neither its topic nor its partition."""
+def to_envelope(value: str) -> bytes:
+    """Encode an event as an envelope; the source provides neither topic nor partition."""
     try:
         peeked = _peek.decode(value)
     except msgspec.MsgspecError:
@@ -94,7 +93,7 @@ def sealed(value: str) -> bytes:
 
 
 class _Keyed(KeyedProcessFunction):
-    """A stage over the profile of one key."""
+    """Runs a stage on the profile of one key."""
 
     def __init__(self, name: str, model: str) -> None:
         self._name, self._model = name, model
@@ -103,45 +102,45 @@ class _Keyed(KeyedProcessFunction):
         self._profile = runtime_context.get_state(ValueStateDescriptor(self._name, _BYTES))
         self._stages = KeyedStages(self._model)
 
-    def _keep(self, packed: bytes | None) -> None:
+    def _update(self, packed: bytes | None) -> None:
         if packed is not None:
             self._profile.update(packed)
 
 
 class _Users(_Keyed):
     def process_element(self, value: str, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        passed, packed = self._stages.user(sealed(value), self._profile.value())
-        self._keep(packed)
-        yield from _rows(passed)
+        messages, packed = self._stages.user(to_envelope(value), self._profile.value())
+        self._update(packed)
+        yield from _rows(messages)
 
 
 class _Devices(_Keyed):
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        passed, packed = self._stages.device(value[2], self._profile.value())
-        self._keep(packed)
-        yield from _rows(passed)
+        messages, packed = self._stages.device(value[2], self._profile.value())
+        self._update(packed)
+        yield from _rows(messages)
 
 
 class _Merchants(_Keyed):
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[object]:
-        verdicts, packed = self._stages.merchant([value[2]], self._profile.value())
-        self._keep(packed)
-        for decision in verdicts.decisions:
+        batch, packed = self._stages.merchant([value[2]], self._profile.value())
+        self._update(packed)
+        for decision in batch.decisions:
             yield decision.decode()
-        for alert in verdicts.alerts:
+        for alert in batch.alerts:
             yield _ALERTS, alert.decode()
 
 
-def _rows(passed: list[Passed]) -> Iterator[Row]:
-    for each in passed:
+def _rows(messages: list[RoutedMessage]) -> Iterator[Row]:
+    for each in messages:
         yield Row(*each)
 
 
 def in_memory() -> Decide:
-    """What it does with events one by one, without Flink and Kafka."""
+    """Decide events one by one in this process, without Flink and Kafka."""
     stages = KeyedStages()
     decide = keyed.in_memory(stages, lambda record: user_of(_text(record)))
-    return lambda records, now_ms: decide([sealed(_text(record)) for record in records], now_ms)
+    return lambda records, now_ms: decide([to_envelope(_text(record)) for record in records], now_ms)
 
 
 def _text(record: bytes) -> str:
@@ -149,23 +148,25 @@ def _text(record: bytes) -> str:
 
 
 def build(options: PeerOptions) -> StreamExecutionEnvironment:
-    """Lay the job out."""
+    """Build the job."""
     configuration = Configuration()
     configuration.set_string("python.execution-mode", "thread")
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)
     environment.set_parallelism(PARALLELISM)
-    # In thread mode every Python operator of a chain gives their common thread a thread state of its own, and compiled
-    # code that asks Python whether it holds the lock is told the first one's: it then waits for itself for ever.
+    # Chained Python operators share a thread but not a Python thread state. Compiled code that checks for the
+    # interpreter lock then sees the state of the first operator, and deadlocks.
     environment.disable_operator_chaining()
     environment.enable_checkpointing(CHECKPOINT_MS, CheckpointingMode.EXACTLY_ONCE)
 
-    # No watermarks: the functions know event time from the events, and no window is Flink's.
+    # No watermarks: the stages read event time from the events, and use no Flink windows.
     events = environment.from_source(_source(options), WatermarkStrategy.no_watermarks(), "events")
-    passed = events.key_by(user_of, Types.STRING()).process(_Users("users", options.model), _PASSED)
-    named = passed.filter(lambda each: each[0])
-    others = passed.filter(lambda each: not each[0])
-    further = named.key_by(lambda each: each[1], Types.STRING()).process(_Devices("devices", options.model), _PASSED)
-    by_merchant = others.union(further).key_by(lambda each: each[1], Types.STRING())
+    from_users = events.key_by(user_of, Types.STRING()).process(_Users("users", options.model), _MESSAGE)
+    to_devices = from_users.filter(lambda each: each[0])
+    to_merchants = from_users.filter(lambda each: not each[0])
+    from_devices = to_devices.key_by(lambda each: each[1], Types.STRING()).process(
+        _Devices("devices", options.model), _MESSAGE
+    )
+    by_merchant = to_merchants.union(from_devices).key_by(lambda each: each[1], Types.STRING())
     decided = by_merchant.process(_Merchants("merchants", options.model), Types.STRING())
     _write(decided, options, options.decisions, exactly_once=False)
     _write(decided.get_side_output(_ALERTS), options, options.alerts, exactly_once=True)
@@ -212,11 +213,11 @@ def _write(stream: DataStream, options: PeerOptions, topic: str, *, exactly_once
 
 
 def main() -> None:
-    """Submit it."""
-    options = given()
+    """Submit the job."""
+    options = read_options()
     build(options).execute_async(options.group)
 
 
 if __name__ == "__main__":
-    # By its own name: what belongs to `__main__` would be pickled by value for the TaskManagers, decoders and all.
+    # Imported by name: functions of `__main__` would be pickled by value, and decoders cannot be pickled.
     import_module("apps.peers.pyflink_by_the_book").main()

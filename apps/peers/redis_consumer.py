@@ -1,9 +1,8 @@
-"""A hand-written Kafka consumer with its state in Redis, as most teams have one: once per event, once in batches.
+"""Kafka consumer with its state in Redis, a common hand-written design: one event at a time, or in batches.
 
-Users, devices and merchants all have their profiles in the one Redis, so nothing has to be repartitioned. With several
-processes a user's profile is changed by one of them, as the partitions are divided. A device's or a merchant's is read,
-changed and written by all of them, without a lock: now and then one overwrites what another has just written. That is
-what teams live with; a lock, or a transaction that is tried again, would cost each of them a round trip more.
+All profiles are in one Redis, so nothing is repartitioned. With several processes, a user's profile is changed by one
+of them only, since they divide the partitions. Profiles of devices and merchants are read and written by all processes
+without a lock, so updates are occasionally lost; a lock or an optimistic transaction would cost another round trip.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ import msgspec
 import redis
 
 from apps.peers import kafka
-from apps.peers.options import PeerOptions, given
-from apps.peers.peer import Peer, Promises, Runs
-from apps.peers.work import NOT_CACHED, SHIPPED_MODEL, Decide, stages
+from apps.peers.options import PeerOptions, read_options
+from apps.peers.peer import Guarantees, Peer, Runtime
+from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
 from udfs.pipeline import MemoryState
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.envelope import decode_envelope
 
 BATCH = 500
-GATHER_S = 0.02
+MAX_WAIT_S = 0.02
 
-_PROMISES = Promises(
+_PROMISES = Guarantees(
     state="Redis, saved every second; ahead of the offsets after a crash",
     alerts="at least once",
     late="corrected",
@@ -39,8 +38,8 @@ def _peer(name: str, title: str, batch: int, processes: int) -> Peer:
         name=name,
         title=title,
         module=__name__,
-        runs=Runs.PROCESSES,
-        promises=_PROMISES,
+        runtime=Runtime.PROCESSES,
+        guarantees=_PROMISES,
         processes=processes,
         batch=batch,
         uses_redis=True,
@@ -55,44 +54,49 @@ PEERS = (
 
 
 class RedisState(MemoryState):
-    """Profiles of one kind: one GET for each that was not fetched beforehand, and one MSET for what a stage writes.
+    """Profiles of one kind: a GET for each that was not prefetched, and an MSET for each write of a stage.
 
     Args:
-        client: of the Redis.
-        prefix: begins every key.
-        own: begins those of what a process keeps beside the profiles: clocks, and matches that wait.
+        client: Redis client.
+        prefix: prefix of the keys of profiles.
+        process_prefix: prefix of the keys of a process's other state: clocks and pending matches.
+
+    Attributes:
+        fetched: prefetched profiles by entity id.
+        buffers: whether writes are collected in ``written``.
+        written: collected writes by Redis key.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str, own: str) -> None:
+    def __init__(self, client: redis.Redis, prefix: str, process_prefix: str) -> None:
         super().__init__()
         self._client = client
-        self._prefix, self._own = prefix, own
+        self._prefix, self._process_prefix = prefix, process_prefix
         self.fetched: dict[str, bytes | None] = {}
-        self.gathers = False
+        self.buffers = False
         self.written: dict[str, bytes] = {}
 
     def key(self, entity_id: str) -> str:
-        """Where it is in Redis."""
-        return (self._own if entity_id[0] == "\0" else self._prefix) + entity_id
+        """Return the Redis key of an entity."""
+        return (self._process_prefix if entity_id[0] == "\0" else self._prefix) + entity_id
 
     def get(self, key: str, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
-        """A profile, or None."""
+        """Return a profile, or ``default``."""
         if key in self.fetched:
             return self.fetched[key]
         found: bytes | None = self._client.get(self.key(key))  # type: ignore[assignment]
         return default if found is None else found
 
     def remove(self, key: str) -> None:
-        """Forget a profile."""
+        """Delete a profile."""
         self._client.delete(self.key(key))
 
     def put_many(self, entries: dict[str, bytes]) -> None:
-        """Write, or keep until the whole batch is done."""
-        named = {self.key(name): packed for name, packed in entries.items()}
-        if self.gathers:
-            self.written.update(named)
+        """Write profiles, or collect them until the end of the batch."""
+        by_key = {self.key(name): packed for name, packed in entries.items()}
+        if self.buffers:
+            self.written.update(by_key)
         else:
-            self._client.mset(named)
+            self._client.mset(by_key)
 
 
 class _Device(msgspec.Struct):
@@ -100,7 +104,7 @@ class _Device(msgspec.Struct):
 
 
 class _Names(msgspec.Struct):
-    """Whose profiles a record is about."""
+    """Entities of a record."""
 
     user_id: str | None = None
     merchant_id: str | None = None
@@ -112,14 +116,14 @@ _names = msgspec.json.Decoder(_Names)
 
 
 class RedisDecider:
-    """One process of the consumer, without Kafka.
+    """Decides batches of records in one process, without Kafka.
 
     Args:
-        client: of the Redis.
-        prefix: begins every key.
-        batched: whether profiles are fetched and written for a whole batch, with MGET and MSET.
+        client: Redis client.
+        prefix: prefix of all keys.
+        batched: whether profiles are read and written once for each batch, with MGET and MSET.
         model: folder of the model.
-        process: which of several.
+        process: number of this process.
     """
 
     def __init__(
@@ -127,15 +131,15 @@ class RedisDecider:
     ) -> None:
         self._client = client
         self._batched = batched
-        # Another process may have changed a profile since: what was decoded is not kept.
-        self._stages = stages(model, NOT_CACHED)
+        # No cache: another process may change a profile.
+        self._stages = stages(model, NO_CACHE)
         self._states = [RedisState(client, f"{prefix}:{kind}:", f"{prefix}:{kind}:{process}") for kind in "udm"]
         for state in self._states:
-            state.gathers = batched
+            state.buffers = batched
         self._stages.user_state, self._stages.device_state, self._stages.merchant_state = self._states
 
     def decide(self, records: Sequence[bytes]) -> DecisionBatch:
-        """A batch of sealed envelopes."""
+        """Decide a batch of encoded envelopes."""
         if self._batched:
             self._fetch(records)
         _, output = self._stages.process(records, time.time_ns() // 1_000_000)
@@ -150,24 +154,24 @@ class RedisDecider:
             for entities, name in zip(wanted, _entities(record), strict=True):
                 if name:
                     entities.add(name)
-        places = [(state, name) for state, names in zip(self._states, wanted, strict=True) for name in names]
+        keys = [(state, name) for state, names in zip(self._states, wanted, strict=True) for name in names]
         for state in self._states:
             state.fetched = {}
-        if places:
-            found: list[bytes | None] = self._client.mget([state.key(name) for state, name in places])  # type: ignore[assignment]
-            for (state, name), packed in zip(places, found, strict=True):
+        if keys:
+            found: list[bytes | None] = self._client.mget([state.key(name) for state, name in keys])  # type: ignore[assignment]
+            for (state, name), packed in zip(keys, found, strict=True):
                 state.fetched[name] = packed
 
     def _write(self) -> None:
-        everything = {key: packed for state in self._states for key, packed in state.written.items()}
-        if everything:
-            self._client.mset(everything)
+        written = {key: packed for state in self._states for key, packed in state.written.items()}
+        if written:
+            self._client.mset(written)
         for state in self._states:
             state.written = {}
 
 
 def _entities(record: bytes) -> tuple[str | None, str | None, str | None]:
-    """User, device and merchant of a record, where it can be read; what cannot, the user stage refuses."""
+    """User, device and merchant of a record; None for a record that cannot be decoded, which the user stage refuses."""
     try:
         names = _names.decode(decode_envelope(record).value or b"{}")
     except msgspec.MsgspecError:
@@ -177,18 +181,18 @@ def _entities(record: bytes) -> tuple[str | None, str | None, str | None]:
 
 
 def in_memory(client: redis.Redis, prefix: str, *, batched: bool) -> Decide:
-    """What it does with a batch, without Kafka and with a real Redis."""
+    """Decide batches in this process, without Kafka and with a real Redis."""
     decider = RedisDecider(client, prefix, batched=batched)
     return lambda records, _: decider.decide(records).decisions
 
 
 def run(options: PeerOptions) -> None:
-    """Consume for ever."""
+    """Run until the process is stopped."""
     client = redis.Redis.from_url(options.redis_url)
     batched = options.batch > 1
     decider = RedisDecider(client, options.group, batched=batched, model=options.model, process=options.process)
-    kafka.run(options, GATHER_S if batched else 1.0, decider.decide)
+    kafka.run(options, MAX_WAIT_S if batched else 1.0, decider.decide)
 
 
 if __name__ == "__main__":
-    run(given())
+    run(read_options())

@@ -1,4 +1,4 @@
-"""The work itself, borrowed from the product: its stages with the model that ships with them."""
+"""The work of every peer: the product's stages with the shipped model, rules and patterns."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from udfs.features.catalogue import FEATURE_NAMES, feature_hash
 from udfs.pipeline import Pipeline
 
 Decide = Callable[[Sequence[bytes], int], list[bytes]]
-"""Sealed envelopes and the wall clock (epoch milliseconds) to the bytes of decisions."""
+"""Decides encoded envelopes at a wall-clock time, epoch milliseconds; returns encoded decisions."""
 
 SHIPPED_MODEL = str(Path(models.__file__).parent / "shipped")
 
-CACHED = 50_000
-"""Decoded profiles that a stage of the job keeps, too."""
-NOT_CACHED = 0
-"""For those whose state another process may have changed since."""
+CACHED_PROFILES = 50_000
+"""Decoded profiles cached by each stage, as in the job."""
+NO_CACHE = 0
+"""For peers whose state another process may change."""
 
 
-def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED) -> Pipeline:
-    """All three stages with ready rules and patterns, as the job has them.
+def stages(model: str = SHIPPED_MODEL, cached_profiles: int = CACHED_PROFILES) -> Pipeline:
+    """Create all three stages with the default rules and patterns, as in the job.
 
     Args:
-        model: its folder.
-        cached_profiles: decoded profiles that each stage may keep.
+        model: folder of the model.
+        cached_profiles: maximum number of decoded profiles that each stage caches.
     """
     warm_up()
     scorer = Scorer(load(Path(model), FEATURE_NAMES, feature_hash()))
-    return Pipeline(model=scorer, cached_profiles=cached_profiles)  # profiles are written whole, for any reader
+    # Without a changelog: each write has the full profile, so that any process can read it.
+    return Pipeline(model=scorer, cached_profiles=cached_profiles)

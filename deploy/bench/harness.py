@@ -1,4 +1,4 @@
-"""Benchmarks of the whole job on the stack that runs: under names of its own, and cleaned up afterwards."""
+"""Run the whole job on the local stack for a benchmark: with separate topics and job name, removed afterwards."""
 
 from __future__ import annotations
 
@@ -7,114 +7,78 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import msgspec
-import psutil
-
-from apps.bench.latency import Matched, first, identified, match
+from apps.bench.latency import MatchedDecisions, first_decisions, match_decisions, with_transaction_id
 from deploy.clients import kafka_clients, topics
-from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.clients.decisions import await_decisions
+from deploy.clients.flink_rest import Job
 from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
+from deploy.job.cleanup import cancel_job_and_delete_topics
 from deploy.signals import interrupted_by_ending_signals
-from deploy.stack.stack import Stack, silent
+from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
-POLL_S = 0.25
-CANCELLED_WITHIN_S = 60.0
 READ_WITHIN_S = 300.0
-OTHERS = "everything else"
+Report = Callable[[str], None]
+"""Shows a line about progress."""
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Topics of its own, stamped by the broker on append, and the job on them."""
+class BenchRun:
+    """Topics of one run, timestamped by the broker on append, and the job on them."""
 
     settings: Settings
 
-    def submit(self, say: Callable[[str], None] = silent) -> Job:
+    def submit(self, report: Report) -> Job:
         """Submit the job and wait until it runs."""
-        return submission.submit(self.settings, say=say)
+        return submission.submit(self.settings, None, report)
 
-    def await_decisions(self, count: int, within_s: float, tell: Callable[[int], None]) -> None:
-        """Wait until so many decisions are there.
+    def await_decisions(self, expected: int, within_s: float) -> None:
+        """Wait until the job has written a number of decisions.
 
         Raises:
-            OperationError: they are not in time.
+            DecisionsMissingError: fewer were written in time.
         """
-        deadline = time.monotonic() + within_s
-        while (found := topics.records(self.settings, self.settings.kafka.topics.decisions)) < count:
-            tell(found)
-            if time.monotonic() > deadline:
-                raise OperationError(f"{found:,} of {count:,} decisions are there after {within_s:.0f} s")
-            time.sleep(POLL_S)
+        await_decisions(self.settings, expected, within_s)
 
-    def matched(self) -> Matched:
-        """Transactions beside their decisions."""
-        return match(self.transactions(), self._identified(self.settings.kafka.topics.decisions))
+    def matched(self) -> MatchedDecisions:
+        """Read all transactions and decisions, and join them."""
+        return match_decisions(self.transactions(), self._read(self.settings.kafka.topics.decisions))
 
     def transactions(self) -> list[tuple[str, int]]:
-        """Id of every transaction, and when it was appended, epoch milliseconds."""
-        return self._identified(self.settings.kafka.topics.transactions)
+        """Read id and append time, epoch milliseconds, of every transaction."""
+        return self._read(self.settings.kafka.topics.transactions)
 
     def first_decisions(self) -> tuple[dict[str, int], int]:
-        """When the first decision of each transaction was appended, and how many there are beyond the first."""
-        return first(self._identified(self.settings.kafka.topics.decisions))
+        """Read the append time of each transaction's first decision, and the number of further decisions."""
+        return first_decisions(self._read(self.settings.kafka.topics.decisions))
 
-    def alerts(self) -> int:
-        """Alerts that are committed."""
-        return sum(1 for _ in kafka_clients.read_all(self.settings, self.settings.kafka.topics.alerts, READ_WITHIN_S))
-
-    def _identified(self, topic: str) -> list[tuple[str, int]]:
+    def _read(self, topic: str) -> list[tuple[str, int]]:
         messages = kafka_clients.read_all(self.settings, topic, READ_WITHIN_S)
-        return identified((message.value() or b"", message.timestamp()[1]) for message in messages)
+        return with_transaction_id((message.value() or b"", message.timestamp()[1]) for message in messages)
 
 
 @contextmanager
-def bench(settings: Settings, **job: object) -> Iterator[Bench]:
-    """Make the topics; at the end, also after Ctrl-C, SIGTERM or a closed terminal, cancel the job and delete them.
+def bench_run(settings: Settings, **job: object) -> Iterator[BenchRun]:
+    """Create the topics of a run; at the end cancel the job and delete the topics.
 
-    Belongs in the main thread.
+    Also after Ctrl-C, SIGTERM or SIGHUP. Must be called from the main thread.
 
     Args:
-        settings: of the stack.
-        job: fields of ``settings.job`` that are to differ.
+        settings: settings of the stack.
+        job: overrides of ``settings.job``.
+
+    Raises:
+        OperationError: the local stack does not run.
     """
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
-    own = with_namespace(settings, f"bench-{int(time.time())}", **job)
+    run_settings = with_namespace(settings, f"bench-{int(time.time())}", **job)
     with interrupted_by_ending_signals():
         try:
-            topics.ensure(own)
-            topics.stamp_on_append(own)
-            yield Bench(own)
+            topics.ensure(run_settings)
+            topics.stamp_on_append(run_settings)
+            yield BenchRun(run_settings)
         finally:
-            rest = FlinkRest(own.flink.rest_url)
-            for running in rest.jobs():
-                if running.name == own.job.name and not running.ended:
-                    rest.cancel(running.id, CANCELLED_WITHIN_S)
-            topics.delete(own)
-
-
-class CpuTimes(msgspec.Struct, frozen=True):
-    """CPU seconds used so far: by each component of the stack, and by all processes of the machine together."""
-
-    components: dict[str, float]
-    machine: float
-
-    @classmethod
-    def now(cls, settings: Settings) -> CpuTimes:
-        """Read them."""
-        found: dict[str, float] = {}
-        for part in Stack(settings).parts():
-            process = part.component.process()
-            if process is not None:
-                times = process.cpu_times()
-                found[part.component.name] = times.user + times.system
-        whole = psutil.cpu_times()
-        return cls(found, sum(whole[:8]) - whole.idle - whole.iowait)
-
-    def since(self, before: CpuTimes) -> dict[str, float]:
-        """What was used since ``before``; ``OTHERS`` is what no component did, and what the host took away."""
-        used = {name: seconds - before.components.get(name, 0.0) for name, seconds in self.components.items()}
-        return used | {OTHERS: self.machine - before.machine - sum(used.values())}
+            cancel_job_and_delete_topics(run_settings)

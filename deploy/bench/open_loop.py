@@ -1,4 +1,4 @@
-"""A rate offered to the job that runs, and how the job took it."""
+"""Offer a fixed rate to the running job, open loop, and measure latency, CPU and stage costs."""
 
 from __future__ import annotations
 
@@ -7,78 +7,81 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.bench.latency import Matched, match
-from apps.bench.schedule import Offered, make_schedule, offer
+from apps.bench.latency import MatchedDecisions, match_decisions
+from apps.bench.schedule import OfferedLoad, make_schedule, send_on_schedule
 from apps.simulator.simulator import Simulator
 from apps.simulator.writing import SimulatedRecord
-from deploy.bench.harness import OTHERS, Bench, CpuTimes
+from deploy.bench.cpu import OTHERS, CpuTimes
+from deploy.bench.harness import BenchRun
 from deploy.clients import kafka_clients
+from deploy.clients.decisions import DecisionsMissingError
 from deploy.clients.flink_rest import FlinkRest
 from deploy.clients.stage_metrics import StageCost, settled_stage_costs
-from deploy.errors import OperationError
 from udfs.names import Topic
 
 GENERATOR = "load generator"
 
 
 @dataclass(frozen=True)
-class Phase:
-    """A steady rate for a while.
+class RatePhase:
+    """Measurements of one steady rate.
 
     Attributes:
-        rate: transactions a second that were offered.
-        lead_in_s: of the beginning, which does not count.
-        seconds: that count.
-        offered: what was sent.
-        cpu: CPU seconds of each component, of the load generator and of others, while it was offered.
-        stages: what the stages did since the phase before.
-        worked_off: whether all of it was decided within the time given.
+        rate: transactions offered per second.
+        lead_in_s: length of the lead-in, whose latency is not counted, seconds.
+        seconds: length of the counted part.
+        load: records that were sent.
+        cpu_s: CPU seconds while the load was offered: of each component, of the load generator, and of all others.
+        stage_costs: cost of each stage since the previous phase.
+        worked_off: whether all of it was decided in time.
     """
 
     rate: float
     lead_in_s: float
     seconds: float
-    offered: Offered
-    cpu: dict[str, float]
-    stages: dict[str, StageCost]
+    load: OfferedLoad
+    cpu_s: dict[str, float]
+    stage_costs: dict[str, StageCost]
     worked_off: bool
 
-    def latencies(self, appended: Mapping[str, int], decisions: Mapping[str, int]) -> tuple[Matched, Matched]:
-        """Of the transactions that count: from append to append, and from when they were due to append.
+    def latencies(
+        self, appended: Mapping[str, int], decisions: Mapping[str, int]
+    ) -> tuple[MatchedDecisions, MatchedDecisions]:
+        """Join the counted transactions with their decisions, once by append time and once by due time.
 
         Args:
-            appended: when each transaction was appended, epoch milliseconds.
-            decisions: likewise its decision.
+            appended: append time of each transaction, epoch milliseconds, by transaction id.
+            decisions: append time of each transaction's first decision, epoch milliseconds, by transaction id.
         """
-        due = self.offered.due_between(self.lead_in_s, self.lead_in_s + self.seconds)
-        found = [(name, decisions[name]) for name in due if name in decisions]
-        by_append = match([(name, appended[name]) for name in due if name in appended], found)
-        return by_append, match(due.items(), found)
+        due = self.load.due_between(self.lead_in_s, self.lead_in_s + self.seconds)
+        decided = [(name, decisions[name]) for name in due if name in decisions]
+        by_append = match_decisions([(name, appended[name]) for name in due if name in appended], decided)
+        return by_append, match_decisions(due.items(), decided)
 
     def late_ms(self, percentile: float) -> float:
-        """How late the generator itself was."""
-        return float(np.percentile(self.offered.late_ms, percentile))
+        """Return a percentile of the load generator's lateness, milliseconds."""
+        return float(np.percentile(self.load.late_ms, percentile))
 
 
-class Offering:
-    """Offers one rate after another.
+class OpenLoop:
+    """Offers one rate after another to the same job.
 
     Args:
-        run: whose job runs and has nothing left to decide.
-        job_id: of it.
-        simulator: what is sent.
-        decided: how many decisions there are already.
-        settled_within_s: how long to wait for the last decision of a phase.
+        run: run whose job has decided everything that was sent.
+        job_id: id of the job.
+        simulator: source of the records.
+        decided: number of decisions in the topic.
+        settled_within_s: how long to wait for the last decision of a phase, seconds.
     """
 
     def __init__(
-        self, run: Bench, job_id: str, simulator: Simulator, decided: int, settled_within_s: float = 120.0
+        self, run: BenchRun, job_id: str, simulator: Simulator, decided: int, settled_within_s: float = 120.0
     ) -> None:
         self._run, self._job_id, self._simulator = run, job_id, simulator
         self._expected = decided
         self._settled_within_s = settled_within_s
         self._rest = FlinkRest(run.settings.flink.rest_url)
-        self._stages = settled_stage_costs(self._rest, job_id)
+        self._stage_costs = settled_stage_costs(self._rest, job_id)
         names = run.settings.kafka.topics
         self._topics = {
             Topic.TRANSACTIONS: names.transactions,
@@ -86,8 +89,14 @@ class Offering:
             Topic.LABELS: names.labels,
         }
 
-    def offer(self, rate: float, lead_in_s: float, seconds: float) -> Phase:
-        """Offer a rate, and wait until it is worked off."""
+    def run_phase(self, rate: float, lead_in_s: float, seconds: float) -> RatePhase:
+        """Offer a rate for ``lead_in_s + seconds``, and wait until it is decided.
+
+        Args:
+            rate: transactions per second.
+            lead_in_s: length of the lead-in, seconds.
+            seconds: length of the counted part.
+        """
         schedule = make_schedule(self._simulator, lead_in_s + seconds, rate / self._simulator.options.rate)
         sender = kafka_clients.sender(self._run.settings)
         topics = self._topics
@@ -96,20 +105,22 @@ class Offering:
             sender.send(topics[record.topic], record.key, record.value)
 
         before = CpuTimes.now(self._run.settings)
-        offered = offer(schedule, send, sender.poll)
-        cpu = CpuTimes.now(self._run.settings).since(before)
-        cpu |= {GENERATOR: offered.cpu_s, OTHERS: cpu[OTHERS] - offered.cpu_s}
+        load = send_on_schedule(schedule, send, sender.poll)
+        cpu_s = CpuTimes.now(self._run.settings).since(before)
+        cpu_s |= {GENERATOR: load.cpu_s, OTHERS: cpu_s[OTHERS] - load.cpu_s}
         sender.close()
-        self._expected += len(offered.due_ms)
-        worked_off = self._settled()
-        stages = settled_stage_costs(self._rest, self._job_id)
-        since = {name: cost.since(self._stages.get(name, StageCost())) for name, cost in stages.items()}
-        self._stages = stages
-        return Phase(rate, lead_in_s, seconds, offered, cpu, since, worked_off)
+        self._expected += len(load.due_ms)
+        worked_off = self._is_worked_off()
+        return RatePhase(rate, lead_in_s, seconds, load, cpu_s, self._new_stage_costs(), worked_off)
 
-    def _settled(self) -> bool:
+    def _is_worked_off(self) -> bool:
         try:
-            self._run.await_decisions(self._expected, self._settled_within_s, lambda _: None)
-        except OperationError:
+            self._run.await_decisions(self._expected, self._settled_within_s)
+        except DecisionsMissingError:
             return False
         return True
+
+    def _new_stage_costs(self) -> dict[str, StageCost]:
+        """Cost of each stage since the last call."""
+        before, self._stage_costs = self._stage_costs, settled_stage_costs(self._rest, self._job_id)
+        return {name: cost.since(before.get(name, StageCost())) for name, cost in self._stage_costs.items()}

@@ -1,4 +1,4 @@
-"""Results of benchmarks: begun with the settings in force, shown in the terminal, kept as JSON and as a page."""
+"""Record a benchmark run, show its result in the terminal, and write it as JSON and HTML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Shown
 
-from apps.bench.formatting import label_and_unit, number
+from apps.bench.formatting import format_number, label_and_unit
 from apps.bench.recording import Recording
 from apps.bench.result import Result, Table, write_json
 from deploy.console import console, say
@@ -23,12 +23,17 @@ Out = Annotated[
 
 
 def recording(bench: str, settings: Settings, options: Mapping[str, Any]) -> Recording:
-    """Begin a run: to be called before the first thing is measured."""
+    """Begin a run; call it before the first measurement."""
     return Recording(bench, options, settings.model_dump(mode="json"), RUN / "jars")
 
 
 def show(result: Result, out: Path | None = None) -> tuple[Path, Path]:
-    """Print figures, tables and notes, and write the result down; returns the paths of JSON and HTML."""
+    """Print figures, tables and notes, and write the result; return the paths of JSON and HTML.
+
+    Args:
+        result: result of a run.
+        out: folder for the files; None for ``.run/bench``.
+    """
     _show_figures(result)
     for table in result.tables:
         _show_table(table)
@@ -36,18 +41,18 @@ def show(result: Result, out: Path | None = None) -> tuple[Path, Path]:
         say(f"· {note}")
     machine = result.machine
     say(
-        f"· The machine took {machine.fixed_work_before_ms} ms for a fixed piece of work before, and "
-        f"{machine.fixed_work_after_ms} ms afterwards: compare runs with that in mind."
+        f"· Machine speed: a fixed piece of work took {machine.fixed_work_before_ms} ms before the run, and "
+        f"{machine.fixed_work_after_ms} ms after it. Compare runs of equal speed only."
     )
-    from apps.bench.page import page  # noqa: PLC0415 - half a second that no other command should pay
+    from apps.bench.page import render_page  # noqa: PLC0415 - imports matplotlib, half a second
 
     folder = out or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    # Colons of the time are no part of a good file name.
+    # Without the colons and hyphens of the time.
     name = f"{result.bench}-{result.begun[:19].replace(':', '').replace('-', '')}"
     file, html = folder / f"{name}.json", folder / f"{name}.html"
     write_json(result, file)
-    html.write_text(page(result))
+    html.write_text(render_page(result))
     say(f"written to {file} and {html}")
     return file, html
 
@@ -57,7 +62,7 @@ def _show_figures(result: Result) -> None:
     shown.columns[1].justify = "right"
     for name, value in result.figures.items():
         label, unit = label_and_unit(name)
-        shown.add_row(label, number(value), unit)
+        shown.add_row(label, format_number(value), unit)
     console.print(shown)
 
 
@@ -66,7 +71,7 @@ def _show_table(table: Table) -> None:
     for position, column in enumerate(shown.columns):
         cells = [row[position] for row in table.rows]
         column.justify = "left" if any(isinstance(cell, str) for cell in cells) else "right"
-        column.no_wrap = position == 0  # names of rows, in a narrow terminal as well
+        column.no_wrap = position == 0  # row names stay whole in a narrow terminal
     for row in table.rows:
-        shown.add_row(*map(number, row))
+        shown.add_row(*map(format_number, row))
     console.print(shown)

@@ -1,36 +1,33 @@
-"""Samples of a stack while it works: memory, state and checkpoints."""
+"""Memory, state size and checkpoints of a running job, sampled over a run."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import psutil
-
+from deploy.bench.sampler import sampling
 from deploy.clients.flink_rest import FlinkRest
-from deploy.errors import OperationError
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
 MIB = 2**20
-Series = dict[str, list[tuple[float, float]]]  # by name: (seconds since the beginning, value)
+Series = dict[str, list[tuple[float, float]]]  # by name: pairs of seconds since the beginning and value
 
 
-class Sampler:
-    """Takes a sample every so often, in a thread of its own.
+class ResourceTrace:
+    """Series of resource use.
 
     Args:
-        settings: of the stack.
-        job_id: of the job.
-        every_s: seconds between two samples.
+        settings: settings of the stack.
+        job_id: id of the job.
+        every_s: pause between two samples, seconds.
 
     Attributes:
         memory_mib: resident memory by component.
-        state_mib: RocksDB's files of all TaskManagers, and what the last checkpoint refers to and has written.
-        checkpoint_ms: how long the last checkpoint took.
+        state_mib: size of RocksDB's files in all TaskManagers, of the state in the last checkpoint, and of the part of
+            it that this checkpoint wrote.
+        checkpoint_ms: duration of the last checkpoint.
         failed: checkpoints that failed between the first sample and the last.
     """
 
@@ -39,57 +36,43 @@ class Sampler:
         self._rest = FlinkRest(settings.flink.rest_url)
         self._job_id, self._every_s = job_id, every_s
         self._begun = time.monotonic()
-        self._over = threading.Event()
         self.memory_mib: Series = {}
         self.state_mib: Series = {}
         self.checkpoint_ms: Series = {}
         self.failed = 0
         self._failed_before: int | None = None
 
-    @contextmanager
-    def sampling(self) -> Iterator[None]:
-        """Sample for as long as this lasts."""
-        thread = threading.Thread(target=self._run, name="sampler", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
+    def tracing(self) -> AbstractContextManager[None]:
+        """Sample within this context, at its beginning and end as well."""
+        return sampling([self._sample_memory, self._sample_files, self._sample_checkpoints], self._every_s)
 
-    def _run(self) -> None:
-        while True:
-            # A gap in the samples says it: the soak is not to end for one answer that came late.
-            with suppress(OperationError, psutil.Error):
-                self._sample()
-            if self._over.wait(self._every_s):
-                return
-
-    def _sample(self) -> None:
-        now = time.monotonic() - self._begun
-        for part in self._stack.parts():
-            process = part.component.process()
+    def _sample_memory(self) -> None:
+        for service in self._stack.parts():
+            process = service.component.process()
             if process is not None:
-                self._note(self.memory_mib, part.component.name, now, process.memory_info().rss / MIB)
-        # Flink's own names; beside these lie jars and libraries.
-        folders = (self._stack.folder / "flink" / "tmp").glob(f"tm_*/tmp/job_{self._job_id}_*")
-        self._note(self.state_mib, "RocksDB's files", now, sum(map(_size, folders)) / MIB)
-        told = self._rest.checkpoints(self._job_id)
-        self._failed_before = told.failed if self._failed_before is None else self._failed_before
-        self.failed = told.failed - self._failed_before
-        if told.last_duration_ms is not None:
-            self._note(self.checkpoint_ms, "last checkpoint", now, told.last_duration_ms)
-        if told.last_state_bytes is not None and told.last_size_bytes is not None:
-            self._note(self.state_mib, "checkpointed state", now, told.last_state_bytes / MIB)
-            self._note(self.state_mib, "written by a checkpoint", now, told.last_size_bytes / MIB)
+                self._add(self.memory_mib, service.component.name, process.memory_info().rss / MIB)
 
-    @staticmethod
-    def _note(series: Series, name: str, now: float, value: float) -> None:
-        series.setdefault(name, []).append((now, value))
+    def _sample_files(self) -> None:
+        # Flink's own folder names; jars and libraries of the job are in other folders.
+        folders = (self._stack.folder / "flink" / "tmp").glob(f"tm_*/tmp/job_{self._job_id}_*")
+        self._add(self.state_mib, "RocksDB's files", sum(map(_size, folders)) / MIB)
+
+    def _sample_checkpoints(self) -> None:
+        found = self._rest.checkpoints(self._job_id)
+        self._failed_before = found.failed if self._failed_before is None else self._failed_before
+        self.failed = found.failed - self._failed_before
+        if found.last_duration_ms is not None:
+            self._add(self.checkpoint_ms, "last checkpoint", found.last_duration_ms)
+        if found.last_state_bytes is not None and found.last_size_bytes is not None:
+            self._add(self.state_mib, "checkpointed state", found.last_state_bytes / MIB)
+            self._add(self.state_mib, "written by a checkpoint", found.last_size_bytes / MIB)
+
+    def _add(self, series: Series, name: str, value: float) -> None:
+        series.setdefault(name, []).append((time.monotonic() - self._begun, value))
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder; those that vanish meanwhile count as nothing."""
+    """Total size of the files in a folder, bytes; a file that is deleted meanwhile counts as 0."""
     total = 0
     for file in folder.rglob("*"):
         try:

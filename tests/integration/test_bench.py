@@ -1,4 +1,4 @@
-"""A benchmark of the whole job leaves its result behind, and nothing else."""
+"""A benchmark of the whole job writes its result, and leaves neither job nor topics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BACKLOG = 2_000
 
 @pytest.fixture(scope="module")
 def drained(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
-    """The result of a small drain, and the folder it was written to."""
+    """Result of a small drain, and the folder it was written to."""
     folder = tmp_path_factory.mktemp("bench")
     stack.sentinel("bench", "drain", "--transactions", str(BACKLOG), "--users", "200", "--out", str(folder))
     (file,) = folder.glob("drain-*.json")
@@ -32,7 +32,7 @@ def test_a_backlog_is_decided_without_loss(drained: tuple[Result, Path]) -> None
     assert figures["missing"] == 0
 
 
-def test_every_stage_tells_its_batches_and_what_they_cost(drained: tuple[Result, Path]) -> None:
+def test_every_stage_reports_its_batches_and_their_cost(drained: tuple[Result, Path]) -> None:
     (table,) = [table for table in drained[0].tables if table.title.startswith("Stages")]
     cost, batches = table.columns.index("CPU us"), table.columns.index("batches")
     stages = {str(row[0]): row for row in table.rows}
@@ -41,12 +41,12 @@ def test_every_stage_tells_its_batches_and_what_they_cost(drained: tuple[Result,
         assert float(stages[name][cost] or 0) > 0, name
 
 
-def test_the_result_is_a_page_as_well(drained: tuple[Result, Path]) -> None:
+def test_the_result_is_also_written_as_a_page(drained: tuple[Result, Path]) -> None:
     (page,) = drained[1].glob("drain-*.html")
     assert "<svg" in page.read_text()
 
 
-def test_afterwards_neither_job_nor_topics_are_left(stack: LocalStack, drained: tuple[Result, Path]) -> None:
+def test_neither_job_nor_topics_are_left(stack: LocalStack, drained: tuple[Result, Path]) -> None:
     assert [job.name for job in stack.rest.jobs() if job.name.startswith("bench-") and not job.ended] == []
     found = kafka_clients.admin(stack.settings).list_topics(timeout=30).topics
     assert [name for name in found if name.startswith("bench-")] == []
@@ -59,7 +59,7 @@ def test_two_plain_loops_share_the_records_and_decide_each_once(stack: LocalStac
     found = read_json(file)
     (table,) = [table for table in found.tables if table.title == "backlog"]
     decisions = {str(row[0]): row[table.columns.index("decisions")] for row in table.rows}
-    both = decisions["plain-loop-2"]  # neither has batches enough to leave some out as warm-up
+    both = decisions["plain-loop-2"]  # neither has enough batches to leave some out as warm-up
     assert isinstance(both, int)
     assert 5_000 <= both < 6_000
     assert found.figures["plain_loop_2_per_s"]

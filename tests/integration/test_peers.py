@@ -1,4 +1,4 @@
-"""The peer with Redis, with a real one: it decides as the stages do, one by one and in batches."""
+"""The Redis consumer makes the same decisions as the stages, with a real Redis, event by event and in batches."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[redis.Redis]:
-    """A Redis of one's own."""
+    """A separate Redis."""
     (port,) = free_ports(1)
-    own = part(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
-    own.launch()
+    service = part(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
+    service.launch()
     try:
-        own.await_ready()
+        service.await_ready()
         with redis.Redis(host=LOOPBACK, port=port) as client:
             yield client
     finally:
-        own.component.stop()
+        service.component.stop()
 
 
 @pytest.mark.parametrize("batch", [1, BATCH])
@@ -36,10 +36,10 @@ def test_the_consumer_with_redis_decides_as_the_stages_do(server: redis.Redis, b
     records, now_ms = sent()
     decide = in_memory(server, "test", batched=batch > 1)
     batches = [records[start : start + batch] for start in range(0, len(records), batch)]
-    assert decided([one for part in batches for one in decide(part, now_ms)]) == by_the_stages()
+    assert decided([one for each in batches for one in decide(each, now_ms)]) == by_the_stages()
 
 
-def test_a_consumer_that_is_started_again_goes_on_from_redis(server: redis.Redis) -> None:
+def test_a_restarted_consumer_continues_from_redis(server: redis.Redis) -> None:
     records, now_ms = sent()
     half = len(records) // 2
     values = [

@@ -1,4 +1,4 @@
-"""What the scale benchmark is fed with."""
+"""Traffic and rules of the scale experiment."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from udfs.rules import load_rules
 NOW_MS = 1_764_000_000_000
 
 
-def test_everybody_pays_once_and_then_anybody() -> None:
+def test_each_user_pays_once_and_then_random_users() -> None:
     traffic = UniformTraffic(users=300, payments=800, now_ms=NOW_MS)
-    first = [record.key for record in traffic.everybody()]
+    first = [record.key for record in traffic.each_user_once()]
     assert len(first) == len(set(first)) == 300
-    assert len(list(traffic.anybody(500))) == 500
+    assert len(list(traffic.random_users(500))) == 500
 
 
-def test_even_traffic_is_accepted_and_ends_now() -> None:
+def test_uniform_traffic_is_accepted_and_ends_now() -> None:
     traffic = UniformTraffic(users=300, payments=800, now_ms=NOW_MS)
-    records = [*traffic.everybody(), *traffic.anybody(500)]
+    records = [*traffic.each_user_once(), *traffic.random_users(500)]
     for record in records:
         assert not isinstance(decode_transaction(record.value, record.key, NOW_MS, Limits()), Refusal)
     times = [record.time for record in records]
@@ -35,12 +35,12 @@ def test_even_traffic_is_accepted_and_ends_now() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_generated_rules_are_good_rules_and_the_same_every_time() -> None:
+def test_generated_rules_are_valid_and_the_same_every_time() -> None:
     assert generated_rules(50) == generated_rules(50)
     assert len(load_rules(generated_rules(50), FEATURE_NAMES).rules) == 50
 
 
-def test_the_cost_of_rules_is_told_for_each_number_of_them() -> None:
+def test_the_cost_of_rules_is_measured_for_each_number_of_them() -> None:
     found = cost_of_rules([1, 5], SHIPPED_MODEL, warm=1, measured=2)
     assert [count for count, _ in found] == [1, 5]
     assert all(cost > 0 for _, cost in found)

@@ -10,17 +10,17 @@ from apps.bench.timeline import percentile_by_second, percentile_curve, rate_by_
 BEGUN_MS = 1_764_000_000_000.0
 
 
-def test_the_rate_of_a_second_is_what_happened_in_it() -> None:
+def test_the_rate_of_a_second_counts_its_events() -> None:
     times = BEGUN_MS + np.array([0.0, 1.0, 999.0, 1_000.0, 2_500.0])
     assert rate_by_second(times) == [(0.0, 3.0), (1.0, 1.0)]
 
 
-def test_a_rate_over_longer_bins_is_still_a_second_s() -> None:
+def test_a_rate_over_longer_bins_is_per_second() -> None:
     times = BEGUN_MS + np.arange(0.0, 20_001.0, 100.0)
     assert rate_by_second(times, bin_s=10.0) == [(0.0, 10.0), (10.0, 10.0)]
 
 
-def test_of_nothing_there_is_no_rate() -> None:
+def test_no_events_have_no_rate() -> None:
     assert rate_by_second(np.array([])) == []
 
 
@@ -30,7 +30,7 @@ def test_the_percentile_of_a_second_leaves_out_what_is_missing() -> None:
     assert percentile_by_second(times, values, 99) == [(0.0, 7.0), (2.0, 9.0)]
 
 
-def test_where_nothing_is_known_there_are_no_percentiles() -> None:
+def test_missing_values_have_no_percentiles() -> None:
     assert percentile_by_second(np.array([BEGUN_MS]), np.array([np.nan]), 50) == []
 
 
@@ -44,5 +44,5 @@ def test_the_percentile_curve_begins_with_the_least_and_never_falls() -> None:
     assert one_in_a_hundred[1] == pytest.approx(np.percentile(values, 99), rel=0.1)
 
 
-def test_a_curve_of_nothing_is_empty() -> None:
+def test_the_curve_of_missing_values_is_empty() -> None:
     assert percentile_curve(np.array([np.nan])) == []

@@ -53,7 +53,7 @@ def cost_of_rules(
     pipelines = [Pipeline(model=scorer, rules=_rule_set(count)) for count in counts]
     now_ms = time.time_ns() // 1_000_000
     payments = (warm + measured) * BATCH
-    traffic = UniformTraffic(USERS, payments, now_ms).anybody(payments)
+    traffic = UniformTraffic(USERS, payments, now_ms).random_users(payments)
     seconds: list[list[float]] = [[] for _ in counts]
     for number in range(warm + measured):
         batch = [

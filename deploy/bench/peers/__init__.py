@@ -1,1 +1,1 @@
-"""The peers of ``apps.peers`` and the job itself, run one after another on the local stack and measured alike."""
+"""Measure Stream Sentinel and the peers of ``apps.peers`` one after another, in the same way, on the local stack."""

@@ -1,17 +1,18 @@
-"""The peers that run in memory and measure themselves."""
+"""Run the peers that work in memory: their processes measure themselves and print the measurement."""
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from apps.peers.options import Loop
+from apps.peers.options import LoopMeasurement
 from apps.peers.peer import Peer
-from deploy.bench.peers.backlog import Drained
-from deploy.bench.peers.runner import command, options_of
+from deploy.bench.harness import Report
+from deploy.bench.peers.runner import command, peer_options
+from deploy.bench.peers.throughput import Throughput
 from deploy.errors import OperationError
 from deploy.paths import ROOT
 from flink_jobs.settings import Settings
@@ -19,18 +20,18 @@ from flink_jobs.settings import Settings
 ENDED_WITHIN_S = 300.0
 
 
-def run_loop(which: Peer, settings: Settings, say: Callable[[str], None]) -> Drained:
-    """Run its processes over the input topics, side by side, and give what they have measured.
+def run_in_memory(peer: Peer, settings: Settings, report: Report) -> Throughput:
+    """Run all processes of a peer at the same time over the input topics, and combine their measurements.
 
     Raises:
-        OperationError: one fails, or does not end in time.
+        OperationError: a process fails, or does not end in time.
     """
-    options = options_of(which, settings, f"{settings.job.name}-{which.name}", settings.redis_url)
-    running: list[subprocess.Popen[str]] = []
+    options = peer_options(peer, settings, f"{settings.job.name}-{peer.name}", settings.redis_url)
+    processes: list[subprocess.Popen[str]] = []
     try:
-        for number in range(which.processes):
-            arguments, environment = command(which, msgspec.structs.replace(options, process=number), say)
-            running.append(
+        for number in range(peer.processes):
+            arguments, environment = command(peer, msgspec.structs.replace(options, process=number), report)
+            processes.append(
                 subprocess.Popen(
                     arguments,
                     env=dict(environment),
@@ -41,37 +42,37 @@ def run_loop(which: Peer, settings: Settings, say: Callable[[str], None]) -> Dra
                 )
             )
         deadline = time.monotonic() + ENDED_WITHIN_S
-        return together([_measured(which, process, deadline) for process in running])
+        return combine([_measurement(peer, process, deadline) for process in processes])
     finally:
-        for process in running:
+        for process in processes:
             process.kill()
-        for process in running:
+        for process in processes:
             process.communicate()
 
 
-def _measured(which: Peer, process: subprocess.Popen[str], deadline: float) -> Loop:
-    """What a process tells when it ends."""
+def _measurement(peer: Peer, process: subprocess.Popen[str], deadline: float) -> LoopMeasurement:
+    """Wait for a process, and decode the measurement that it printed."""
     try:
-        told, complaint = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
+        output, errors = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        raise OperationError(f"{which.title} did not end within {ENDED_WITHIN_S:.0f} s") from None
+        raise OperationError(f"{peer.title} did not end within {ENDED_WITHIN_S:.0f} s") from None
     if process.returncode != 0:
-        raise OperationError(f"{which.title} failed: {complaint.strip()[-300:]}")
-    return msgspec.json.decode(told, type=Loop)
+        raise OperationError(f"{peer.title} failed: {errors.strip()[-300:]}")
+    return msgspec.json.decode(output, type=LoopMeasurement)
 
 
-def together(loops: Sequence[Loop]) -> Drained:
-    """What processes that ran side by side come to, from when the first began until the last ended.
+def combine(loops: Sequence[LoopMeasurement]) -> Throughput:
+    """Combine the measurements of parallel processes, from the first beginning to the last end.
 
     Raises:
-        OperationError: they decided nothing.
+        OperationError: no process decided anything.
     """
     decisions = sum(loop.decisions for loop in loops)
     if not decisions:
         raise OperationError("the plain loop decided nothing: measure more transactions")
     seconds = max(loop.ended for loop in loops) - min(loop.begun for loop in loops)
     cpu_seconds = sum(loop.cpu_seconds for loop in loops)
-    return Drained(
+    return Throughput(
         decisions=decisions,
         per_s=decisions / seconds,
         steady_per_s=decisions / seconds,

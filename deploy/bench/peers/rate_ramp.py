@@ -1,35 +1,34 @@
-"""Latency at rising rates, up to the first at which p99 leaves what is asked of it."""
+"""Measure latency at rising rates, up to the first rate at which p99 exceeds the objective."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.bench.latency import Matched
+from apps.bench.latency import P99_SLO_MS
 from apps.simulator.sending import Feed, SendProgress, send_history, send_live
 from apps.simulator.simulator import Simulator
-from deploy.bench.harness import Bench
+from deploy.bench.harness import BenchRun
 from deploy.bench.peers.runner import Runner
-from deploy.clients import topics
+from deploy.clients.decisions import DecisionsMissingError, await_decisions
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
+from flink_jobs.settings import Settings
 
-LIMIT_MS = 250.0
 CAUGHT_UP_WITHIN_S = 180.0
 SETTLED_WITHIN_S = 5.0
-POLL_S = 0.25
 
 
 @dataclass(frozen=True)
-class Load:
-    """What is offered.
+class RampPlan:
+    """Load of a ramp.
 
     Attributes:
-        rates: of payments a second, ascending.
-        warm_up_s: at each rate before anything is measured.
-        seconds: that are measured at each rate.
-        history: payments before all that.
-        users: of the simulation.
+        rates: payments per second, ascending.
+        warm_up_s: time at each rate before the measurement, seconds.
+        seconds: time that is measured at each rate.
+        history: payments before the first rate.
+        users: users of the simulation.
     """
 
     rates: Sequence[float]
@@ -38,74 +37,80 @@ class Load:
     history: int
     users: int
 
-    def simulator(self) -> tuple[Simulator, float]:
-        """A simulation that ends now, and the speed of its event time at a rate of one a second."""
-        pace = natural_speedup(self.rates[0], self.users) / self.rates[0]
-        live_s = sum(self.rates) * (self.warm_up_s + self.seconds) * pace
-        return Simulator(options_until_now(1 / pace, self.history, live_s, users=self.users)), pace
-
 
 @dataclass(frozen=True)
 class RateStep:
-    """One rate: the share of it that was decided, and how long that took; no times when it could not keep up."""
+    """Latency at one rate, milliseconds; None when decisions did not keep up."""
 
     rate: float
     p50_ms: float | None
     p99_ms: float | None
 
     @property
-    def holds(self) -> bool:
-        """Whether p99 is within the limit."""
-        return self.p99_ms is not None and self.p99_ms <= LIMIT_MS
+    def within_slo(self) -> bool:
+        """Whether decisions kept up, and p99 met the objective."""
+        return self.p99_ms is not None and self.p99_ms <= P99_SLO_MS
 
 
-def ramp_up(contestant: Runner, load: Load, feed: Feed, simulator: Simulator, pace: float) -> list[RateStep]:
-    """Offer one rate after another until p99 is over the limit.
+class RateRamp:
+    """Sends the load of one system: first the history, then rate after rate.
 
-    The history must have been sent. What is sent comes on time whether or not decisions do.
+    Args:
+        settings: settings with the input topics.
+        plan: load.
     """
-    settings = contestant.settings
-    decisions = settings.kafka.topics.decisions
-    sent = SendProgress(transactions=load.history)
-    _await(contestant, decisions, sent.transactions, CAUGHT_UP_WITHIN_S)
-    rungs: list[RateStep] = []
-    for rate in load.rates:
-        begun = time.time()
-        sent += send_live(feed, simulator, load.warm_up_s + load.seconds, rate * pace, lambda _: None)
+
+    def __init__(self, settings: Settings, plan: RampPlan) -> None:
+        self._plan = plan
+        # Seconds of event time in a second, at a rate of one payment per second.
+        self._speedup = natural_speedup(plan.rates[0], plan.users) / plan.rates[0]
+        live_s = sum(plan.rates) * (plan.warm_up_s + plan.seconds) * self._speedup
+        self._simulator = Simulator(options_until_now(1 / self._speedup, plan.history, live_s, users=plan.users))
+        self._feed: Feed = open_feed(settings)
+        self._sent = SendProgress()
+
+    def send_history(self) -> None:
+        """Send the payments before the first rate, all at once; the system need not run yet."""
+        send_history(self._feed, self._simulator, self._plan.history, lambda _: None)
+        self._sent = SendProgress(transactions=self._plan.history)
+
+    def ramp_up(self, runner: Runner) -> list[RateStep]:
+        """Offer one rate after another to a running system, up to the first that exceeds the objective.
+
+        The load is open loop: records are sent on time, whether or not decisions keep up.
+
+        Raises:
+            OperationError: the system has ended.
+        """
+        _keeps_up(runner, self._sent.transactions, CAUGHT_UP_WITHIN_S)
+        steps: list[RateStep] = []
+        for rate in self._plan.rates:
+            steps.append(self._step(runner, rate))
+            if not steps[-1].within_slo:
+                break
+        return steps
+
+    def _step(self, runner: Runner, rate: float) -> RateStep:
+        plan, begun = self._plan, time.time()
+        self._sent += send_live(
+            self._feed, self._simulator, plan.warm_up_s + plan.seconds, rate * self._speedup, lambda _: None
+        )
         ended = time.time()
-        keeps_up = _await(contestant, decisions, sent.transactions, SETTLED_WITHIN_S)
-        measured = _matched(contestant).between((begun + load.warm_up_s) * 1000, ended * 1000)
-        times = measured.percentiles() if keeps_up or not measured.missing else {}
-        rungs.append(RateStep(rate, times.get("p50"), times.get("p99")))
-        if not rungs[-1].holds:
-            break
-    return rungs
+        keeps_up = _keeps_up(runner, self._sent.transactions, SETTLED_WITHIN_S)
+        measured = BenchRun(runner.settings).matched().between((begun + plan.warm_up_s) * 1000, ended * 1000)
+        latency = measured.percentiles() if keeps_up or not measured.missing else {}
+        return RateStep(rate, latency.get("p50"), latency.get("p99"))
 
 
-def send_load_history(run: Bench, load: Load, tell: Callable[[SendProgress], None]) -> tuple[Feed, Simulator, float]:
-    """Send what comes before the first rate."""
-    feed = open_feed(run.settings)
-    simulator, pace = load.simulator()
-    send_history(feed, simulator, load.history, tell)
-    return feed, simulator, pace
-
-
-def _await(contestant: Runner, topic: str, count: int, within_s: float) -> bool:
-    """Whether so many decisions are there in time."""
-    deadline = time.monotonic() + within_s
-    while topics.records(contestant.settings, topic) < count:
-        contestant.check()
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
+def _keeps_up(runner: Runner, decisions: int, within_s: float) -> bool:
+    """Return whether the system makes a number of decisions in time."""
+    try:
+        await_decisions(runner.settings, decisions, within_s, runner.check)
+    except DecisionsMissingError:
+        return False
     return True
 
 
-def _matched(contestant: Runner) -> Matched:
-    run = Bench(contestant.settings)
-    return run.matched()
-
-
-def max_rate_within_slo(rungs: Sequence[RateStep]) -> float:
-    """The highest rate at which p99 is within the limit, 0 for none."""
-    return max((rung.rate for rung in rungs if rung.holds), default=0.0)
+def max_rate_within_slo(steps: Sequence[RateStep]) -> float:
+    """Return the highest rate that met the objective, 0 for none."""
+    return max((step.rate for step in steps if step.within_slo), default=0.0)

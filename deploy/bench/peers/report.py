@@ -1,20 +1,21 @@
-"""What was found about the contestants, as tables and a plot of a result."""
+"""Tables and plots that compare the systems."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from apps.bench.latency import P99_SLO_MS
 from apps.bench.result import Cell, Plot, Table
-from apps.peers.peer import Peer, Runs
-from deploy.bench.peers.backlog import Drained
-from deploy.bench.peers.rate_ramp import LIMIT_MS, RateStep, max_rate_within_slo
+from apps.peers.peer import Peer, Runtime
+from deploy.bench.peers.rate_ramp import RateStep, max_rate_within_slo
+from deploy.bench.peers.throughput import Throughput
 
 
-def drained_table(drained: Mapping[Peer, Drained]) -> Table:
-    """Rates and what they cost; and one column for each plain loop that was measured: shares of its rate per core."""
-    shares = of_ceilings(drained)
+def throughput_table(measured: Mapping[Peer, Throughput]) -> Table:
+    """Make a table of rates and costs, with each system's share of every measured ceiling."""
+    shares = shares_of_ceilings(measured)
     columns = [
-        "contestant",
+        "system",
         "decisions",
         "rate /s",
         "steady /s",
@@ -27,65 +28,65 @@ def drained_table(drained: Mapping[Peer, Drained]) -> Table:
     ]
     rows: list[list[Cell]] = [
         [
-            peer.name,
+            system.name,
             found.decisions,
             round(found.per_s),
             round(found.steady_per_s),
             round(found.busy_cores, 2),
             round(found.per_core_per_s),
-            *(of[peer] for of in shares.values()),
+            *(share_of[system] for share_of in shares.values()),
             round(found.cpu_us),
             round(found.store_us),
             round(found.broker_us),
         ]
-        for peer, found in drained.items()
+        for system, found in measured.items()
     ]
     return Table("backlog", columns, rows)
 
 
-def of_ceilings(drained: Mapping[Peer, Drained]) -> dict[Peer, dict[Peer, int]]:
-    """For each ceiling that was measured, everybody's rate per core as a share of its own, percent."""
+def shares_of_ceilings(measured: Mapping[Peer, Throughput]) -> dict[Peer, dict[Peer, int]]:
+    """Return for each measured ceiling the rate per core of every system as a share of the ceiling's, percent."""
     return {
-        ceiling: {peer: round(100 * found.per_core_per_s / most.per_core_per_s) for peer, found in drained.items()}
-        for ceiling, most in drained.items()
-        if ceiling.runs is Runs.IN_MEMORY
+        ceiling: {system: round(100 * found.per_core_per_s / most.per_core_per_s) for system, found in measured.items()}
+        for ceiling, most in measured.items()
+        if ceiling.runtime is Runtime.IN_MEMORY
     }
 
 
-def promises_table(drained: Mapping[Peer, Drained]) -> Table:
-    """What each one promises, beside its rate."""
-    columns = ["contestant", "what it is", "rate /s", "state", "alerts", "late events", "live changes", "rescaling"]
+def guarantees_table(measured: Mapping[Peer, Throughput]) -> Table:
+    """Make a table of the guarantees of each system, with its rate."""
+    columns = ["system", "description", "rate /s", "state", "alerts", "late events", "live changes", "rescaling"]
     rows: list[list[Cell]] = [
         [
-            peer.name,
-            peer.title,
+            system.name,
+            system.title,
             round(found.per_s),
-            peer.promises.state,
-            peer.promises.alerts,
-            peer.promises.late,
-            peer.promises.live,
-            peer.promises.rescale,
+            system.guarantees.state,
+            system.guarantees.alerts,
+            system.guarantees.late,
+            system.guarantees.live,
+            system.guarantees.rescale,
         ]
-        for peer, found in drained.items()
+        for system, found in measured.items()
     ]
-    return Table("promises", columns, rows)
+    return Table("guarantees", columns, rows)
 
 
-def live_table(climbed: Mapping[Peer, Sequence[RateStep]]) -> Table:
-    """Latency by rate, and the highest rate within the limit; empty where decisions could not keep up."""
-    columns = ["contestant", "offered /s", "p50 ms", "p99 ms", f"p99 within {LIMIT_MS:.0f} ms up to /s"]
+def live_table(ramps: Mapping[Peer, Sequence[RateStep]]) -> Table:
+    """Make a table of latency by rate, and of the highest rate within the objective."""
+    columns = ["system", "offered /s", "p50 ms", "p99 ms", f"p99 within {P99_SLO_MS:.0f} ms up to /s"]
     rows: list[list[Cell]] = [
-        [peer.name, rung.rate, rung.p50_ms, rung.p99_ms, max_rate_within_slo(rungs)]
-        for peer, rungs in climbed.items()
-        for rung in rungs
+        [system.name, step.rate, step.p50_ms, step.p99_ms, max_rate_within_slo(steps)]
+        for system, steps in ramps.items()
+        for step in steps
     ]
     return Table("live", columns, rows)
 
 
-def live_plot(climbed: Mapping[Peer, Sequence[RateStep]]) -> Plot:
-    """Latency over the offered rate."""
+def live_plot(ramps: Mapping[Peer, Sequence[RateStep]]) -> Plot:
+    """Plot p99 over the offered rate."""
     series = {
-        peer.name: [(rung.rate, rung.p99_ms) for rung in rungs if rung.p99_ms is not None]
-        for peer, rungs in climbed.items()
+        system.name: [(step.rate, step.p99_ms) for step in steps if step.p99_ms is not None]
+        for system, steps in ramps.items()
     }
-    return Plot("live", "offered /s", "p99 ms", {title: points for title, points in series.items() if points})
+    return Plot("live", "offered /s", "p99 ms", {name: points for name, points in series.items() if points})

@@ -1,9 +1,9 @@
-"""Whoever is measured, our own job or a peer: started, asked how far it is and what it used, and ended."""
+"""Start and end the systems that are compared, Stream Sentinel or a peer, and read their CPU time."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -14,21 +14,22 @@ import psutil
 import redis
 
 from apps.peers.options import PeerOptions
-from apps.peers.peer import Peer, Runs
+from apps.peers.peer import Peer, Runtime
 from apps.peers.work import SHIPPED_MODEL
-from deploy.bench.harness import CpuTimes
-from deploy.bench.peers.virtualenv import python_for
+from deploy.bench.cpu import CpuTimes
+from deploy.bench.harness import Report
+from deploy.bench.peers.virtualenv import python_with
 from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import submission
+from deploy.job.cleanup import cancel_job
 from deploy.paths import ROOT, RUN
 from deploy.stack.process import Component
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
 FOLDER = RUN / "peers"
-CANCELLED_WITHIN_S = 60.0
 SLOTS_WITHIN_S = 60.0
 _REDIS_DATABASE = 15
 
@@ -36,23 +37,27 @@ BROKER, STORE = "kafka", "redis"
 
 
 class Runner(Protocol):
-    """One that decides what comes to the input topics of its settings."""
+    """Running system that decides the records of the input topics.
+
+    Attributes:
+        settings: settings with the topics it reads and writes.
+    """
 
     settings: Settings
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU seconds used so far, by component: of those that work for it, and of the broker."""
+        """Return the CPU seconds used so far, by component: of the system, its store, and the broker."""
 
     def check(self) -> None:
-        """Raise ``OperationError`` when it has died."""
+        """Raise ``OperationError`` when the system has ended."""
 
 
-class OnFlink:
-    """A job of the local cluster.
+class FlinkJobRunner:
+    """Job of the local Flink cluster.
 
     Args:
-        settings: with its topics.
-        job_id: of Flink.
+        settings: settings with the topics it reads and writes.
+        job_id: id of the job.
     """
 
     def __init__(self, settings: Settings, job_id: str) -> None:
@@ -60,49 +65,49 @@ class OnFlink:
         self._job_id = job_id
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Of Flink's processes and the broker."""
+        """Return the CPU seconds of Flink's processes and the broker."""
         used = CpuTimes.now(self.settings).components
         return {name: seconds for name, seconds in used.items() if name != STORE}
 
     def check(self) -> None:
-        """Raise when the job has ended or fails."""
+        """Raise when the job has ended or failed."""
         rest = FlinkRest(self.settings.flink.rest_url)
         if rest.job(self._job_id).ended or rest.failures(self._job_id):
             raise OperationError(f"the job failed: {' / '.join(rest.failures(self._job_id)[:1])}")
 
 
-class OwnProcesses:
-    """A peer's own processes.
+class ProcessRunner:
+    """Processes of a peer.
 
     Args:
-        settings: with its topics.
+        settings: settings with the topics they read and write.
         components: the processes.
-        uses_redis: whether Redis works for it.
+        uses_redis: whether their state is in Redis.
     """
 
     def __init__(self, settings: Settings, components: list[Component], *, uses_redis: bool) -> None:
         self.settings = settings
         self._components = components
-        self._others = {BROKER, STORE} if uses_redis else {BROKER}
+        self._services = {BROKER, STORE} if uses_redis else {BROKER}
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Of the processes with their children, the broker, and of Redis where it is used."""
+        """Return the CPU seconds of the processes with their children, of the broker, and of Redis if it is used."""
         used = CpuTimes.now(self.settings).components
-        found = {name: seconds for name, seconds in used.items() if name in self._others}
+        found = {name: seconds for name, seconds in used.items() if name in self._services}
         for component in self._components:
             process = component.process()
             if process is not None:
-                found[component.name] = sum(map(_cpu, [process, *process.children(recursive=True)]))
+                found[component.name] = sum(map(_cpu_seconds, [process, *process.children(recursive=True)]))
         return found
 
     def check(self) -> None:
-        """Raise when one of them is gone."""
+        """Raise when one of the processes has ended."""
         for component in self._components:
             if not component.is_running():
                 raise OperationError(f"{component.name} ended; its log ends with:\n{component.last_words()}")
 
 
-def _cpu(process: psutil.Process) -> float:
+def _cpu_seconds(process: psutil.Process) -> float:
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
@@ -111,41 +116,49 @@ def _cpu(process: psutil.Process) -> float:
 
 
 @contextmanager
-def own_job(settings: Settings, say: Callable[[str], None]) -> Iterator[Runner]:
-    """Our own job, on fresh TaskManagers; it is cancelled at the end."""
-    with _flink_job(settings, submission.JOB_FILE, (), say) as running:
-        yield running
+def start_sentinel(settings: Settings, report: Report) -> Iterator[Runner]:
+    """Run Stream Sentinel's job on new TaskManagers, and cancel it at the end."""
+    with _flink_job(settings, submission.JOB_FILE, (), report) as runner:
+        yield runner
 
 
 @contextmanager
-def peer(which: Peer, settings: Settings, say: Callable[[str], None]) -> Iterator[Runner]:
-    """A peer that reads the input topics of some settings and writes to topics of its own; it is ended at the end.
+def start_peer(peer: Peer, settings: Settings, report: Report) -> Iterator[Runner]:
+    """Run a peer that reads the input topics of ``settings`` and writes to its own; end it at the end.
 
     Raises:
         OperationError: it cannot be installed or started.
     """
-    group = f"{settings.job.name}-{which.name}"
-    with _decisions_apart(settings, group) as own, _empty_database(own) as redis_url:
-        options = options_of(which, own, group, redis_url)
-        if which.runs is Runs.ON_FLINK:
-            named = own.model_copy(update={"job": own.job.model_copy(update={"name": group})})
-            file = ROOT / Path(*which.module.split(".")).with_suffix(".py")
-            with _flink_job(named, file, (msgspec.json.encode(options).decode(),), say) as running:
-                yield running
+    group = f"{settings.job.name}-{peer.name}"
+    with _separate_outputs(settings, group) as peer_settings, _empty_database(peer_settings) as redis_url:
+        options = peer_options(peer, peer_settings, group, redis_url)
+        if peer.runtime is Runtime.ON_FLINK:
+            job = peer_settings.job.model_copy(update={"name": group})
+            file = ROOT / Path(*peer.module.split(".")).with_suffix(".py")
+            arguments = (msgspec.json.encode(options).decode(),)
+            with _flink_job(peer_settings.model_copy(update={"job": job}), file, arguments, report) as runner:
+                yield runner
             return
-        components = [Component(f"{group}-{number}", FOLDER, _log(which, number)) for number in range(which.processes)]
+        components = [Component(f"{group}-{number}", FOLDER, _log(peer, number)) for number in range(peer.processes)]
         try:
             for number, component in enumerate(components):
                 component.log.unlink(missing_ok=True)
-                component.start(*command(which, msgspec.structs.replace(options, process=number), say), ROOT)
-            yield OwnProcesses(own, components, uses_redis=which.uses_redis)
+                component.start(*command(peer, msgspec.structs.replace(options, process=number), report), ROOT)
+            yield ProcessRunner(peer_settings, components, uses_redis=peer.uses_redis)
         finally:
             for component in components:
                 component.stop()
 
 
-def options_of(which: Peer, settings: Settings, group: str, redis_url: str) -> PeerOptions:
-    """What a peer is told."""
+def peer_options(peer: Peer, settings: Settings, group: str, redis_url: str) -> PeerOptions:
+    """Make the options of a peer's processes from the product's settings.
+
+    Args:
+        peer: peer to start.
+        settings: settings with the topics it reads and writes.
+        group: consumer group, and prefix of other names.
+        redis_url: database for its state.
+    """
     names = settings.kafka.topics
     properties = kafka_clients.client_properties(settings) | {"message.max.bytes": settings.kafka.max_record_bytes}
     return PeerOptions(
@@ -159,63 +172,62 @@ def options_of(which: Peer, settings: Settings, group: str, redis_url: str) -> P
         folder=str(FOLDER / group),
         redis_url=redis_url,
         model=str(settings.model.folder or SHIPPED_MODEL),
-        batch=which.batch,
-        processes=which.processes,
+        batch=peer.batch,
+        processes=peer.processes,
     )
 
 
-def command(which: Peer, options: PeerOptions, say: Callable[[str], None]) -> tuple[list[str], Mapping[str, str]]:
-    """Command and environment of one of its processes."""
-    arguments = [python_for(which.needs, say), "-m", which.module, msgspec.json.encode(options).decode()]
+def command(peer: Peer, options: PeerOptions, report: Report) -> tuple[list[str], Mapping[str, str]]:
+    """Return command line and environment of one of a peer's processes."""
+    arguments = [python_with(peer.requirements, report), "-m", peer.module, msgspec.json.encode(options).decode()]
     return arguments, os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-def _log(which: Peer, number: int) -> Path:
-    return FOLDER / "logs" / f"{which.name}-{number}.log"
+def _log(peer: Peer, number: int) -> Path:
+    return FOLDER / "logs" / f"{peer.name}-{number}.log"
 
 
 @contextmanager
 def _flink_job(
-    settings: Settings, job_file: Path, arguments: tuple[str, ...], say: Callable[[str], None]
-) -> Iterator[OnFlink]:
-    # Each job gets processes as fresh as the others had them: a warm JVM would be a present.
+    settings: Settings, job_file: Path, arguments: tuple[str, ...], report: Report
+) -> Iterator[FlinkJobRunner]:
+    # Every system starts in new processes: a warm JVM would be an advantage.
     Stack(settings).restart_task_managers()
     _await_slots(settings)
     try:
-        job = submission.submit(settings, say=say, job_file=job_file, arguments=arguments)
-        yield OnFlink(settings, job.id)
+        job = submission.submit(settings, None, report, job_file, arguments)
+        yield FlinkJobRunner(settings, job.id)
     finally:
-        # By name: what was interrupted while it was submitted has no id yet.
-        rest = FlinkRest(settings.flink.rest_url)
-        for running in rest.jobs():
-            if running.name == settings.job.name and not running.ended:
-                rest.cancel(running.id, CANCELLED_WITHIN_S)
+        cancel_job(settings)
 
 
 def _await_slots(settings: Settings) -> None:
-    """Wait for what new TaskManagers offer: the old ones, of the same names, are remembered for a while."""
-    wanted = settings.job.parallelism
-    if FlinkRest(settings.flink.rest_url).await_free_slots(wanted, SLOTS_WITHIN_S) < wanted:
+    """Wait until the new TaskManagers have registered; the JobManager keeps the old ones for a while."""
+    needed = settings.job.parallelism
+    if FlinkRest(settings.flink.rest_url).await_free_slots(needed, SLOTS_WITHIN_S) < needed:
         raise OperationError(f"new TaskManagers offer too few slots after {SLOTS_WITHIN_S:.0f} s")
 
 
 @contextmanager
-def _decisions_apart(settings: Settings, group: str) -> Iterator[Settings]:
-    """The same input, with topics of one's own for what is written; all that are named after the group are deleted."""
+def _separate_outputs(settings: Settings, group: str) -> Iterator[Settings]:
+    """Create output topics for a peer; at the end delete every topic whose name contains the group.
+
+    The input topics stay. Some peers create further topics, such as changelogs, which are named after their group.
+    """
     names = settings.kafka.topics.model_copy(update={"decisions": f"{group}-decisions", "alerts": f"{group}-alerts"})
     kafka = settings.kafka.model_copy(update={"topics": names, "consumer_group": group})
-    own = settings.model_copy(update={"kafka": kafka})
-    topics.ensure(own)
-    topics.stamp_on_append(own)
+    peer_settings = settings.model_copy(update={"kafka": kafka})
+    topics.ensure(peer_settings)
+    topics.stamp_on_append(peer_settings)
     try:
-        yield own
+        yield peer_settings
     finally:
-        topics.delete_named(own, group)
+        topics.delete_named(peer_settings, group)
 
 
 @contextmanager
 def _empty_database(settings: Settings) -> Iterator[str]:
-    """Url of a database of the local Redis that nobody else uses, empty before and afterwards."""
+    """Yield the URL of a database of the local Redis that nothing else uses, emptied before and after."""
     url = urlparse(settings.redis_url)._replace(path=f"/{_REDIS_DATABASE}").geturl()
     with redis.Redis.from_url(url) as client:
         client.flushdb()
