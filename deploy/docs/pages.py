@@ -9,14 +9,34 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from deploy.docs import settings_page
+from deploy.docs import (
+    cli_page,
+    control_page,
+    features_page,
+    metrics_page,
+    patterns_page,
+    reason_codes_page,
+    rules_page,
+    settings_page,
+    stored_formats_page,
+    topics_page,
+)
 from deploy.docs.words import TEMPLATES
 from deploy.paths import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 
 CONTEXTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "topics": topics_page.context,
     "settings": settings_page.context,
+    "cli": cli_page.context,
+    "features": features_page.context,
+    "rules": rules_page.context,
+    "patterns": patterns_page.context,
+    "reason-codes": reason_codes_page.context,
+    "metrics": metrics_page.context,
+    "control": control_page.context,
+    "stored-formats": stored_formats_page.context,
 }
 """By the name of a page, the function that reads its tables from the code."""
 
@@ -27,7 +47,7 @@ _jinja = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701 - Markdown, not HTML
+    autoescape=False,  # Markdown, not HTML
 )
 
 

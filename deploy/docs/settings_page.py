@@ -1,4 +1,4 @@
-"""The reference of settings: name, variable, default, range and unit from the settings object; meanings from the words."""
+"""The reference of settings: names, defaults, ranges and units from the settings object, meanings from the texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the words that stand beside a template: texts by the names that the code has."""
+"""Read the texts of a page that the code does not have, by the names that the code has."""
 
 from __future__ import annotations
 
