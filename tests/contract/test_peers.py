@@ -12,7 +12,7 @@ from apps.peers import all_peers
 from apps.peers.work import stages
 from apps.simulator.simulator import Options, Simulator
 from apps.training.table import sealed
-from tests.contract.test_readme import ROOT
+from tests.documents import ROOT
 from udfs.decision import Decision
 
 BATCH = 50
