@@ -38,7 +38,8 @@ CLUSTER = DOCS / "how-to" / "operate" / "cluster.md"
 BENCHMARKS = [page for page in PAGES if page.parent.name == "benchmarks"]
 HISTORY = {CHANGELOG, DOCS / "benchmarks" / "log.md"}
 """Documents that speak of former names and files."""
-RENAMED_SETTINGS = {"job.gather_ms", "job.regather_ms"}
+NO_SETTINGS = {"job.gather_ms", "job.regather_ms", "job.max_amount"}
+"""Names that documents explain, and that are no settings: former ones, and the example of how to add one."""
 OTHER_VARIABLES = {"SENTINEL_SETTINGS", "SENTINEL_"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
@@ -126,7 +127,7 @@ def test_every_setting_that_is_named_exists(document: Path) -> None:
     text = document.read_text()
     variables = set(re.findall(r"\bSENTINEL_[A-Z_]*", text)) - OTHER_VARIABLES
     assert variables - {setting.variable for setting in settings()} == set()
-    known = {setting.name for setting in settings()} | RENAMED_SETTINGS
+    known = {setting.name for setting in settings()} | NO_SETTINGS
     named = set(re.findall(r"`((?:kafka|flink|job|event_time|stack)\.[a-z_.]+)`", text))
     assert {name for name in named if name not in known and not any(one.startswith(name) for one in known)} == set()
 
