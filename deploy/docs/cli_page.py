@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
 import typer
 
 from deploy.docs.markdown import anchor, code, codes, one_line, table
-from deploy.docs.words import texts
+from deploy.docs.words import texts, words
+from deploy.errors import OperationError
 from deploy.paths import ROOT
 
 NAME = "sentinel"
@@ -23,13 +26,31 @@ class Command(NamedTuple):
 
     Attributes:
         name: as it is typed.
-        help: one paragraph or several.
+        help: paragraphs of the help text, the first one says what the command does.
+        examples: command lines of the help text.
+        exit_codes: paragraph of the help text about them; empty if it has none.
         parameters: typer's arguments and options.
     """
 
     name: str
-    help: str
+    help: list[str]
+    examples: list[str]
+    exit_codes: str
     parameters: list[Any]
+
+
+def command(name: str, help_text: str, parameters: list[Any]) -> Command:
+    """A command, with the parts of its help text told apart."""
+    paragraphs = [each.strip() for each in help_text.split("\n\n") if each.strip()]
+    examples = [each for each in paragraphs if re.match("Examples?:", each)]
+    exit_codes = [each for each in paragraphs if re.match("Exit codes?:", each)]
+    return Command(
+        name,
+        [_markdown(each) for each in paragraphs if each not in examples + exit_codes],
+        [line.strip() for each in examples for line in each.partition(":")[2].splitlines() if line.strip()],
+        " ".join(map(_markdown, exit_codes)),
+        parameters,
+    )
 
 
 def commands() -> Iterator[Command]:
@@ -41,43 +62,52 @@ def commands() -> Iterator[Command]:
 
 def _below(group: Any, prefix: str) -> Iterator[Command]:  # noqa: ANN401 - typer's own copy of click has no public types
     below: Mapping[str, Any] = group.commands
-    for name, command in below.items():
+    for name, each in below.items():
         full = f"{prefix} {name}"
-        inner = getattr(command, "commands", None)
-        if not inner or command.invoke_without_command:
-            yield Command(full, _help(command), [each for each in command.params if not each.hidden])
+        inner = getattr(each, "commands", None)
+        if not inner or each.invoke_without_command:
+            # Of a group that does something by itself, the help of its function, if it has one.
+            help_text = (inner and getattr(each.callback, "__doc__", None)) or each.help or ""
+            yield command(full, cleandoc(help_text), [one for one in each.params if not one.hidden])
         if inner:
-            yield from _below(command, full)
-
-
-def _help(command: Any) -> str:  # noqa: ANN401
-    """The help of a command; of a group that does something by itself, that of its function."""
-    docstring = getattr(command.callback, "__doc__", None) if hasattr(command, "commands") else None
-    return str(docstring or command.help or "")
+            yield from _below(each, full)
 
 
 def context() -> dict[str, Any]:
     """What the template of the page needs."""
     every = list(commands())
-    examples = texts("cli", "examples", (each.name for each in every))
     codes_of_exit = texts("cli", "exit_codes", EXIT_CODES)
     return {
         "commands": table(
             ("Command", "Action"),
-            ((f"[{code(each.name)}](#{anchor(each.name)})", _paragraphs(each.help)[0]) for each in every),
+            ((f"[{code(each.name)}](#{anchor(each.name)})", each.help[0]) for each in every),
         ),
         "exit_codes": table(("Code", "Meaning"), ((code(number), text) for number, text in codes_of_exit.items())),
         "details": [
             {
                 "name": each.name,
-                "help": "\n\n".join(_paragraphs(each.help)),
+                "help": "\n\n".join(each.help),
                 "usage": usage(each),
                 "parameters": _parameters(each),
-                "examples": examples[each.name],
+                "examples": "\n".join(examples(each)),
+                "exit_codes": each.exit_codes,
             }
             for each in every
         ],
     }
+
+
+def examples(command: Command) -> list[str]:
+    """Command lines of the help text, then those of the page.
+
+    Raises:
+        OperationError: there are none.
+    """
+    more: dict[str, str] = words("cli")["examples"]
+    lines = [*command.examples, *more.get(command.name, "").splitlines()]
+    if not lines:
+        raise OperationError(f"{command.name} has no example: add `Example: {command.name} ...` to its help")
+    return list(dict.fromkeys(lines))
 
 
 def usage(command: Command) -> str:
@@ -129,6 +159,6 @@ def _default(parameter: Any) -> str:  # noqa: ANN401
     return code(f"{default:g}" if isinstance(default, float) else default)
 
 
-def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a help text, one line each, with reStructuredText's code marks as Markdown's."""
-    return [one_line(each).replace("``", "`") for each in text.split("\n\n") if each.strip()]
+def _markdown(paragraph: str) -> str:
+    """A paragraph in one line, with reStructuredText's code marks as Markdown's."""
+    return one_line(paragraph).replace("``", "`")

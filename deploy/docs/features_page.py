@@ -1,84 +1,78 @@
-"""The reference of features: the catalogue, grouped by subject."""
+"""The reference of features: the catalogue, grouped by the subject of the declarations."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from deploy.docs.markdown import anchor, code, table
-from deploy.docs.words import texts, words
-from deploy.errors import OperationError
+from deploy.docs.words import texts
 from udfs.features.catalogue import CATALOGUE, feature_hash
 from udfs.features.feature import Feature
+from udfs.features.groups import GROUPS
+from udfs.features.risk import DEVICE_RISK, MERCHANT_RISK, Risk
+from udfs.features.velocity import DEVICE_VELOCITY, MERCHANT_VELOCITY, USER_VELOCITY, Velocity
 
 HEAD = ("Feature", "Meaning", "Unit", "Range", "Absent when")
-_SHARED = {"device": "device", "merchant": "merchant"}
-_BY_WHAT = {
-    "amount": "amount",
-    "time": "time",
-    "transaction": "time",
-    "hour": "time",
-    "merchant": "merchant of the payment",
-    "merchant_category": "merchant of the payment",
-    "place": "geo",
-    "country": "geo",
-    "account": "account",
-    "account_event": "account",
-    "channel": "device and channel",
-    "card_present": "device and channel",
-    "device": "device and channel",
-}
-"""The subject of a feature that is no velocity of the user, by the thing that it looks at."""
-_USER_AGGREGATES = {"count", "sum", "mean", "max", "min", "std", "distinct", "rate"}
-SUBJECTS = (
-    "velocity of the user",
-    "velocity of some payments",
-    *dict.fromkeys(_BY_WHAT.values()),
-    "velocity of the device",
-    "fraud at the device",
-    "velocity of the merchant",
-    "fraud at the merchant",
-)
 
 
-def subject(feature: Feature) -> str:
-    """The group of the page that a feature belongs to.
+class Subject(NamedTuple):
+    """A group of features that are declared together.
 
-    Raises:
-        OperationError: it looks at something that no group is about.
+    Attributes:
+        name: by which the texts of the page know it.
+        module: that declares them.
+        features: with the words of the catalogue, in its order.
     """
-    if feature.entity in _SHARED:
-        group = "fraud at" if feature.what in ("settled", "fraud") else "velocity of"
-        return f"{group} the {_SHARED[feature.entity]}"
-    if feature.window_ms and feature.what in ("transaction", "amount", "merchant"):
-        if feature.aggregate in _USER_AGGREGATES:
-            return "velocity of the user"
-        if feature.aggregate in ("first", "last"):
-            return "velocity of some payments"
-    if feature.window_ms and feature.what.startswith(("declined_", "web_")):
-        return "velocity of some payments"
-    try:
-        return _BY_WHAT[feature.what]
-    except KeyError:
-        raise OperationError(f"deploy/docs/features_page.py: {feature.name} belongs to no subject") from None
+
+    name: str
+    module: str
+    features: Sequence[Feature]
+
+
+def subjects() -> list[Subject]:
+    """Every feature of the catalogue in one subject, in column order."""
+    by_name = {feature.name: feature for feature in CATALOGUE}
+    declared: list[tuple[str, str, Iterable[Feature]]] = [
+        ("velocity of the user", Velocity.__module__, _declared(USER_VELOCITY)),
+        *((group.__name__.rpartition(".")[2], group.__name__, group.FEATURES) for group in GROUPS),  # type: ignore[attr-defined]
+        ("velocity of the device", Velocity.__module__, _declared(DEVICE_VELOCITY)),
+        ("fraud at the device", Risk.__module__, DEVICE_RISK.features()),
+        ("velocity of the merchant", Velocity.__module__, _declared(MERCHANT_VELOCITY)),
+        ("fraud at the merchant", Risk.__module__, MERCHANT_RISK.features()),
+    ]
+    return [Subject(name, module, [by_name[each.name] for each in features]) for name, module, features in declared]
+
+
+def _declared(velocities: Iterable[Velocity]) -> list[Feature]:
+    return [feature for velocity in velocities for feature in velocity.features()]
 
 
 def context() -> dict[str, Any]:
     """What the template of the page needs."""
-    groups = {name: [feature for feature in CATALOGUE if subject(feature) == name] for name in SUBJECTS}
-    intros = texts("features", "subjects", SUBJECTS)
-    headings: dict[str, str] = words("features")["headings"]
-    texts("features", "headings", SUBJECTS)
+    every = subjects()
+    names = [subject.name for subject in every]
+    headings, intros = texts("features", "headings", names), texts("features", "intros", names)
+    rows = (
+        (
+            f"[{headings[subject.name]}](#{anchor(headings[subject.name])})",
+            str(len(subject.features)),
+            code(f"{subject.module.replace('.', '/')}.py"),
+        )
+        for subject in every
+    )
     return {
         "number": len(CATALOGUE),
         "hash": feature_hash(),
-        "summary": table(
-            ("Subject", "Features"),
-            ((f"[{headings[name]}](#{anchor(headings[name])})", str(len(each))) for name, each in groups.items()),
-        ),
+        "summary": table(("Subject", "Features", "Declared in"), rows),
         "groups": [
-            {"heading": headings[name], "intro": intros[name], "table": table(HEAD, map(_row, each))}
-            for name, each in groups.items()
+            {
+                "heading": headings[subject.name],
+                "intro": intros[subject.name],
+                "table": table(HEAD, map(_row, subject.features)),
+            }
+            for subject in every
         ],
     }
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from deploy.docs import pages, site, words
+from deploy.docs import cli_page, pages, site, words
 from deploy.docs.markdown import anchor, table
 from deploy.errors import OperationError
 
@@ -91,6 +91,19 @@ def test_a_bar_in_a_cell_does_not_end_it() -> None:
 )
 def test_anchors_are_those_of_mkdocs(heading: str, wanted: str) -> None:
     assert anchor(heading) == wanted
+
+
+def test_examples_and_exit_codes_of_a_help_text_have_their_own_places() -> None:
+    help_text = "Do ``it``,\ntwice.\n\nMore.\n\nExample: sentinel it --now\n\nExit codes: 0 done; 1 not."
+    command = cli_page.command("sentinel it", help_text, [])
+    assert command.help == ["Do `it`, twice.", "More."]
+    assert command.examples == ["sentinel it --now"]
+    assert command.exit_codes == "Exit codes: 0 done; 1 not."
+
+
+def test_a_command_without_an_example_is_a_fault() -> None:
+    with pytest.raises(OperationError, match="sentinel it has no example"):
+        cli_page.examples(cli_page.command("sentinel it", "Do it.", []))
 
 
 def test_a_built_site_is_served_on_the_loopback_interface(tmp_path: Path) -> None:
