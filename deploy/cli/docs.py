@@ -20,12 +20,17 @@ def docs(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to serve on; 0: any that is free.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of the built site; empty: .run/site.")] = None,
 ) -> None:
-    """Generate, check, build and serve the documentation; several options run in this order."""
+    """Generate, check, build and serve the documentation; several options run in this order.
+
+    Example: sentinel docs --write --serve
+
+    Exit codes: 0 done; 1 a page differs from the code, or the site has a fault such as a dead link.
+    """
     if not (write or check or build or serve):
-        raise OperationError("say what to do: --write, --check, --build or --serve")
+        raise OperationError("choose at least one of --write, --check, --build and --serve")
     if write:
         written = pages.write_pages()
-        say("\n".join(f"written: {page}" for page in written) or "every reference page is as the code says")
+        say("\n".join(f"written: {page}" for page in written) or "every reference page agrees with the code")
     if check:
         found = list(pages.differences())
         if found:

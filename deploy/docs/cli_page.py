@@ -26,7 +26,7 @@ class Command(NamedTuple):
 
     Attributes:
         name: as it is typed.
-        help: paragraphs of the help text, the first one says what the command does.
+        help: paragraphs of the help text; the first one is the summary.
         examples: command lines of the help text.
         exit_codes: paragraph of the help text about them; empty if it has none.
         parameters: typer's arguments and options.
@@ -40,7 +40,7 @@ class Command(NamedTuple):
 
 
 def command(name: str, help_text: str, parameters: list[Any]) -> Command:
-    """A command, with the parts of its help text told apart."""
+    """A command, its help text split into description, examples and exit codes."""
     paragraphs = [each.strip() for each in help_text.split("\n\n") if each.strip()]
     examples = [each for each in paragraphs if re.match("Examples?:", each)]
     exit_codes = [each for each in paragraphs if re.match("Exit codes?:", each)]

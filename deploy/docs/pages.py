@@ -93,7 +93,7 @@ def write_pages() -> list[Path]:
 
 
 def differences() -> Iterator[Difference]:
-    """The first difference of every page that is not what the code says."""
+    """The first difference of every page that differs from the code."""
     for name in CONTEXTS:
         page = REFERENCE / f"{name}.md"
         committed = page.read_text().splitlines() if page.exists() else []

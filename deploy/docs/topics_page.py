@@ -87,7 +87,7 @@ def context() -> dict[str, Any]:
         "topics": _topics(),
         **{f"{topic.name.lower()}_fields": _input(topic) for topic in INPUTS},
         **{f"{topic.name.lower()}_fields": _output(topic) for topic in OUTPUTS},
-        "kinds": table(("Kind", "What happened"), ((code(kind), text) for kind, text in kinds.items())),
+        "kinds": table(("Kind", "Event"), ((code(kind), text) for kind, text in kinds.items())),
         "headers": table(("Header", "Meaning"), ((code(name), text) for name, text in headers.items())),
     }
 

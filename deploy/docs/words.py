@@ -35,13 +35,13 @@ def texts(page: str, section: str, names: Iterable[str]) -> dict[str, str]:
     Raises:
         OperationError: a name has no text, or a text has no name.
     """
-    given, wanted = words(page)[section], list(names)
-    missing = [name for name in wanted if not given.get(name)]
-    unknown = [name for name in given if name not in wanted]
+    written, needed = words(page)[section], list(names)
+    missing = [name for name in needed if not written.get(name)]
+    unknown = [name for name in written if name not in needed]
     if missing or unknown:
         faults = [f"{name} has no text" for name in missing] + [f"{name} is not in the code" for name in unknown]
         raise OperationError(f"{_file(page).relative_to(ROOT)}, section {section}: {'; '.join(faults)}")
-    return {name: str(given[name]).strip() for name in wanted}
+    return {name: str(written[name]).strip() for name in needed}
 
 
 def _file(page: str) -> Path:

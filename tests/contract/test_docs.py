@@ -117,8 +117,8 @@ def test_every_command_line_that_is_shown_exists_with_its_options(document: Path
     wrong = []
     for words in command_lines(document):
         name = next((" ".join(words[:length]) for length in (3, 2) if " ".join(words[:length]) in options()), None)
-        given = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
-        if name is None or given - options()[name]:
+        used = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
+        if name is None or used - options()[name]:
             wrong.append(" ".join(words))
     assert wrong == []
 
@@ -166,10 +166,10 @@ def test_another_cluster_needs_every_package_that_the_job_imports() -> None:
         )
     }
     packages = {"pyflink": "apache-flink", "yaml": "pyyaml", "pydantic_settings": "pydantic-settings"}
-    third = imported - set(sys.stdlib_module_names) - set(rooms)
+    third_party = imported - set(sys.stdlib_module_names) - set(rooms)
     # Packages that pydantic-settings and apache-flink depend on need not be named.
-    brought = {"pydantic", "typing_extensions", "py4j", "pemja"}
-    assert {packages.get(name, name) for name in third} - brought - set(quoted(CLUSTER.read_text())) == set()
+    indirect = {"pydantic", "typing_extensions", "py4j", "pemja"}
+    assert {packages.get(name, name) for name in third_party} - indirect - set(quoted(CLUSTER.read_text())) == set()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The reference says what the code does: its tables and examples are compared with the code."""
+"""The reference agrees with the code: its tables and examples are compared with it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def commands() -> Iterator[str]:
         yield from (f"sentinel {name} {each}" for each in below)
 
 
-def test_every_generated_page_is_as_the_code_says() -> None:
+def test_every_generated_page_agrees_with_the_code() -> None:
     assert [str(difference) for difference in differences()] == []
     assert {page.stem for page in REFERENCE.glob("*.md")} - {"conditions"} == set(CONTEXTS)
 
@@ -242,5 +242,5 @@ def test_the_metrics_table_lists_every_counter_that_the_job_declares() -> None:
 
 def test_every_name_that_a_savepoint_relies_on_is_listed() -> None:
     text = STORED.read_text()
-    kept = [*names.Uid, *names.StateName, *names.ShardEntry]
-    assert [name.value for name in kept if f"`{name.value}`".replace("\0", "\\0") not in text] == []
+    persisted = [*names.Uid, *names.StateName, *names.ShardEntry]
+    assert [name.value for name in persisted if f"`{name.value}`".replace("\0", "\\0") not in text] == []

@@ -26,7 +26,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "metrics.md"
 
 
-def test_a_page_that_is_as_the_code_says_has_no_difference(copied: Path) -> None:
+def test_a_page_that_agrees_with_the_code_has_no_difference(copied: Path) -> None:
     assert pages.write_pages() == [Path("metrics.md")]
     assert list(pages.differences()) == []
     assert pages.write_pages() == []
@@ -108,8 +108,8 @@ def test_a_command_without_an_example_is_a_fault() -> None:
 
 def test_a_built_site_is_served_on_the_loopback_interface(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("the page")
-    said: Queue[str] = Queue()
-    Thread(target=site.serve, args=(tmp_path, 0, said.put), daemon=True).start()
-    (address,) = [word for word in said.get(timeout=10).split() if word.startswith("http://127.0.0.1:")]
+    reported: Queue[str] = Queue()
+    Thread(target=site.serve, args=(tmp_path, 0, reported.put), daemon=True).start()
+    (address,) = [word for word in reported.get(timeout=10).split() if word.startswith("http://127.0.0.1:")]
     with urlopen(address) as answer:
         assert answer.read() == b"the page"
