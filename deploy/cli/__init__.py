@@ -13,6 +13,7 @@ from deploy.cli import (
     chaos,
     dead_letters,
     demo,
+    docs,
     down,
     features,
     patterns,
@@ -55,6 +56,7 @@ app.command()(replay.replay)
 app.command()(watch.watch)
 app.command()(features.features)
 app.command()(chaos.chaos)
+app.command()(docs.docs)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(bench.app, name="bench")

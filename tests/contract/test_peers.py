@@ -12,7 +12,7 @@ from apps.peers import all_peers
 from apps.peers.work import stages
 from apps.records import encode_source_record
 from apps.simulator.simulator import Simulator, SimulatorOptions
-from tests.contract.test_readme import ROOT
+from tests.documents import ROOT
 from udfs.decision import Decision
 
 BATCH = 50
