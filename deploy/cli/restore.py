@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deploy import upgrade
 from deploy.console import duration, say
-from deploy.job import savepoints
+from deploy.job import savepoints, submission
 from flink_jobs.settings import load_settings
 
 LATEST = "latest"
@@ -34,5 +33,5 @@ def restore(
     if warning:
         say(warning)
     began = time.monotonic()
-    job = upgrade.restore(settings, path, say)
+    job = submission.submit(settings, path, say)
     say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")

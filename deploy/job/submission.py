@@ -27,7 +27,6 @@ FREED_WITHIN_S = 5.0
 """A job that has just ended has its slots for a moment longer: half a second where the machine is busy."""
 POLL_S = 0.5
 FAILURES_ENDURED = 3
-ALLOW_LEFT_OUT = "--allowNonRestoredState"
 SETTINGS_PREFIX = str(Settings.model_config["env_prefix"])
 
 
@@ -38,8 +37,6 @@ def submit(
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
     project: Path = ROOT,
-    *,
-    leave_out: bool = False,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -50,7 +47,6 @@ def submit(
         job_file: the program that builds the job.
         arguments: of that program; our own job needs none.
         project: whose packages it imports, on this machine.
-        leave_out: whether the savepoint may hold state of operators that the job has no more.
 
     Raises:
         OperationError: a job of this name runs already, too few slots, or a job that fails instead of running.
@@ -63,7 +59,7 @@ def submit(
     job_id = _run_client(
         settings,
         savepoint,
-        [*([ALLOW_LEFT_OUT] if leave_out else []), "--python", str(job_file), *arguments],
+        ["--python", str(job_file), *arguments],
         project,
         local=local,
     )

@@ -71,16 +71,6 @@ def test_a_path_that_is_there_or_cannot_be_looked_at_is_taken(tmp_path: Path) ->
         savepoints.check(path)
 
 
-def test_one_of_a_version_that_gathered_in_windows_is_known_by_their_names(tmp_path: Path) -> None:
-    before, now = taken(tmp_path, "before"), taken(tmp_path, "now")
-    (tmp_path / "before" / "_metadata").write_bytes(b"\0user-stage\0\0gather-by-user\0")
-    (tmp_path / "now" / "_metadata").write_bytes(b"\0user-stage\0")
-    assert savepoints.holds_windows(before)
-    assert savepoints.holds_windows(str(tmp_path / "before"))
-    assert not savepoints.holds_windows(now)
-    assert not savepoints.holds_windows("s3://bucket/savepoint-1"), "it cannot be looked at"
-
-
 def with_shards(folder: Path, shards: int) -> Settings:
     return Settings.model_validate({"stack": {"folder": folder}, "job": {"name": "fraud", "shards": shards}})
 
@@ -93,15 +83,15 @@ def test_one_that_was_taken_with_other_numbers_of_shards_is_refused(tmp_path: Pa
         savepoints.check_shards(with_shards(tmp_path, 2), path)
 
 
-def test_of_one_that_is_not_on_record_the_number_of_shards_is_not_known_and_whoever_restores_it_is_told(
+def test_restoring_a_savepoint_that_is_not_on_record_warns_that_its_number_of_shards_is_unknown(
     tmp_path: Path,
 ) -> None:
     warning = savepoints.check_shards(with_shards(tmp_path, 8), taken(tmp_path, "first"))
     assert "restored with job.shards=8, job.device_shards=2" in warning
 
 
-def test_so_is_one_on_record_from_before(tmp_path: Path) -> None:
-    path = taken(tmp_path, "first")
-    (tmp_path / "savepoints.jsonl").write_text(f'{{"path": "{path}", "job": "fraud", "taken_at": 1.0}}\n')
-    assert "before November 2026 the defaults were 4" in savepoints.check_shards(with_shards(tmp_path, 2), path)
-    assert savepoints.latest(with_shards(tmp_path, 2)).path == path
+@pytest.mark.parametrize("line", ["", "{", '{"path": "savepoint-1", "job": "fraud", "taken_at": 1.0}'])
+def test_a_line_that_is_no_savepoint_is_reported_with_the_file_that_holds_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / "savepoints.jsonl").write_text(line + "\n")
+    with pytest.raises(OperationError, match=r"savepoints.jsonl holds a line that is no savepoint"):
+        savepoints.latest(settings(tmp_path))

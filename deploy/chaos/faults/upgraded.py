@@ -1,7 +1,4 @@
-"""The job of an earlier version is stopped with a savepoint, and this version goes on from it, under load.
-
-While there is no release, the earlier version is the oldest commit whose state and handoffs have today's names.
-"""
+"""An upgrade under load: the job of an earlier version of the code is upgraded to today's with a savepoint."""
 
 from __future__ import annotations
 
@@ -13,59 +10,67 @@ from pathlib import Path
 
 import yaml
 
-from deploy import upgrade
 from deploy.chaos.fault import Fault, InfrastructureFault, Target
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.paths import ROOT, python_executable
 from deploy.stack import flink_configuration
 
-EARLIER = "90846f5"
-SHARDS_OF_THEN = {"shards": 4, "device_shards": 4, "merchant_shards": 4}
-WITHIN_S = 120.0
+EARLIER = "HEAD"
+"""The first commit whose stored formats are version 1; raise it only when a release drops support."""
+SAVEPOINT_WITHIN_S = 120.0
 COMPILED_WITHIN_S = 600.0
 
 
 class Upgraded(InfrastructureFault):
     def submit(self, scene: Target) -> None:
-        """Lay out the earlier version beside this one, and submit its job to TaskManagers that import its code."""
+        """Check the earlier version out, and submit its job to TaskManagers that import its code."""
         project = scene.stack.folder / "earlier"
         if not project.exists():
-            _lay_out(project)
+            check_out(EARLIER, project)
+            _compile(project)
         _import_from(scene, project)
-        # Said and not left to defaults, which were these then and are others now: with other numbers the profiles of
-        # the savepoint would not be found.
-        of_job = scene.settings.job.model_copy(update=SHARDS_OF_THEN)
-        scene.settings = scene.settings.model_copy(update={"job": of_job})
         submission.submit(scene.settings, job_file=project / "flink_jobs" / "job.py", project=project)
 
     def inject(self, scene: Target) -> None:
         job = scene.rest.running(scene.settings.job.name)
-        path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
-        scene.rest.await_ended(job.id, WITHIN_S)
+        path = scene.rest.stop_with_savepoint(job.id, None, SAVEPOINT_WITHIN_S)
+        scene.rest.await_ended(job.id, SAVEPOINT_WITHIN_S)
         _import_from(scene, ROOT)
-        upgrade.restore(scene.settings, path)
+        submission.submit(scene.settings, savepoint=path)
 
     def revert(self, scene: Target) -> None:
-        """Whatever happened: the next job is of this version."""
+        """Let the TaskManagers import today's code again, also after a failed upgrade."""
         if _configuration(scene)["python.pythonpath"] != flink_configuration.python_path(ROOT):
             _import_from(scene, ROOT)
 
 
-def _lay_out(project: Path) -> None:
-    archive = subprocess.run(["git", "archive", EARLIER], cwd=ROOT, capture_output=True, check=False)
+def check_out(commit: str, folder: Path) -> None:
+    """Write the files of a commit into a new folder.
+
+    Raises:
+        OperationError: git is missing, or its history holds no such commit.
+    """
+    try:
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise OperationError(f"git is not installed, so {commit} cannot be checked out") from None
     if archive.returncode != 0:
-        raise OperationError(f"git has no {EARLIER} to upgrade from: {archive.stderr.decode(errors='replace').strip()}")
+        cause = archive.stderr.decode(errors="replace").strip()
+        raise OperationError(f"git cannot check {commit} out: {cause}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(project)
-    # Else its stages would, as they start: half a minute each.
+        files.extractall(folder)
+
+
+def _compile(project: Path) -> None:
+    """Compile the machine code of a version now: otherwise each stage compiles it at its start, for half a minute."""
     environment = os.environ | {"PYTHONPATH": str(project)}
-    compiling = [python_executable(), "-m", "state.warmup"]
-    subprocess.run(compiling, cwd=project, env=environment, check=True, timeout=COMPILED_WITHIN_S)
+    command = [python_executable(), "-m", "udfs.warmup"]
+    subprocess.run(command, cwd=project, env=environment, check=True, timeout=COMPILED_WITHIN_S)
 
 
 def _import_from(scene: Target, project: Path) -> None:
-    """Let the TaskManagers import the packages of a version: in new processes, since an interpreter keeps its own."""
+    """Let the TaskManagers import the packages of a version, in new processes: an interpreter keeps its imports."""
     values = _configuration(scene) | {"python.pythonpath": flink_configuration.python_path(project)}
     flink_configuration.write(values, _conf(scene))
     scene.stack.restart_task_managers()
