@@ -16,7 +16,7 @@ from deploy.clients.flink_rest import FlinkRest, Job
 from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
-from deploy.signals import interrupted_by_ending_signals
+from deploy.signals import interrupt_on_termination
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings
 
@@ -34,7 +34,7 @@ class Bench:
 
     def submit(self, say: Callable[[str], None] = silent) -> Job:
         """Submit the job and wait until it runs."""
-        return submission.submit(self.settings, say=say)
+        return submission.submit(self.settings, report=say)
 
     def await_decisions(self, count: int, within_s: float, tell: Callable[[int], None]) -> None:
         """Wait until so many decisions are there.
@@ -83,7 +83,7 @@ def bench(settings: Settings, **job: object) -> Iterator[Bench]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     own = with_namespace(settings, f"bench-{int(time.time())}", **job)
-    with interrupted_by_ending_signals():
+    with interrupt_on_termination():
         try:
             topics.ensure(own)
             topics.stamp_on_append(own)
@@ -106,11 +106,11 @@ class CpuTimes(msgspec.Struct, frozen=True):
     def now(cls, settings: Settings) -> CpuTimes:
         """Read them."""
         found: dict[str, float] = {}
-        for part in Stack(settings).parts():
-            process = part.component.process()
+        for part in Stack(settings).services():
+            process = part.process.find()
             if process is not None:
                 times = process.cpu_times()
-                found[part.component.name] = times.user + times.system
+                found[part.process.name] = times.user + times.system
         whole = psutil.cpu_times()
         return cls(found, sum(whole[:8]) - whole.idle - whole.iowait)
 

@@ -89,7 +89,7 @@ class Offering:
     def offer(self, rate: float, lead_in_s: float, seconds: float) -> Phase:
         """Offer a rate, and wait until it is worked off."""
         schedule = make_schedule(self._simulator, lead_in_s + seconds, rate / self._simulator.options.rate)
-        sender = kafka_clients.sender(self._run.settings)
+        sender = kafka_clients.producer(self._run.settings)
         topics = self._topics
 
         def send(record: SimulatedRecord) -> None:

@@ -67,10 +67,10 @@ class Sampler:
 
     def _sample(self) -> None:
         now = time.monotonic() - self._begun
-        for part in self._stack.parts():
-            process = part.component.process()
+        for part in self._stack.services():
+            process = part.process.find()
             if process is not None:
-                self._note(self.memory_mib, part.component.name, now, process.memory_info().rss / MIB)
+                self._note(self.memory_mib, part.process.name, now, process.memory_info().rss / MIB)
         # Flink's own names; beside these lie jars and libraries.
         folders = (self._stack.folder / "flink" / "tmp").glob(f"tm_*/tmp/job_{self._job_id}_*")
         self._note(self.state_mib, "RocksDB's files", now, sum(map(_size, folders)) / MIB)

@@ -1,4 +1,4 @@
-"""Sends a wave at its rate, whatever becomes of it: a late answer does not make the next payment wait (open loop)."""
+"""Sends a round of payments at its rate (open loop): a decision that is late does not delay the next payment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Thread
 from apps.kafka_producer import KafkaProducer, SendingError
 from apps.records import transaction_id
 from apps.reference.order_free_traffic import Sent
-from deploy.chaos.traffic import poison
+from deploy.chaos.traffic import poison_value
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 from udfs.names import Kind
@@ -18,72 +18,81 @@ from udfs.names import Kind
 _TICK_S = 0.005
 
 
-class Load(Thread):
-    """Sends payments from a thread of its own.
+class LoadGenerator(Thread):
+    """Sends payments, and invalid records between them, in its own thread.
 
     Args:
-        settings: where to.
-        records: in order.
+        settings: of the job.
+        records: payments, in order.
         rate: payments a second.
-        poisonous: refused records for each payment.
-        act: whose they are.
-        rng: which ones.
+        poison_per_payment: invalid records for each payment.
+        experiment: name, which the key of the invalid records carries.
+        rng: chooses the invalid records.
 
     Attributes:
-        sent_at: when each transaction was sent, wall clock in seconds, by id.
-        poisoned: refused records sent.
-        error: what ended it before its time.
+        sent_at: when each transaction was sent, seconds of the wall clock, by id.
+        poison_sent: number of invalid records sent.
+        error: that ended it early; None otherwise.
     """
 
     def __init__(
-        self, settings: Settings, records: Sequence[Sent], rate: float, poisonous: float, act: str, rng: random.Random
+        self,
+        settings: Settings,
+        records: Sequence[Sent],
+        rate: float,
+        poison_per_payment: float,
+        experiment: str,
+        rng: random.Random,
     ) -> None:
         super().__init__(daemon=True)
         self._settings = settings
         self._records = records
         self._rate = rate
-        self._poisonous = poisonous
-        self._key = poisonous_key(act)
+        self._poison_per_payment = poison_per_payment
+        self._poison_key = poison_key(experiment)
         self._rng = rng
         self.sent_at: dict[str, float] = {}
-        self.poisoned = 0
+        self.poison_sent = 0
         self.error: SendingError | None = None
-        self._sender = kafka_clients.sender(settings)
+        self._producer = kafka_clients.producer(settings)
 
     def run(self) -> None:
         try:
-            self._send(self._sender)
-            self._sender.close()
+            self._send(self._producer)
+            self._producer.close()
         except SendingError as error:
             self.error = error
 
-    def _send(self, sender: KafkaProducer) -> None:
-        topic, begun = self._settings.kafka.topics.transactions, time.monotonic()
-        owed = 0.0
+    def _send(self, producer: KafkaProducer) -> None:
+        topic, started = self._settings.kafka.topics.transactions, time.monotonic()
+        poison_due = 0.0
         for number, record in enumerate(self._records):
-            while (ahead := begun + number / self._rate - time.monotonic()) > 0:
-                sender.tick()
-                time.sleep(min(ahead, _TICK_S))
-            owed += self._poisonous
-            while owed >= 1:
-                bad = poison(self._rng, self._settings.job.max_record_bytes)
-                sender.send(topic, self._key, bad)
-                self.poisoned += 1
-                owed -= 1
+            while (ahead_s := started + number / self._rate - time.monotonic()) > 0:
+                producer.tick()
+                time.sleep(min(ahead_s, _TICK_S))
+            poison_due += self._poison_per_payment
+            while poison_due >= 1:
+                producer.send(topic, self._poison_key, poison_value(self._rng, self._settings.job.max_record_bytes))
+                self.poison_sent += 1
+                poison_due -= 1
             self.sent_at[transaction_id(record.value)] = time.time()
-            sender.send(topic, record.key, record.value)
+            producer.send(topic, record.key, record.value)
 
 
-def poisonous_key(act: str) -> bytes:
-    """The record key of the refused records of an act."""
-    return f"poison of {act}".encode()
+def poison_key(experiment: str) -> bytes:
+    """The record key of the invalid records of an experiment, by which their dead letters are found."""
+    return f"poison of {experiment}".encode()
 
 
-def send_aside(settings: Settings, records: Sequence[Sent]) -> None:
-    """Send labels and account events at once, and wait until the broker has them."""
+def send_labels_and_account_events(settings: Settings, records: Sequence[Sent]) -> None:
+    """Send labels and account events as fast as possible, and wait until the broker has them.
+
+    Raises:
+        SendingError: the broker did not take all of them.
+    """
     names = settings.kafka.topics
     topics = {Kind.LABEL: names.labels, Kind.ACCOUNT_EVENT: names.account_events}
-    sender = kafka_clients.sender(settings)
+    producer = kafka_clients.producer(settings)
     for record in records:
-        sender.send(topics[record.kind], record.key, record.value)
-    sender.close()
+        producer.send(topics[record.kind], record.key, record.value)
+    producer.close()

@@ -16,10 +16,16 @@ LATEST = "latest"
 
 def restore(
     path: Annotated[
-        str, typer.Argument(help="A savepoint, a retained checkpoint, or `latest`: the last taken.")
+        str, typer.Argument(help="Path of a savepoint or retained checkpoint; `latest`: the last savepoint on record.")
     ] = LATEST,
 ) -> None:
-    """Submit the job with the state of a savepoint and wait until all of it runs."""
+    """Submit the job with the state of a savepoint, and wait until all of its tasks run.
+
+    `sentinel stop` and `sentinel savepoint` record the savepoints that they take. One that was taken with other numbers
+    of shards is refused.
+
+    Example: sentinel restore
+    """
     settings = load_settings()
     if path == LATEST:
         last = savepoints.latest(settings)
@@ -32,6 +38,6 @@ def restore(
     warning = savepoints.check_shards(settings, path)
     if warning:
         say(warning)
-    began = time.monotonic()
+    started = time.monotonic()
     job = submission.submit(settings, path, say)
-    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}, restored from {path}")
+    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - started)}, restored from {path}")

@@ -18,11 +18,14 @@ def submit(
         Path, typer.Option("--job-file", help="The program that builds the job.")
     ] = submission.JOB_FILE,
 ) -> None:
-    """Submit the job with empty state and wait until all of it runs.
+    """Submit the job with empty state, and wait until all of its tasks run.
 
-    To go on from a savepoint: `sentinel restore`.
+    It continues at the committed offsets of its consumer group, and at the beginning of the topics when there are none.
+    To continue with its state, use `sentinel restore`.
+
+    Example: sentinel submit
     """
     settings = load_settings()
-    began = time.monotonic()
-    job = submission.submit(settings, say=say, job_file=job_file)
-    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}; web UI: {settings.flink.rest_url}")
+    started = time.monotonic()
+    job = submission.submit(settings, report=say, job_file=job_file)
+    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - started)}; web UI: {settings.flink.rest_url}")

@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.clients.namespace import with_namespace
-from deploy.job.submission import with_settings
+from deploy.job.submission import settings_environment
 from deploy.paths import ROOT
 from deploy.stack.ephemeral import ephemeral_stack
 from deploy.stack.stack import Stack
@@ -48,7 +48,7 @@ class LocalStack:
         """Run the command line as a user does, with this stack's settings; what it printed."""
         result = subprocess.run(
             [sys.executable, "-m", "deploy.cli", *arguments],
-            env=with_settings(os.environ | {"COLUMNS": "200"}, self.settings),
+            env=settings_environment(os.environ | {"COLUMNS": "200"}, self.settings),
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -71,7 +71,7 @@ class LocalStack:
 
     def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Send keys and values, and wait until the broker has all of them."""
-        sender = kafka_clients.sender(self.settings)
+        sender = kafka_clients.producer(self.settings)
         for key, value in records:
             sender.send(topic, key, value)
         sender.close()

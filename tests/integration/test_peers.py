@@ -10,7 +10,7 @@ import redis
 
 from apps.peers.redis_consumer import in_memory
 from deploy.stack.ports import LOOPBACK, free_ports
-from deploy.stack.redis import part
+from deploy.stack.redis import service
 from flink_jobs.settings import Settings, StackSettings
 from tests.contract.test_peers import BATCH, by_the_stages, decided, sent
 
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.integration
 def server(tmp_path: Path) -> Iterator[redis.Redis]:
     """A Redis of one's own."""
     (port,) = free_ports(1)
-    own = part(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
+    own = service(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
     own.launch()
     try:
         own.await_ready()
         with redis.Redis(host=LOOPBACK, port=port) as client:
             yield client
     finally:
-        own.component.stop()
+        own.process.stop()
 
 
 @pytest.mark.parametrize("batch", [1, BATCH])

@@ -168,7 +168,7 @@ def test_dead_letters_can_be_looked_at_and_sent_back(job: LocalStack) -> None:
 
     said = job.sentinel("dead-letters", "replay", "--reason", "time_unreadable")
 
-    assert f"{count} dead letters sent back" in said
+    assert f"{count} dead letters replayed" in said
     job.await_records(names.dead_letters, len(reasons) + count, WITHIN_S)
 
 

@@ -1,9 +1,9 @@
-"""The job goes from two subtasks to three and back, by savepoints, and computes what one process would have computed.
+"""A job rescaled from two subtasks to three and back, by savepoints, computes the same as one process.
 
-Compared is each decision, transaction by transaction, with that of ``udfs.pipeline.Pipeline``, which takes the same
-records one at a time and is never stopped: all features to the last bit, lateness, rules and patterns. Scores are not
-compared, as the model is a function of the features and has tests of its own. That this may be exact at all, although
-a running job takes records of different users in any order, is a matter of how the traffic is made (``apps/reference/order_free_traffic.py``).
+Each decision is compared with that of ``udfs.pipeline.Pipeline``, which takes the same records one at a time and is
+never stopped: all features to the last bit, lateness, rules and patterns. Scores are not compared: the model is a
+function of the features and tested elsewhere. A running job takes records of different users in any order; the traffic
+is made so that the result does not depend on it (``apps/reference/order_free_traffic.py``).
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def job(stack: LocalStack) -> Iterator[LocalStack]:
         yield own
         own.cancel_job()
     finally:
-        third.component.stop()
+        third.process.stop()
         await_true(
-            lambda: third.component.name not in stack.rest.task_managers(), WITHIN_S, "rid of the third TaskManager"
+            lambda: third.process.name not in stack.rest.task_managers(), WITHIN_S, "rid of the third TaskManager"
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.errors import OperationError
-from deploy.stack.ports import LOOPBACK, UNCLAIMED, accepts, free_ports, holder, require_free
+from deploy.stack.ports import CANDIDATES, LOOPBACK, free_ports, port_owner, require_free
 
 
 @pytest.fixture
@@ -44,17 +44,12 @@ def test_a_port_that_was_closed_a_moment_ago_is_free() -> None:
 
 def test_nobody_known_holds_a_port_that_is_free() -> None:
     (port,) = free_ports(1)
-    assert holder(port) == "another process"
+    assert port_owner(port) == "another process"
 
 
 def test_free_ports_are_distinct_and_can_be_listened_on() -> None:
     found = free_ports(20)
     assert len(set(found)) == 20
     for port in found:
-        assert port in UNCLAIMED
+        assert port in CANDIDATES
         require_free(port, "any", "any")
-
-
-def test_a_port_answers_while_it_is_listened_on(listening: int) -> None:
-    assert accepts(listening)
-    assert not accepts(free_ports(1)[0])

@@ -77,7 +77,10 @@ def drained(
         first = drain_backlog(run, sent.transactions, say)
         if not warm:
             return first, None, sent.transactions / sending_s
-        held, since_ms = kafka_clients.held_sender(run.settings, f"{run.settings.job.name}-backlog"), time.time() * 1000
+        held, since_ms = (
+            kafka_clients.held_producer(run.settings, f"{run.settings.job.name}-backlog"),
+            time.time() * 1000,
+        )
         sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, transactions)
         return drain_next(run, sent.transactions, since_ms, held.release), first, sent.transactions / sending_s
 

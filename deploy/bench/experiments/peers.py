@@ -23,7 +23,7 @@ from deploy.bench.peers.report import drained_table, live_plot, live_table, of_c
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 from deploy.console import say
 from deploy.errors import OperationError
-from deploy.signals import interrupted_by_ending_signals
+from deploy.signals import interrupt_on_termination
 from flink_jobs.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def peers(
     plots: list[Plot] = []
     figures: dict[str, Cell] = {}
     # What is asked to end leaves no process and no topic behind.
-    with interrupted_by_ending_signals():
+    with interrupt_on_termination():
         if backlog:
             drained = _drain_all(settings, chosen, transactions, seconds, users, notes)
             figures |= _figures(drained)

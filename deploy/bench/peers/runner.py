@@ -23,7 +23,7 @@ from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.paths import ROOT, RUN
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
@@ -80,7 +80,7 @@ class OwnProcesses:
         uses_redis: whether Redis works for it.
     """
 
-    def __init__(self, settings: Settings, components: list[Component], *, uses_redis: bool) -> None:
+    def __init__(self, settings: Settings, components: list[ManagedProcess], *, uses_redis: bool) -> None:
         self.settings = settings
         self._components = components
         self._others = {BROKER, STORE} if uses_redis else {BROKER}
@@ -90,7 +90,7 @@ class OwnProcesses:
         used = CpuTimes.now(self.settings).components
         found = {name: seconds for name, seconds in used.items() if name in self._others}
         for component in self._components:
-            process = component.process()
+            process = component.find()
             if process is not None:
                 found[component.name] = sum(map(_cpu, [process, *process.children(recursive=True)]))
         return found
@@ -99,7 +99,7 @@ class OwnProcesses:
         """Raise when one of them is gone."""
         for component in self._components:
             if not component.is_running():
-                raise OperationError(f"{component.name} ended; its log ends with:\n{component.last_words()}")
+                raise OperationError(f"{component.name} ended; its log ends with:\n{component.log_tail()}")
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -133,7 +133,9 @@ def peer(which: Peer, settings: Settings, say: Callable[[str], None]) -> Iterato
             with _flink_job(named, file, (msgspec.json.encode(options).decode(),), say) as running:
                 yield running
             return
-        components = [Component(f"{group}-{number}", FOLDER, _log(which, number)) for number in range(which.processes)]
+        components = [
+            ManagedProcess(f"{group}-{number}", FOLDER, _log(which, number)) for number in range(which.processes)
+        ]
         try:
             for number, component in enumerate(components):
                 component.log.unlink(missing_ok=True)
@@ -182,7 +184,7 @@ def _flink_job(
     Stack(settings).restart_task_managers()
     _await_slots(settings)
     try:
-        job = submission.submit(settings, say=say, job_file=job_file, arguments=arguments)
+        job = submission.submit(settings, report=say, job_file=job_file, arguments=arguments)
         yield OnFlink(settings, job.id)
     finally:
         # By name: what was interrupted while it was submitted has no id yet.
