@@ -1,4 +1,4 @@
-"""Savepoints are found again without their path."""
+"""Savepoints are on record, so that they are found without their path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def settings(folder: Path, job: str = "fraud") -> Settings:
 
 
 def taken(folder: Path, name: str) -> str:
-    """A savepoint that is there."""
+    """A savepoint that exists."""
     path = folder / name
     path.mkdir()
     return f"file:{path}"
@@ -30,7 +30,7 @@ def test_the_last_savepoint_taken_is_found(tmp_path: Path) -> None:
     assert (found.path, found.job) == (second, "fraud")
 
 
-def test_one_that_was_deleted_since_is_passed_over(tmp_path: Path) -> None:
+def test_a_savepoint_that_was_deleted_is_skipped(tmp_path: Path) -> None:
     first, second = taken(tmp_path, "first"), taken(tmp_path, "second")
     savepoints.record(settings(tmp_path), first)
     savepoints.record(settings(tmp_path), second)
@@ -38,35 +38,35 @@ def test_one_that_was_deleted_since_is_passed_over(tmp_path: Path) -> None:
     assert savepoints.latest(settings(tmp_path)).path == first
 
 
-def test_the_savepoint_of_another_job_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+def test_the_savepoint_of_another_job_is_not_used(tmp_path: Path) -> None:
     savepoints.record(settings(tmp_path), taken(tmp_path, "mine"))
     savepoints.record(settings(tmp_path, "nightly"), taken(tmp_path, "theirs"))
     assert savepoints.latest(settings(tmp_path)).path == f"file:{tmp_path}/mine"
 
 
-def test_one_on_another_machine_is_believed_to_be_there(tmp_path: Path) -> None:
+def test_a_savepoint_on_a_remote_file_system_is_assumed_to_exist(tmp_path: Path) -> None:
     savepoints.record(settings(tmp_path), "s3://bucket/savepoint-1")
     assert savepoints.latest(settings(tmp_path)).path == "s3://bucket/savepoint-1"
 
 
-def test_a_plain_path_is_looked_at_as_well(tmp_path: Path) -> None:
+def test_a_plain_path_is_checked_as_well(tmp_path: Path) -> None:
     savepoints.record(settings(tmp_path), str(tmp_path / "nowhere"))
     with pytest.raises(OperationError):
         savepoints.latest(settings(tmp_path))
 
 
-def test_where_none_was_taken_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_savepoint_the_error_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="no savepoint of fraud is on record: give its path, or start with"):
         savepoints.latest(settings(tmp_path))
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/savepoint-1", "file:///nonexistent/savepoint-1", "savepoint-1"])
-def test_a_path_where_nothing_is_is_refused_before_anything_is_submitted(path: str) -> None:
+def test_a_path_that_does_not_exist_is_refused(path: str) -> None:
     with pytest.raises(OperationError, match=f"no savepoint or checkpoint at {path}"):
         savepoints.check(path)
 
 
-def test_a_path_that_is_there_or_cannot_be_looked_at_is_taken(tmp_path: Path) -> None:
+def test_a_path_that_exists_or_cannot_be_checked_is_accepted(tmp_path: Path) -> None:
     for path in (str(tmp_path), tmp_path.as_uri(), "s3://bucket/savepoint-1"):
         savepoints.check(path)
 
@@ -75,7 +75,7 @@ def with_shards(folder: Path, shards: int) -> Settings:
     return Settings.model_validate({"stack": {"folder": folder}, "job": {"name": "fraud", "shards": shards}})
 
 
-def test_one_that_was_taken_with_other_numbers_of_shards_is_refused(tmp_path: Path) -> None:
+def test_a_savepoint_with_other_numbers_of_shards_is_refused(tmp_path: Path) -> None:
     path = taken(tmp_path, "first")
     savepoints.record(with_shards(tmp_path, 4), path)
     assert not savepoints.check_shards(with_shards(tmp_path, 4), path)

@@ -1,4 +1,4 @@
-"""The client that submits the job is given the very settings of the one who submits it."""
+"""Flink's client, which builds the job, loads exactly the settings of the command that submits it."""
 
 from __future__ import annotations
 
