@@ -42,7 +42,7 @@ def chaos(
     must be decided, every alert committed once, and all features equal those of one process that nothing disturbs. A
     fault that this machine cannot inject is skipped, and the notes say why.
 
-    Example: `sentinel chaos --fault broker-killed --fault hot-key --mixed 1`
+    Example: sentinel chaos --fault broker-killed --fault hot-key --mixed 1
 
     Exit codes: 0 every guarantee held; 1 one was violated, or an experiment was not completed.
     """

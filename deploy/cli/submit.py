@@ -15,13 +15,14 @@ from flink_jobs.settings import load_settings
 
 def submit(
     job_file: Annotated[
-        Path, typer.Option("--job-file", help="The program that builds the job.")
+        Path,
+        typer.Option("--job-file", help="The program that builds the job.", show_default="flink_jobs/job.py"),
     ] = submission.JOB_FILE,
 ) -> None:
     """Submit the job with empty state, and wait until all of its tasks run.
 
-    It continues at the committed offsets of its consumer group, and at the beginning of the topics when there are none.
-    To continue with its state, use `sentinel restore`.
+    It reads from the committed offsets of its consumer group, or from the beginning of the topics when there are none
+    (job.start_from). To continue with its state, use `sentinel restore`.
 
     Example: sentinel submit
     """
