@@ -42,6 +42,8 @@ def show(
     for (source, code), count in counts.most_common():
         summary.add_row(source, code, f"{count:,}")
     console.print(summary)
+    if not latest:
+        return
     details = Table("position", "reason", "detail", "value")
     for letter in latest:
         position = f"{letter.source}[{letter.partition}]@{letter.offset}"

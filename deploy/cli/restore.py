@@ -32,7 +32,7 @@ def restore(
         path = last.path
         say(
             f"the last savepoint was taken {duration(time.time() - last.taken_at)} ago: "
-            "what came since is decided again"
+            "transactions decided since then are decided again"
         )
     savepoints.check(path)
     warning = savepoints.check_shards(settings, path)
