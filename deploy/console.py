@@ -1,4 +1,4 @@
-"""Where the commands write: answers to stdout, complaints to stderr; and how figures are spelled."""
+"""Output of the commands: results to stdout, errors to stderr; and the format of figures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from rich.console import Console
 
 FILE_COLUMNS = 160
+"""Width for a file or a pipe: rich's 80 columns cut the names in tables."""
 
 
 def _width() -> int | None:
-    """A file or a pipe has no width, and rich's 80 columns cut tables' names: one that holds them. ``COLUMNS`` wins."""
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_COLUMNS
 
 
@@ -20,12 +20,12 @@ errors = Console(stderr=True)
 
 
 def say(text: str) -> None:
-    """One plain line."""
+    """Print one plain line, without markup and unwrapped."""
     console.print(text, markup=False, soft_wrap=True)
 
 
 def duration(seconds: float) -> str:
-    """A time span as people say it: ``0.8 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    """Format a time span: ``0.8 s``, ``4 min 05 s``, ``2 h 10 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in the largest unit that leaves a figure above one."""
+    """Format a number of bytes in the largest unit that leaves a figure above one: ``512 bytes``, ``1.5 MB``."""
     for unit in ("bytes", "KB", "MB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -1,7 +1,7 @@
-"""The failures a person running the system can meet and mend; everything else is a bug and keeps its traceback."""
+"""The error for expected failures, which the user can correct; anything else is a bug and keeps its traceback."""
 
 from __future__ import annotations
 
 
 class OperationError(Exception):
-    """Something outside the program is not as it must be; the message is one sentence that says what to do."""
+    """An expected failure outside the program; the message is one sentence that says what to do."""

@@ -1,4 +1,4 @@
-"""Where the project, its set-up and its jars lie on this machine."""
+"""Paths on this machine: the project, its set-up and its jars."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ FLINK_JARS = RUN / "jars" / "flink"
 
 
 def under_root(path: Path) -> Path:
-    """A path from the settings: relative ones are meant from the project's root, not from the caller's folder."""
+    """Resolve a path from the settings: a relative one starts at the project's root, not at the working folder."""
     return path if path.is_absolute() else ROOT / path
 
 
 def python_executable() -> str:
-    """The interpreter of this environment, for the Flink client and for the code inside the TaskManagers."""
-    # Not resolved: a venv is found from the link's place, and the link's target knows nothing of it.
+    """The interpreter of this environment, for the Flink client and the TaskManagers."""
+    # Not resolved: a venv is found from the place of the link, not from its target.
     return sys.executable
 
 
 def site_packages() -> Path:
-    """The folder that holds this environment's packages."""
+    """The folder of this environment's packages."""
     return next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))

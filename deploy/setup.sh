@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
-# Makes everything the project needs on this machine, in .run/: a Python environment with the pinned dependencies and
-# the command `sentinel`, and the jars of Kafka and of Flink's Kafka connector. The machine code of state/, models/ and
-# udfs/ goes to the user's cache, where Flink's processes look for it, too.
+# Sets the project up in .run/: a Python environment with the pinned dependencies and the command `sentinel`, and the
+# jars of Kafka and of Flink's Kafka connector. The machine code of state/, models/ and udfs/ goes to the user's cache,
+# where Flink's processes find it.
 #
-# May be run at any time, by several at once, and again after an interruption: what is complete and current is left as
-# it is, which takes a moment; what is not is made again.
+# Idempotent: steps that are complete and current are skipped. It may run several times at once, and again after an
+# interruption.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly RUN=$PWD/.run
 readonly VENV=$RUN/venv
 readonly JARS=$RUN/jars
-# A finished folder holds the hash of what it was made from. It is the last thing written and the first removed.
+# A complete folder holds the hash of its inputs in this file, which is written last and removed first.
 readonly STAMP=.complete
 
-say() { printf 'set-up: %s\n' "$*" >&2; }
+report() { printf 'set-up: %s\n' "$*" >&2; }
 fail() {
-    say "$*"
+    report "$*"
     exit 1
 }
 
 hash_of() { cat "$@" deploy/setup.sh | sha256sum | cut -d ' ' -f 1; }
 is_current() { [[ -f $1/$STAMP && $(<"$1/$STAMP") == "$2" ]]; }
 
-# Tells how long a Python takes for a little work, in microseconds; fails if it is not 3.11, cannot make environments
-# (Debian packs venv apart), or comes without the library that Flink's processes load.
+# Prints how long a Python takes for a fixed amount of work, in microseconds. Fails if it is not 3.11, has no venv (a
+# package of its own on Debian), or lacks the shared library that Flink's processes load.
 readonly PROBE='
 import ensurepip, os, sys, sysconfig, time, venv
 names = (sysconfig.get_config_var(name) for name in ("INSTSONAME", "LDLIBRARY"))
@@ -38,9 +38,8 @@ def work():
     return time.process_time() - begun
 print(round(1e6 * min(work() for _ in range(5))))'
 
-# The fastest Python 3.11 there is: one that was built without profile-guided optimisation, as pyenv does by default,
-# takes a fifth longer for the same than Debian's, and how it was built not every Python tells. Several rounds, since on a
-# machine whose speed varies the slower one wins a single one now and then.
+# Finds the fastest Python 3.11: one built without profile-guided optimisation, as pyenv does by default, is a fifth
+# slower. In several rounds, as the speed of a machine varies.
 find_python() {
     local candidate took
     for _ in 1 2 3 4 5; do
@@ -55,7 +54,7 @@ java_version() {
     "$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' || true
 }
 
-# Every missing tool in one sentence, so that one look is enough.
+# Names every missing tool in one sentence.
 require_tools() {
     local missing=()
     [[ -n $(find_python) ]] || missing+=("Python 3.11 with venv (Debian: python3.11 python3.11-venv; else python.org or pyenv)")
@@ -68,7 +67,7 @@ require_tools() {
     fi
 }
 
-# Runs a long step with its output in a log; on failure the log's end is shown and one sentence says what to do.
+# Runs a long step with its output in a log; on failure shows the end of the log and says what to do.
 logged() {
     local name=$1
     shift
@@ -88,12 +87,12 @@ print("\n".join(project["dependencies"] + project["optional-dependencies"]["dev"
 
 install_packages() {
     dependencies >"$RUN/requirements.txt"
-    # By the environment, not as an option: so the constraints hold for what builds the source packages as well.
+    # In the environment, not as an option, so that the constraints also hold for the build of source packages.
     PIP_CONSTRAINT=$PWD/deploy/constraints.txt \
         "$VENV/bin/python" -m pip install --disable-pip-version-check --requirement "$RUN/requirements.txt"
 }
 
-# The project is on the path as it lies here. An editable install would do the same and leave an egg-info among the code.
+# Puts the checkout on the path. An editable install would do the same, but leaves an egg-info among the code.
 install_project() {
     local packages
     packages=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -104,10 +103,10 @@ install_project() {
 
 make_environment() {
     local wanted=$1
-    # Without a stamp an earlier run was cut off, with another folder in it the project was moved: begin anew.
+    # Without a stamp an earlier run was interrupted; one with another folder means that the project was moved.
     [[ -f $VENV/$STAMP && $(<"$VENV/$STAMP") == *" $PWD" ]] || rm -rf "$VENV"
     rm -f "$VENV/$STAMP"
-    say "installing the Python packages into .run/venv (about two minutes the first time)"
+    report "installing the Python packages into .run/venv (about two minutes the first time)"
     [[ -x $VENV/bin/python ]] || "$(find_python)" -m venv "$VENV"
     logged pip install_packages
     install_project
@@ -116,7 +115,7 @@ make_environment() {
 
 fetch_jars() {
     local wanted=$1 fresh=$RUN/jars.part
-    say "fetching the jars of Kafka and Flink's Kafka connector into .run/jars"
+    report "fetching the jars of Kafka and Flink's Kafka connector into .run/jars"
     rm -rf "$fresh"
     logged maven mvn --batch-mode --no-transfer-progress --file deploy/pom.xml generate-resources "-Djars.folder=$fresh"
     printf '%s\n' "$wanted" >"$fresh/$STAMP"
@@ -126,7 +125,7 @@ fetch_jars() {
 
 compile_code() {
     local wanted=$1
-    say "compiling state/, models/ and udfs/ (a minute when they have changed)"
+    report "compiling state/, models/ and udfs/ (a minute when they have changed)"
     logged compile "$VENV/bin/python" -m udfs.warmup
     mkdir -p "$RUN/compiled"
     printf '%s\n' "$wanted" >"$RUN/compiled/$STAMP"
@@ -141,7 +140,7 @@ main() {
     mkdir -p "$RUN"
     exec 9>"$RUN/setup.lock"
     if ! flock --nonblock 9; then
-        say "another set-up is at work, waiting for it"
+        report "another set-up is running, waiting for it"
         flock 9
     fi
     if is_current "$VENV" "$packages" && is_current "$JARS" "$jars" &&
@@ -152,7 +151,7 @@ main() {
     is_current "$JARS" "$jars" || fetch_jars "$jars"
     is_current "$VENV" "$packages" || make_environment "$packages"
     is_current "$RUN/compiled" "$code" || compile_code "$code"
-    say "done"
+    report "done"
 }
 
 main

@@ -1,4 +1,4 @@
-"""SIGTERM, and a terminal that is closed, as an interruption: what was started is stopped again, as after Ctrl-C."""
+"""SIGTERM and SIGHUP as an interruption: the program cleans up, as after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interrupted_by_ending_signals() -> Iterator[None]:
-    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt; by themselves they would end the process without clean-up.
+def interrupt_on_termination() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP, which otherwise end the process without clean-up.
 
-    The first one alone: a shell and the kernel both tell of a closed terminal, and the second would end the clean-up.
-    One that is ignored stays so, which is what ``nohup`` asks for. Afterwards both do what they did before.
-
-    Belongs in the main thread.
+    Only the first signal interrupts: the shell and the kernel both signal a closed terminal, and the second signal
+    would end the clean-up. A signal that was ignored stays ignored, as ``nohup`` wants it. The previous handlers are
+    restored at the end. To be used in the main thread.
     """
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in TERMINATION_SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -31,6 +30,6 @@ def interrupted_by_ending_signals() -> Iterator[None]:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    for number in ENDING:
+    for number in TERMINATION_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,8 +1,8 @@
-"""Makes every compiled function ready: ``python -m udfs.warmup``, and the first stage of a process that starts.
+"""Compiles every compiled function: ``python -m udfs.warmup``, and the first stage that starts in a process.
 
-It has a few payments decided, since they call all of features and conditions; what hot profiles need is made ready by
-``state.warmup``, and what models need by ``models.warmup``. The first time it takes a minute, and leaves the machine code
-behind (``state.kernel.jit``); then a part of a second.
+It decides a few payments, which calls all features and conditions; ``state.warmup`` covers hot profiles, and
+``models.warmup`` models. The first time takes a minute, and fills the cache (``state.kernel.jit``); then it takes a
+fraction of a second.
 """
 
 from __future__ import annotations

@@ -35,11 +35,11 @@ class CpuTimes(msgspec.Struct, frozen=True):
     def now(cls, settings: Settings) -> CpuTimes:
         """Read the CPU times of the running components of a stack, and of the machine."""
         components: dict[str, float] = {}
-        for service in Stack(settings).parts():
-            process = service.component.process()
+        for service in Stack(settings).services():
+            process = service.process.find()
             if process is not None:
                 times = process.cpu_times()
-                components[service.component.name] = times.user + times.system
+                components[service.process.name] = times.user + times.system
         machine = psutil.cpu_times()
         return cls(components, sum(machine[:8]) - machine.idle - machine.iowait)
 

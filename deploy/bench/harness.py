@@ -15,7 +15,7 @@ from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.job.cleanup import cancel_job_and_delete_topics
-from deploy.signals import interrupted_by_ending_signals
+from deploy.signals import interrupt_on_termination
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
@@ -75,7 +75,7 @@ def bench_run(settings: Settings, **job: object) -> Iterator[BenchRun]:
     if not Stack(settings).is_up():
         raise OperationError("the benchmark measures the local stack: start it with `sentinel up`")
     run_settings = with_namespace(settings, f"bench-{int(time.time())}", **job)
-    with interrupted_by_ending_signals():
+    with interrupt_on_termination():
         try:
             topics.ensure(run_settings)
             topics.stamp_on_append(run_settings)

@@ -98,7 +98,7 @@ class OpenLoop:
             seconds: length of the counted part.
         """
         schedule = make_schedule(self._simulator, lead_in_s + seconds, rate / self._simulator.options.rate)
-        sender = kafka_clients.sender(self._run.settings)
+        sender = kafka_clients.producer(self._run.settings)
         topics = self._topics
 
         def send(record: SimulatedRecord) -> None:

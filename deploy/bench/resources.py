@@ -47,10 +47,10 @@ class ResourceTrace:
         return sampling([self._sample_memory, self._sample_files, self._sample_checkpoints], self._every_s)
 
     def _sample_memory(self) -> None:
-        for service in self._stack.parts():
-            process = service.component.process()
+        for service in self._stack.services():
+            process = service.process.find()
             if process is not None:
-                self._add(self.memory_mib, service.component.name, process.memory_info().rss / MIB)
+                self._add(self.memory_mib, service.process.name, process.memory_info().rss / MIB)
 
     def _sample_files(self) -> None:
         # Flink's own folder names; jars and libraries of the job are in other folders.

@@ -1,1 +1,1 @@
-"""Faults under load on a stack of their own, and an account of what came of each: ``sentinel chaos``."""
+"""Chaos experiments: faults under load on an ephemeral stack, and a reconciliation of each. ``sentinel chaos``."""

@@ -1,7 +1,7 @@
-"""A trial: one job with topics of its own, and act after act a wave of payments with other faults.
+"""A campaign: one job in its own namespace, and one experiment after the other, each with a round of payments.
 
-One job goes through all acts, so a fault also shows what it left behind: the features of every later act are compared
-with a run that nothing ever disturbed.
+All experiments share the job, so a fault also shows its after-effects: the features of every later experiment are
+compared with the golden run as well.
 """
 
 from __future__ import annotations
@@ -13,186 +13,177 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from apps.reference.order_free_traffic import STEP_MS, OrderFreeTraffic, TrafficRecord
-from deploy.chaos import outcomes
 from deploy.chaos.decision_recorder import DecisionRecorder
 from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.fault import Fault, Target
-from deploy.chaos.load import Load, send_aside
-from deploy.chaos.traffic import together, wave
+from deploy.chaos.load_generator import LoadGenerator, send_labels_and_account_events
+from deploy.chaos.results import collect_results
+from deploy.chaos.traffic import combine, next_round
 from deploy.clients import topics
-from deploy.clients.flink_rest import JobNotFoundError
 from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
+from deploy.job.cleanup import cancel_job_and_delete_topics
 from flink_jobs.settings import DecisionSettings, Settings
 from state.kernel.times import HOUR_MS
 
 USERS = 400
 SETTLED_WITHIN_S = 240.0
-CANCELLED_WITHIN_S = 60.0
-APART_S = 10.0
-"""Mixed faults strike within so many seconds."""
+MAX_INJECTION_DELAY_S = 10.0
+"""Faults of one experiment are injected within this time of each other."""
+CHECKPOINTS_TO_SETTLE = 2
 POLL_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignOptions:
-    """How a trial is done.
+    """Options of a campaign.
 
     Attributes:
-        seed: the same one makes the same payments and the same choices.
-        transactions: of an act.
+        seed: the same seed makes the same payments and the same choices.
+        transactions: payments of an experiment.
         rate: payments a second.
-        until: no act begins after it, by the monotonic clock, seconds.
+        deadline: no experiment begins after it, seconds of the monotonic clock.
     """
 
     seed: int = 1
     transactions: int = 3_000
     rate: float = 300.0
-    until: float = math.inf
+    deadline: float = math.inf
 
 
 @dataclass(frozen=True)
 class CampaignResult:
-    """What a trial found.
+    """The result of a campaign.
 
     Attributes:
-        outcomes: of the acts that came to their end.
-        notes: what the faults told.
-        error: what kept the next act from its end; None when all of them came to it.
+        results: of the experiments that were completed.
+        notes: of the faults.
+        error: that kept the next experiment from completing; None when all of them did.
     """
 
-    outcomes: Sequence[ExperimentResult]
+    results: Sequence[ExperimentResult]
     notes: Sequence[str]
     error: str | None
 
 
-def attempt(
-    settings: Settings, acts: Sequence[Sequence[Fault]], options: CampaignOptions, say: Callable[[str], None]
+def run_campaign(
+    settings: Settings, experiments: Sequence[Sequence[Fault]], options: CampaignOptions, report: Callable[[str], None]
 ) -> CampaignResult:
-    """Run one trial on a stack that is up; whatever is broken afterwards, its faults are healed and its job is gone.
+    """Run one campaign on a stack that is up; at the end its faults are reverted and its job and topics removed.
 
     Args:
         settings: of the stack.
-        acts: the faults of each; an act without faults is quiet. The first fault submits the job.
-        options: how.
-        say: told how far it is.
+        experiments: the faults of each; the baseline has none. The first fault submits the job.
+        options: of the campaign.
+        report: called with a line of progress.
 
     Raises:
-        OperationError: it could not begin, or its outcome not be read.
+        OperationError: it could not begin, or its topics could not be read.
     """
-    rng = random.Random(f"{options.seed} {[fault.name for act in acts for fault in act]}")
-    own = with_namespace(
+    faults = [fault for experiment in experiments for fault in experiment]
+    rng = random.Random(f"{options.seed} {[fault.name for fault in faults]}")
+    namespaced = with_namespace(
         settings, f"chaos-{time.time_ns() // 1_000_000:x}", checkpoint_interval_ms=2_000, start_from="earliest"
     )
-    own = own.model_copy(update={"decision": DecisionSettings(sampled_features=1.0)})
-    topics.ensure(own)
-    topics.stamp_on_append(own)
-    scene = Target(own, rng)
-    faults = [fault for act in acts for fault in act]
+    namespaced = namespaced.model_copy(update={"decision": DecisionSettings(sampled_features=1.0)})
+    topics.ensure(namespaced)
+    topics.stamp_on_append(namespaced)
+    target = Target(namespaced, rng)
     try:
         if faults:
-            faults[0].submit(scene)
+            faults[0].submit(target)
         else:
-            submission.submit(own)
-        with DecisionRecorder(own) as witness:
-            return _Stage(scene, options, witness, say).play(acts)
+            submission.submit(namespaced)
+        with DecisionRecorder(namespaced) as recorder:
+            return _Campaign(target, options, recorder, report).run(experiments)
     finally:
         for fault in faults:
-            fault.revert(scene)
-        _end_job(scene)
+            fault.revert(target)
+        cancel_job_and_delete_topics(target.settings)
 
 
 @dataclass
-class _Stage:
-    scene: Target
+class _Campaign:
+    target: Target
     options: CampaignOptions
-    witness: DecisionRecorder
-    say: Callable[[str], None]
+    recorder: DecisionRecorder
+    report: Callable[[str], None]
     sent: list[TrafficRecord] = field(default_factory=list)
 
-    def play(self, wanted: Sequence[Sequence[Fault]]) -> CampaignResult:
-        start = round(time.time() * 1000) - (len(wanted) + 1) * STEP_MS - 24 * HOUR_MS
-        waves = OrderFreeTraffic(
-            start, users=USERS, payments_per_round=self.options.transactions, seed=self.options.seed
+    def run(self, planned: Sequence[Sequence[Fault]]) -> CampaignResult:
+        start_ms = round(time.time() * 1000) - (len(planned) + 1) * STEP_MS - 24 * HOUR_MS
+        traffic = OrderFreeTraffic(
+            start_ms, users=USERS, payments_per_round=self.options.transactions, seed=self.options.seed
         )
-        played: list[Experiment] = []
+        completed: list[Experiment] = []
         error = None
         try:
-            for faults in wanted:
-                if time.monotonic() > self.options.until:
-                    raise OperationError("not begun, as the time was over")
-                act = Experiment(faults)
-                self.say(act.name)
-                self._act(waves, act)
-                played.append(act)
-                self._aside(waves)
+            for faults in planned:
+                if time.monotonic() > self.options.deadline:
+                    raise OperationError("not begun, as the time is over")
+                experiment = Experiment(faults)
+                self.report(experiment.name)
+                self._run_experiment(traffic, experiment)
+                completed.append(experiment)
+                self._send_labels_and_account_events(traffic)
         except OperationError as raised:
             error = str(raised)
-            self.say(f"  {error}")
-        found = outcomes.found(self.scene.settings, played, self.sent, self.witness.decided_at)
-        return CampaignResult(found, self.scene.notes, error)
+            self.report(f"  {error}")
+        results = collect_results(self.target.settings, completed, self.sent, self.recorder.decided_at)
+        return CampaignResult(results, self.target.notes, error)
 
-    def _act(self, waves: OrderFreeTraffic, act: Experiment) -> None:
-        """Send a wave; faults strike when a third of it is sent; and wait until the job is through with it."""
-        traffic = together(fault.traffic for fault in act.faults)
-        records = wave(waves, traffic, self.scene.rng, round(time.time() * 1000))
-        rate = self.options.rate * traffic.burst
-        load = Load(self.scene.settings, records, rate, traffic.poison, act.name, self.scene.rng)
+    def _run_experiment(self, traffic: OrderFreeTraffic, experiment: Experiment) -> None:
+        """Send a round of payments, inject the faults when a third of it is sent, and wait until all is committed."""
+        shape = combine(fault.traffic for fault in experiment.faults)
+        records = next_round(traffic, shape, self.target.rng, round(time.time() * 1000))
+        rate = self.options.rate * shape.rate_factor
+        load = LoadGenerator(
+            self.target.settings, records, rate, shape.poison_per_payment, experiment.name, self.target.rng
+        )
         load.start()
         time.sleep(len(records) / 3 / rate)
-        self._strike(act)
+        self._inject_and_revert(experiment)
         load.join(timeout=SETTLED_WITHIN_S)
         if load.error is not None or load.is_alive():
             raise OperationError(f"the load could not be sent: {load.error or 'it takes too long'}")
         self.sent += records
-        act.sent_at, act.poisoned = load.sent_at, load.poisoned
-        self.witness.await_decided(act.sent_at.keys(), SETTLED_WITHIN_S)
-        self._through()
+        experiment.sent_at, experiment.poison_sent = load.sent_at, load.poison_sent
+        self.recorder.await_decided(experiment.sent_at.keys(), SETTLED_WITHIN_S)
+        self._await_checkpoints()
 
-    def _aside(self, waves: OrderFreeTraffic) -> None:
-        records = waves.labels_and_account_events()
-        send_aside(self.scene.settings, records)
+    def _send_labels_and_account_events(self, traffic: OrderFreeTraffic) -> None:
+        records = traffic.labels_and_account_events()
+        send_labels_and_account_events(self.target.settings, records)
         self.sent += records
-        self._through()
+        self._await_checkpoints()
 
-    def _strike(self, act: Experiment) -> None:
-        """Every fault begins and ends at its time; several begin within seconds of each other."""
-        begins = [0.0, *(self.scene.rng.uniform(0, APART_S) for _ in act.faults[1:])]
-        moments = [(begin, fault.name, fault.inject) for begin, fault in zip(begins, act.faults, strict=False)]
-        moments += [
-            (begin + fault.lasts_s, fault.name, fault.revert) for begin, fault in zip(begins, act.faults, strict=False)
+    def _inject_and_revert(self, experiment: Experiment) -> None:
+        """Inject and revert each fault at its time; several are injected within seconds of each other."""
+        faults = experiment.faults
+        delays = [0.0, *(self.target.rng.uniform(0, MAX_INJECTION_DELAY_S) for _ in faults[1:])]
+        steps = [(delay, fault.name, fault.inject) for delay, fault in zip(delays, faults, strict=False)]
+        steps += [
+            (delay + fault.duration_s, fault.name, fault.revert) for delay, fault in zip(delays, faults, strict=False)
         ]
-        act.struck_at, begun = time.time(), time.monotonic()
-        for at, name, what in sorted(moments, key=lambda each: each[0]):
-            time.sleep(max(0.0, begun + at - time.monotonic()))
-            self.say(f"  {time.monotonic() - begun:.1f} s: {name}, {what.__name__}")
-            what(self.scene)
+        experiment.injected_at, started = time.time(), time.monotonic()
+        for at_s, name, step in sorted(steps, key=lambda each: each[0]):
+            time.sleep(max(0.0, started + at_s - time.monotonic()))
+            self.report(f"  {time.monotonic() - started:.1f} s: {name}, {step.__name__}")
+            step(self.target)
 
-    def _through(self) -> None:
-        """Wait for a second checkpoint: by then everything before it is known to every profile, and committed."""
-        scene, wanted, before = self.scene, 2, -1
+    def _await_checkpoints(self) -> None:
+        """Wait for the second checkpoint from now: it holds everything sent before, and commits its alerts."""
+        target, remaining, before = self.target, CHECKPOINTS_TO_SETTLE, -1
         deadline = time.monotonic() + SETTLED_WITHIN_S
-        while wanted > 0:
+        while remaining > 0:
             if time.monotonic() > deadline:
                 raise OperationError(f"no checkpoints were completed within {SETTLED_WITHIN_S:.0f} s")
             try:
-                completed = scene.rest.checkpoints(scene.rest.running(scene.settings.job.name).id).completed
+                completed = target.rest.checkpoints(target.rest.running(target.settings.job.name).id).completed
             except OperationError:
-                completed = -1  # a JobManager that comes back is not ready at once, and counts from the beginning
+                completed = -1  # a restarted JobManager is not ready at once, and counts from zero
             if before >= 0 and completed > before:
-                wanted -= completed - before
+                remaining -= completed - before
             before = completed
             time.sleep(POLL_S)
-
-
-def _end_job(scene: Target) -> None:
-    deadline = time.monotonic() + CANCELLED_WITHIN_S
-    while time.monotonic() < deadline:
-        try:
-            scene.rest.cancel(scene.rest.running(scene.settings.job.name).id, CANCELLED_WITHIN_S)
-        except JobNotFoundError:
-            break
-        except OperationError:
-            time.sleep(POLL_S)
-    topics.delete(scene.settings)

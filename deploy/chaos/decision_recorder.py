@@ -1,24 +1,23 @@
-"""Sees when each decision is appended, also while the broker comes and goes."""
+"""Records when each decision is appended, also while the broker comes and goes."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from threading import Event, Thread
 from typing import Self
 
 from apps.records import transaction_id
 from deploy.clients import kafka_clients
-from deploy.errors import OperationError
+from deploy.clients.decisions import await_count
 from flink_jobs.settings import Settings
 
-_AT_ONCE = 5_000
+_MAX_BATCH = 5_000
 _POLL_S = 0.2
-_ENDED_WITHIN_S = 10.0
+_JOIN_WITHIN_S = 10.0
 
 
 class DecisionRecorder(Thread):
-    """Follows the decisions from now on, from a thread of its own.
+    """Follows the topic of decisions from now on, in its own thread; a context manager that starts and ends it.
 
     Attributes:
         decided_at: when each decision was appended by the broker's clock, seconds, by transaction id.
@@ -27,34 +26,35 @@ class DecisionRecorder(Thread):
     def __init__(self, settings: Settings) -> None:
         super().__init__(daemon=True)
         self.decided_at: dict[str, list[float]] = {}
-        self._over = Event()
-        self._consumer = kafka_clients.follower(settings, settings.kafka.topics.decisions)
+        self._ending = Event()
+        self._consumer = kafka_clients.consumer_from_now(settings, settings.kafka.topics.decisions)
 
     def run(self) -> None:
-        while not self._over.is_set():
-            for message in self._consumer.consume(_AT_ONCE, _POLL_S):
-                # An error is a broker that is away; what is missed is read when it is back.
+        while not self._ending.is_set():
+            for message in self._consumer.consume(_MAX_BATCH, _POLL_S):
+                # An error means that the broker is away; its records are read when it is back.
                 if message.error() is None:
                     name = transaction_id(message.value() or b"{}")
                     self.decided_at.setdefault(name, []).append(message.timestamp()[1] / 1000)
         self._consumer.close()
 
-    def await_decided(self, wanted: Collection[str], within_s: float) -> None:
-        """Wait until each of these has a decision.
+    def await_decided(self, transaction_ids: Collection[str], within_s: float) -> None:
+        """Wait until each of these transactions has a decision.
 
         Raises:
-            OperationError: they have not in time.
+            DecisionsMissingError: some have none in time.
         """
-        deadline = time.monotonic() + within_s
-        while missing := sum(name not in self.decided_at for name in wanted):
-            if time.monotonic() > deadline:
-                raise OperationError(f"{missing} of {len(wanted)} transactions are not decided after {within_s:.0f} s")
-            time.sleep(_POLL_S)
+        await_count(
+            lambda: sum(name in self.decided_at for name in transaction_ids),
+            len(transaction_ids),
+            within_s,
+            poll_s=_POLL_S,
+        )
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join(timeout=_ENDED_WITHIN_S)
+        self._ending.set()
+        self.join(timeout=_JOIN_WITHIN_S)

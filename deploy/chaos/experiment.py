@@ -1,72 +1,72 @@
-"""What one act of a trial was, and what came of it."""
+"""One experiment of a campaign, and its result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deploy.chaos.fault import Fault, Traffic
+from deploy.chaos.fault import Fault, TrafficShape
 from deploy.chaos.reconciliation import Reconciliation
 
-QUIET = "quiet"
+BASELINE = "baseline"
 
 
 @dataclass
 class Experiment:
-    """A wave of payments with the faults that struck during it.
+    """A round of payments, and the faults injected while it was sent.
 
     Attributes:
-        faults: none in a quiet act.
-        sent_at: when each transaction was sent, wall clock in seconds, by id.
-        struck_at: when the first fault struck, likewise.
-        poisoned: refused records sent.
+        faults: empty in the baseline.
+        sent_at: when each transaction was sent, seconds of the wall clock, by id.
+        injected_at: when the first fault was injected, seconds of the wall clock.
+        poison_sent: number of invalid records sent.
     """
 
     faults: Sequence[Fault]
     sent_at: dict[str, float] = field(default_factory=dict)
-    struck_at: float = 0.0
-    poisoned: int = 0
+    injected_at: float = 0.0
+    poison_sent: int = 0
 
     @property
     def name(self) -> str:
-        return " + ".join(fault.name for fault in self.faults) or QUIET
+        return " + ".join(fault.name for fault in self.faults) or BASELINE
 
     @property
-    def disturbs(self) -> bool:
-        """Whether decisions stop only if something of the stack does: odd payments are nothing to recover from."""
-        return not self.faults or any(fault.traffic == Traffic() for fault in self.faults)
+    def measures_recovery(self) -> bool:
+        """Whether a pause of decisions counts: unusual payments alone are nothing to recover from."""
+        return not self.faults or any(fault.traffic == TrafficShape() for fault in self.faults)
 
     @property
-    def only(self) -> str:
-        """Beginning of the features that are determined: the user's, or all of them."""
-        return "user_" if any(fault.compares == "user" for fault in self.faults) else ""
+    def compared_prefix(self) -> str:
+        """Beginning of the names of the features that are compared; empty for all."""
+        return "user_" if any(fault.compared_features == "user" for fault in self.faults) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentResult:
-    """What came of an act.
+    """The result of an experiment.
 
     Attributes:
-        act: it.
-        account: of transactions, decisions and alerts.
-        recovery_s: from the first fault until decisions flowed again; 0 when they never stopped, None when they did
-            not come back.
-        longest_wait_s: of a payment for its first decision.
-        dead_letters: of the poisonous records, each counted once.
+        experiment: that was run.
+        reconciliation: of its transactions, decisions and alerts.
+        recovery_s: from the first fault until decisions flowed again; 0 when they never stopped, None when they did not
+            come back.
+        longest_wait_s: longest time from sending a payment to its first decision.
+        dead_letters: number of invalid records among the dead letters, each counted once.
     """
 
-    act: Experiment
-    account: Reconciliation
+    experiment: Experiment
+    reconciliation: Reconciliation
     recovery_s: float | None
     longest_wait_s: float
     dead_letters: int
 
     @property
-    def broken(self) -> list[str]:
-        """Every promise that was broken, one phrase each."""
-        found = list(self.account.faults)
+    def violations(self) -> list[str]:
+        """Every guarantee that was violated, one phrase each."""
+        found = list(self.reconciliation.violations)
         if self.recovery_s is None:
-            found.append("decisions never flowed again as before")
-        if self.dead_letters != self.act.poisoned:
-            found.append(f"{self.act.poisoned} records to be refused, {self.dead_letters} dead letters of them")
+            found.append("decisions did not recover")
+        if self.dead_letters != self.experiment.poison_sent:
+            found.append(f"{self.experiment.poison_sent} invalid records sent, {self.dead_letters} of them refused")
         return found

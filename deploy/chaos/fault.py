@@ -1,4 +1,4 @@
-"""What a fault is: the contract that every file in ``deploy/chaos/faults`` fulfils."""
+"""The contract of a fault, which every file in ``deploy/chaos/faults`` implements."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from deploy.job import submission
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
+Phase = Literal["start", "any", "end"]
+ComparedFeatures = Literal["all", "user"]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Traffic:
-    """What is peculiar about the payments while a fault lasts.
+class TrafficShape:
+    """How the payments sent during a fault differ from ordinary ones.
 
     Attributes:
-        burst: times the usual rate.
-        hot: share of the payments that are of one user, who alone pays one merchant, with one device.
-        poison: refused records for each payment, in between.
-        skewed: share of payments with times ahead of the wall clock or far behind the others.
+        rate_factor: multiple of the ordinary rate.
+        hot_key_share: share of the payments that one user makes, who alone pays one merchant, with one device.
+        poison_per_payment: invalid records sent for each payment.
+        skewed_share: share of the payments with an event time ahead of the wall clock or far behind the others.
     """
 
-    burst: float = 1.0
-    hot: float = 0.0
-    poison: float = 0.0
-    skewed: float = 0.0
+    rate_factor: float = 1.0
+    hot_key_share: float = 0.0
+    poison_per_payment: float = 0.0
+    skewed_share: float = 0.0
 
 
 @dataclass
 class Target:
-    """Where a fault strikes.
+    """The system under test.
 
     Attributes:
-        settings: of the job; a fault that starts it anew may change them.
-        rng: the same seed strikes the same.
-        notes: what a fault tells beside the figures.
+        settings: of the job; a fault that submits the job again may replace them.
+        rng: source of every choice, so that a seed repeats them.
+        notes: sentences for the report.
     """
 
     settings: Settings
@@ -56,79 +59,88 @@ class Fault(Protocol):
     """One thing that goes wrong.
 
     Attributes:
-        name: as on the command line.
-        what: it does, in a sentence for the report.
-        lasts_s: from ``inject`` to ``revert``, seconds; a supervisor starts again after one second what has died.
-        traffic: how the payments are while it lasts.
-        mixes: whether it may strike while others last.
-        compares: whether all features must be those of a quiet run, or the user's alone, since the order in which
-            others are met is not determined.
+        name: as on the command line, the file's name with hyphens.
+        description: what goes wrong, a phrase for the report.
+        duration_s: from ``inject`` to ``revert``, seconds. For a process that dies it is 1: the delay of a supervisor.
+        traffic: the payments sent meanwhile.
+        phase: when it is injected. ``start``: first, as it submits the job in its own way. ``any``: it leaves the job
+            as it was, and may be combined with others. ``end``: last, as it changes the job or event time for good.
+        compared_features: features that the golden run determines: all of them, or those of the user alone where the
+            order in which devices and merchants see payments matters.
     """
 
     @property
     def name(self) -> str: ...
 
     @property
-    def what(self) -> str: ...
+    def description(self) -> str: ...
 
     @property
-    def lasts_s(self) -> float: ...
+    def duration_s(self) -> float: ...
 
     @property
-    def traffic(self) -> Traffic: ...
+    def traffic(self) -> TrafficShape: ...
 
     @property
-    def mixes(self) -> bool: ...
+    def phase(self) -> Phase: ...
 
     @property
-    def compares(self) -> Literal["all", "user"]: ...
+    def compared_features(self) -> ComparedFeatures: ...
 
-    def submit(self, scene: Target) -> None:
-        """Submit the job, before anything goes wrong."""
+    def missing_requirement(self) -> str | None:
+        """Say why the fault cannot be injected on this machine; None when it can."""
         ...
 
-    def inject(self, scene: Target) -> None:
-        """Let it happen; returns as soon as it has."""
+    def submit(self, target: Target) -> None:
+        """Submit the job; called before any fault is injected, and only if this fault is the first of the campaign."""
         ...
 
-    def revert(self, scene: Target) -> None:
-        """Let it be over: what died is started again. Must do no harm where nothing was injected."""
+    def inject(self, target: Target) -> None:
+        """Inject the fault, and return at once."""
+        ...
+
+    def revert(self, target: Target) -> None:
+        """End the fault, e.g. start again what died. Must do no harm where nothing was injected."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficFault:
-    """A fault of the payments alone: nothing of the stack is touched."""
+    """A fault in the payments alone; the stack is not touched."""
 
     name: str
-    what: str
-    traffic: Traffic
-    lasts_s: float = 0.0
-    mixes: bool = True
-    compares: Literal["all", "user"] = "all"
+    description: str
+    traffic: TrafficShape
+    duration_s: float = 0.0
+    phase: Phase = "any"
+    compared_features: ComparedFeatures = "all"
 
-    def submit(self, scene: Target) -> None:
-        """As ever."""
-        submission.submit(scene.settings)
+    def missing_requirement(self) -> str | None:
+        return None
 
-    def inject(self, scene: Target) -> None:
-        """The payments are made that way."""
+    def submit(self, target: Target) -> None:
+        submission.submit(target.settings)
 
-    def revert(self, scene: Target) -> None:
-        """And then they are ordinary again."""
+    def inject(self, target: Target) -> None:
+        """Do nothing: the load generator shapes the traffic."""
+
+    def revert(self, target: Target) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InfrastructureFault:
-    """What most faults of the stack have: an ordinary job, ordinary traffic, and the same features as ever."""
+    """Base of faults in the stack: ordinary traffic, an ordinary job; ``inject`` and ``revert`` are the fault's."""
 
     name: str
-    what: str
-    lasts_s: float = 1.0
-    traffic: Traffic = Traffic()
-    mixes: bool = True
-    compares: Literal["all", "user"] = "all"
+    description: str
+    duration_s: float = 1.0
+    traffic: TrafficShape = TrafficShape()
+    phase: Phase = "any"
+    compared_features: ComparedFeatures = "all"
 
-    def submit(self, scene: Target) -> None:
-        """As ever."""
-        submission.submit(scene.settings)
+    def missing_requirement(self) -> str | None:
+        return None
+
+    def submit(self, target: Target) -> None:
+        submission.submit(target.settings)

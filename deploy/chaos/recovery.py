@@ -1,4 +1,4 @@
-"""How long decisions stopped: from when payments were sent and first decided. Pure functions; all times in seconds."""
+"""Measure how long decisions stopped, from when payments were sent and decided. Pure functions; times in seconds."""
 
 from __future__ import annotations
 
@@ -6,47 +6,50 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 WINDOW_S = 1.0
-BEFORE_S = 3.0
+BASELINE_S = 3.0
 STEP_S = 0.1
-SHARE = 0.5
-"""Of the rate before: at less than this decisions have stopped, at this they flow again."""
+FLOWING_SHARE = 0.5
+"""Share of the rate before the fault: below it decisions have stopped, from it on they flow."""
 
 
 def recovery_s(
-    struck_at: float, sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]], within_s: float = 45.0
+    injected_at: float, sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]], within_s: float = 45.0
 ) -> float | None:
-    """Seconds from a fault until decisions flow again; 0 when they never stopped, None when they never came back.
+    """Measure the time from a fault until decisions flow again.
 
-    They have stopped when within a second fewer are appended than half of the rate of the three seconds before
-    the fault, although so many payments wait; they flow again with the first append after which, within a second, there
-    are so many. Where they stop several times, as when a JobManager comes back and starts all tasks anew, it is the
-    last that counts.
+    Decisions have stopped when, within a second, fewer are appended than half of the rate of the three seconds before
+    the fault, although more payments than that are pending. They flow again with the first append after which that rate
+    is reached within a second. Where they stop several times, as when a JobManager comes back and restarts all tasks,
+    the last time counts.
 
     Args:
-        struck_at: when the fault struck.
+        injected_at: when the fault was injected.
         sent_at: when each transaction was sent.
         decided_at: when each of its decisions was appended.
-        within_s: how long after the fault they may stop for it to be the cause.
+        within_s: a stop that begins later than this after the fault has another cause.
+
+    Returns:
+        0 when decisions never stopped, None when they never came back.
     """
     appends = sorted(at for each in decided_at.values() for at in each)
     sent = sorted(sent_at.values())
     first = sorted(min(each) for name, each in decided_at.items() if each and name in sent_at)
-    rate = SHARE * _count(appends, struck_at - BEFORE_S, struck_at) / BEFORE_S * WINDOW_S
-    flowing = at = struck_at
-    while at <= struck_at + within_s:
-        waiting = bisect_right(sent, at) - bisect_right(first, at + WINDOW_S)
-        if waiting > rate and _count(appends, at, at + WINDOW_S) < rate:
+    threshold = FLOWING_SHARE * _count(appends, injected_at - BASELINE_S, injected_at) / BASELINE_S * WINDOW_S
+    flowing = at = injected_at
+    while at <= injected_at + within_s:
+        pending = bisect_right(sent, at) - bisect_right(first, at + WINDOW_S)
+        if pending > threshold and _count(appends, at, at + WINDOW_S) < threshold:
             following = appends[bisect_left(appends, at) :]
-            again = next((each for each in following if _count(appends, each, each + WINDOW_S) >= rate), None)
-            if again is None:
+            resumed = next((each for each in following if _count(appends, each, each + WINDOW_S) >= threshold), None)
+            if resumed is None:
                 return None
-            flowing = at = max(again, at)
+            flowing = at = max(resumed, at)
         at += STEP_S
-    return flowing - struck_at
+    return flowing - injected_at
 
 
 def longest_wait_s(sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]]) -> float:
-    """The longest time from a payment's sending to its first decision; 0 when there is none."""
+    """Find the longest time from sending a payment to its first decision; 0 when nothing is decided."""
     return max((min(decided_at[name]) - at for name, at in sent_at.items() if decided_at.get(name)), default=0.0)
 
 

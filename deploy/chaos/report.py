@@ -1,4 +1,4 @@
-"""What came of the acts, as figures and a table of a result."""
+"""The report of a campaign: figures, a table and notes for ``apps.bench.result``."""
 
 from __future__ import annotations
 
@@ -8,67 +8,76 @@ from apps.bench.result import Cell, Table
 from deploy.chaos.experiment import ExperimentResult
 
 COLUMNS = [
-    *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts doubled"),
+    *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts duplicated"),
     *("recovery, s", "longest wait, s", "compared", "differing"),
 ]
 
 
-def figures(outcomes: Sequence[ExperimentResult]) -> dict[str, Cell]:
-    """What matters most, over all acts."""
-    accounts = [each.account for each in outcomes]
+def figures(results: Sequence[ExperimentResult]) -> dict[str, Cell]:
+    """Sums over all experiments, and the recovery of each single fault."""
+    each_reconciliation = [each.reconciliation for each in results]
     found: dict[str, Cell] = {
-        "acts": len(outcomes),
-        "acts_with_a_broken_promise": sum(bool(each.broken) for each in outcomes),
-        "transactions_sent": sum(each.sent for each in accounts),
-        "transactions_lost": sum(len(each.lost) for each in accounts),
-        "alerts_committed": sum(each.committed for each in accounts),
-        "alerts_lost": sum(len(each.missing_alerts) for each in accounts),
-        "alerts_doubled": sum(len(each.doubled) for each in accounts),
-        "transactions_with_differing_features": sum(len(each.differing) for each in accounts),
+        "experiments": len(results),
+        "experiments_with_a_violation": sum(bool(each.violations) for each in results),
+        "transactions_sent": sum(each.sent for each in each_reconciliation),
+        "transactions_lost": sum(len(each.lost) for each in each_reconciliation),
+        "alerts_committed": sum(each.alerts_committed for each in each_reconciliation),
+        "alerts_lost": sum(len(each.lost_alerts) for each in each_reconciliation),
+        "alerts_duplicated": sum(len(each.duplicate_alerts) for each in each_reconciliation),
+        "transactions_with_differing_features": sum(len(each.differing) for each in each_reconciliation),
     }
-    for each in outcomes:
-        if len(each.act.faults) == 1 and each.recovery_s:
-            found[f"recovery_{each.act.name.replace('-', '_')}_s"] = round(each.recovery_s, 1)
+    for each in results:
+        if len(each.experiment.faults) == 1 and each.recovery_s:
+            found[f"recovery_{each.experiment.name.replace('-', '_')}_s"] = round(each.recovery_s, 1)
     return found
 
 
-def table(outcomes: Sequence[ExperimentResult]) -> Table:
-    """A row for each act."""
-    return Table("Faults under load", COLUMNS, [_row(each) for each in outcomes])
+def table(results: Sequence[ExperimentResult]) -> Table:
+    """One row for each experiment."""
+    return Table("Faults under load", COLUMNS, [_row(each) for each in results])
 
 
-def _row(outcome: ExperimentResult) -> list[Cell]:
-    account = outcome.account
+def _row(result: ExperimentResult) -> list[Cell]:
+    found = result.reconciliation
     return [
-        outcome.act.name,
-        account.sent,
-        account.decided,
-        len(account.lost),
-        account.decided_again,
-        account.committed,
-        len(account.missing_alerts),
-        len(account.doubled),
-        None if outcome.recovery_s is None else round(outcome.recovery_s, 1),
-        round(outcome.longest_wait_s, 1),
-        account.compared,
-        len(account.differing),
+        result.experiment.name,
+        found.sent,
+        found.decided,
+        len(found.lost),
+        found.repeated_decisions,
+        found.alerts_committed,
+        len(found.lost_alerts),
+        len(found.duplicate_alerts),
+        None if result.recovery_s is None else round(result.recovery_s, 1),
+        round(result.longest_wait_s, 1),
+        found.compared,
+        len(found.differing),
     ]
 
 
-def notes(outcomes: Sequence[ExperimentResult], told: Sequence[str]) -> list[str]:
-    """What each fault does, what it told, and every promise that was broken."""
-    faults = {fault.name: fault for each in outcomes for fault in each.act.faults}
+def notes(results: Sequence[ExperimentResult], campaign_notes: Sequence[str]) -> list[str]:
+    """Explain the table, describe each fault, and list every violated guarantee.
+
+    Args:
+        results: of all experiments.
+        campaign_notes: of the faults, and on experiments that were not completed.
+    """
+    faults = {fault.name: fault for each in results for fault in each.experiment.faults}
     found = [
-        "One job goes through all acts. Recovery is counted from the fault to the first decision after which half of "
-        "the rate before is reached within a second, the last time that they stopped; 0 where they never did.",
-        "Compared are the last decisions of the transactions with one process that takes the same records one at a "
-        "time: all features, lateness, rules and patterns; with clock-skew the user's features alone. "
-        "Decisions that are marked as degraded are not compared.",
-        *(f"{name}: {fault.what}." for name, fault in faults.items()),
-        *told,
+        "One job goes through all experiments. Recovery is the time from the fault to the first decision after which "
+        "half of the rate before is reached within a second, for the last time that decisions stopped; 0 where they "
+        "never did.",
+        "The last decision of each transaction is compared with the golden run, one process that takes the same "
+        "records one at a time: all features, lateness, rules and patterns; with clock-skew the user's features alone. "
+        "Decisions marked as degraded are not compared.",
+        *(f"{name}: {fault.description}." for name, fault in faults.items()),
+        *campaign_notes,
     ]
-    poisoned = sum(each.act.poisoned for each in outcomes)
-    if poisoned:
-        letters = sum(each.dead_letters for each in outcomes)
-        found.append(f"Of {poisoned:,} poisonous records {letters:,} are dead letters.")
-    return [*found, *(f"BROKEN by {each.act.name}: {what}." for each in outcomes for what in each.broken)]
+    poison_sent = sum(each.experiment.poison_sent for each in results)
+    if poison_sent:
+        letters = sum(each.dead_letters for each in results)
+        found.append(f"{letters:,} of {poison_sent:,} invalid records are dead letters.")
+    return [
+        *found,
+        *(f"VIOLATED in {each.experiment.name}: {phrase}." for each in results for phrase in each.violations),
+    ]

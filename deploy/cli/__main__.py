@@ -1,4 +1,4 @@
-"""``python -m deploy.cli``, where the ``sentinel`` script is not installed."""
+"""``python -m deploy.cli``, for an environment without the ``sentinel`` script."""
 
 from deploy.cli import main
 

@@ -1,4 +1,4 @@
-"""An alert as a person reads it: how bad, who, where, what to do, and why."""
+"""An alert as one line of text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.text import Text
 STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
-class _Shown(msgspec.Struct):
-    """What a line tells of an alert; ``event_time`` in epoch milliseconds."""
+class _ShownFields(msgspec.Struct):
+    """The fields of an alert that the line shows; ``event_time`` in epoch milliseconds."""
 
     event_time: int | None = None
     severity: str = "?"
@@ -23,14 +23,18 @@ class _Shown(msgspec.Struct):
     transaction_id: str = "?"
 
 
-def line(value: bytes) -> Text:
-    """One alert as a line; a record that is no alert is shown as it is."""
+def format_alert(value: bytes) -> Text:
+    """Format an alert as a line: time, severity, score, action, user, merchant, reasons, transaction.
+
+    Args:
+        value: of the record; one that is no alert is shown as it is.
+    """
     try:
-        alert = msgspec.json.decode(value, type=_Shown)
+        alert = msgspec.json.decode(value, type=_ShownFields)
     except msgspec.DecodeError:
         return Text(f"unreadable alert: {value[:200]!r}", style="red")
     text = Text()
-    text.append(_clock(alert.event_time), style="dim")
+    text.append(_format_time(alert.event_time), style="dim")
     text.append(f" {alert.severity.upper():8} ", style=STYLES.get(alert.severity, ""))
     text.append(f" {alert.score:.2f} {alert.recommended_action:9}", style="bold")
     text.append(f" {alert.user_id} at {alert.merchant_id}")
@@ -39,7 +43,7 @@ def line(value: bytes) -> Text:
     return text
 
 
-def _clock(event_time: int | None) -> str:
+def _format_time(event_time: int | None) -> str:
     if event_time is None:
         return "?"
     try:

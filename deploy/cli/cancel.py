@@ -5,12 +5,18 @@ from __future__ import annotations
 from deploy.cli.running import running_job
 from deploy.console import say
 
-ENDED_WITHIN_S = 120.0
+CANCELLED_WITHIN_S = 120.0
 
 
 def cancel() -> None:
-    """End the job at once, without a savepoint; its last checkpoint stays and can be restored by its path."""
+    """Cancel the job at once, without a savepoint.
+
+    Its last checkpoint is kept, and its path is printed: `sentinel restore PATH` continues from it, and decides again
+    what came since.
+
+    Example: sentinel cancel
+    """
     _, rest, job = running_job()
     checkpoint = rest.checkpoints(job.id).last_path
-    rest.cancel(job.id, ENDED_WITHIN_S)
+    rest.cancel(job.id, CANCELLED_WITHIN_S)
     say(f"{job.name} ({job.id}) cancelled; last checkpoint: {checkpoint or 'none was completed'}")

@@ -12,9 +12,12 @@ from deploy.clients import dead_letters
 from deploy.console import console, say
 from flink_jobs.settings import load_settings
 
-app = typer.Typer(help="Records that were refused: count them, look at them, send them back.", no_args_is_help=False)
-Reason = Annotated[str | None, typer.Option("--reason", help="Only those refused for this reason code.")]
-Source = Annotated[str | None, typer.Option("--topic", help="Only those that came from this topic.")]
+app = typer.Typer(
+    help="Count the records that the job refused by reason and show the latest, or replay them.\n\n"
+    "Example: sentinel dead-letters --reason wrong_type --last 3"
+)
+Reason = Annotated[str | None, typer.Option("--reason", help="Only records refused for this reason code.")]
+Source = Annotated[str | None, typer.Option("--topic", help="Only records that came from this topic.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -22,12 +25,11 @@ def show(
     context: typer.Context,
     reason: Reason = None,
     topic: Source = None,
-    last: Annotated[int, typer.Option("--last", min=0, help="How many of the latest to show in full.")] = 10,
+    last: Annotated[int, typer.Option("--last", min=0, help="Number of the latest to show in full.")] = 10,
 ) -> None:
-    """Count the dead letters by reason, and show the latest."""
     if context.invoked_subcommand is not None:
         return
-    letters = dead_letters.read(load_settings(), dead_letters.Filter(reason, topic))
+    letters = dead_letters.read(load_settings(), dead_letters.DeadLetterFilter(reason, topic))
     counts: Counter[tuple[str, str]] = Counter()
     latest: deque[dead_letters.DeadLetter] = deque(maxlen=last)
     for letter in letters:
@@ -37,13 +39,15 @@ def show(
         say("there are no dead letters")
         return
     summary = Table("from", "reason", "records")
-    for (source, why), count in counts.most_common():
-        summary.add_row(source, why, f"{count:,}")
+    for (source, code), count in counts.most_common():
+        summary.add_row(source, code, f"{count:,}")
     console.print(summary)
-    details = Table("where", "reason", "detail", "value")
+    if not latest:
+        return
+    details = Table("position", "reason", "detail", "value")
     for letter in latest:
-        where = f"{letter.source}[{letter.partition}]@{letter.offset}"
-        details.add_row(where, letter.reason, letter.detail, repr((letter.value or b"")[:80]))
+        position = f"{letter.source}[{letter.partition}]@{letter.offset}"
+        details.add_row(position, letter.reason, letter.detail, repr((letter.value or b"")[:80]))
     console.print(details)
 
 
@@ -51,16 +55,18 @@ def show(
 def replay(
     reason: Reason = None,
     topic: Source = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the records that would be sent.")] = False,
 ) -> None:
-    """Send dead letters back to the topics they came from, with their original key and value.
+    """Send dead letters to the topics they came from, with their original key and value.
 
-    A transaction that was decided already is not decided anew; what is still wrong comes back as a new dead letter.
+    A transaction that was decided already is not decided again; a record that is still wrong becomes a new dead letter.
+
+    Example: sentinel dead-letters replay --reason time_in_future --dry-run
     """
     settings = load_settings()
-    # Read to the end before anything is sent: what the job refuses again meanwhile must not be sent again.
-    letters = list(dead_letters.read(settings, dead_letters.Filter(reason, topic)))
+    # Read to the end first: a record that the job refuses again meanwhile must not be sent again.
+    letters = list(dead_letters.read(settings, dead_letters.DeadLetterFilter(reason, topic)))
     if dry_run:
-        say(f"{len(letters)} dead letters would be sent back")
+        say(f"{len(letters)} dead letters would be replayed")
     else:
-        say(f"{dead_letters.send_back(settings, letters)} dead letters sent back")
+        say(f"{dead_letters.replay(settings, letters)} dead letters replayed")

@@ -16,9 +16,11 @@ from flink_jobs.settings import Settings, load_settings
 def down(
     wipe: Annotated[bool, typer.Option("--wipe", help="Delete topics, state, savepoints and logs as well.")] = False,
 ) -> None:
-    """Stop the stack that ``up`` started; its data stays for the next time.
+    """Stop Kafka, Redis and Flink on this machine; their data is kept.
 
-    A job that runs is not saved: `sentinel stop` does that.
+    A running job is not saved: run `sentinel stop` first.
+
+    Example: sentinel down --wipe
     """
     settings = load_settings()
     stack = Stack(settings)
@@ -26,14 +28,14 @@ def down(
     stopped = stack.down()
     say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     if checkpoint is not None and not wipe:
-        say(f"{settings.job.name} was running: `sentinel restore {checkpoint}` goes on from its last checkpoint")
+        say(f"{settings.job.name} was running: `sentinel restore {checkpoint}` continues from its last checkpoint")
     if wipe:
         stack.wipe()
         say(f"deleted {stack.folder}")
 
 
 def _last_checkpoint(settings: Settings) -> str | None:
-    """Of the job, if it runs and has one."""
+    """Path of the last checkpoint of the job, if the job runs."""
     rest = FlinkRest(settings.flink.rest_url)
     try:
         return rest.checkpoints(rest.running(settings.job.name).id).last_path

@@ -79,7 +79,7 @@ def _send(
     with Progress(*bar, console=console, transient=True) as progress:
         task = progress.add_task(f"replaying {rows.path.name}", total=total)
         counts = send(
-            kafka_clients.sender(settings),
+            kafka_clients.producer(settings),
             topics,
             replay_records(rows, columns, options),
             speedup,

@@ -1,4 +1,4 @@
-"""The job that a command is about."""
+"""The running job, for commands that act on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from flink_jobs.settings import Settings, load_settings
 
 
 def running_job() -> tuple[Settings, FlinkRest, Job]:
-    """The settings, their cluster, and the job of theirs that runs there.
+    """Load the settings, and find the job that they name.
+
+    Returns:
+        The settings, the REST API of their cluster, and the job that runs there.
 
     Raises:
-        OperationError: no cluster answers, or no such job runs.
+        OperationError: no cluster answers, or the job does not run.
     """
     settings = load_settings()
     rest = FlinkRest(settings.flink.rest_url)

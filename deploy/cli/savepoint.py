@@ -13,15 +13,17 @@ from deploy.job import savepoints
 
 
 def savepoint(
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds the savepoint may take.")] = 300.0,
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Longest time for the savepoint, seconds.")] = 300.0,
 ) -> None:
     """Take a savepoint while the job runs on.
 
-    Restored later, it decides again what came after it; to restart without that, use `sentinel stop`.
+    A job restored from it decides again what came after it; to restart without that, use `sentinel stop`.
+
+    Example: sentinel savepoint
     """
     settings, rest, job = running_job()
     rest.await_all_running(job.id, timeout_s)
-    began = time.monotonic()
+    started = time.monotonic()
     path = rest.savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
     savepoints.record(settings, path)
-    say(f"savepoint of {job.name} ({job.id}) taken in {duration(time.monotonic() - began)}: {path}")
+    say(f"savepoint of {job.name} ({job.id}) taken in {duration(time.monotonic() - started)}: {path}")

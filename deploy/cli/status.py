@@ -15,9 +15,14 @@ from flink_jobs.settings import Settings, load_settings
 
 
 def status() -> None:
-    """Show the components, the job, its checkpoints, and how far it is behind."""
+    """Show the processes, the job, its checkpoints and failures, and how far it is behind its input.
+
+    Example: sentinel status
+
+    Exit code: 0 also when nothing runs, since that is a state as well.
+    """
     settings = load_settings()
-    console.print(_components(settings))
+    console.print(_processes(settings))
     rest = FlinkRest(settings.flink.rest_url)
     try:
         console.print(_job(rest, rest.running(settings.job.name)))
@@ -29,14 +34,14 @@ def status() -> None:
     console.print(_lag(settings))
 
 
-def _components(settings: Settings) -> Table:
-    table = Table("component", "state", "pid", "memory")
-    for part in Stack(settings).parts():
-        process = part.component.process()
+def _processes(settings: Settings) -> Table:
+    table = Table("process", "state", "pid", "memory")
+    for service in Stack(settings).services():
+        name, process = service.process.name, service.process.find()
         if process is None:
-            table.add_row(part.component.name, "not running here", "", "")
+            table.add_row(name, "not running here", "", "")
         else:
-            table.add_row(part.component.name, "up", str(process.pid), size(process.memory_info().rss))
+            table.add_row(name, "up", str(process.pid), size(process.memory_info().rss))
     return table
 
 

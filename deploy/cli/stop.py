@@ -13,14 +13,17 @@ from deploy.job import savepoints
 
 
 def stop(
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds the savepoint may take.")] = 300.0,
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Longest time for the savepoint, seconds.")] = 300.0,
 ) -> None:
-    """End the job with a savepoint, from which `sentinel restore` goes on without losing or doubling an alert."""
+    """Stop the job with a savepoint, from which `sentinel restore` continues; no alert is lost or duplicated.
+
+    Example: sentinel stop
+    """
     settings, rest, job = running_job()
     rest.await_all_running(job.id, timeout_s)
-    began = time.monotonic()
+    started = time.monotonic()
     path = savepoints.stop(settings, rest, job.id, timeout_s)
     say(
-        f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - began)}; savepoint: {path}; "
-        "`sentinel restore` goes on from it"
+        f"{job.name} ({job.id}) stopped after {duration(time.monotonic() - started)}; savepoint: {path}; "
+        "`sentinel restore` continues from it"
     )

@@ -15,14 +15,18 @@ from flink_jobs.settings import load_settings
 
 def submit(
     job_file: Annotated[
-        Path, typer.Option("--job-file", help="The program that builds the job.")
+        Path,
+        typer.Option("--job-file", help="The program that builds the job.", show_default="flink_jobs/job.py"),
     ] = submission.JOB_FILE,
 ) -> None:
-    """Submit the job with empty state and wait until all of it runs.
+    """Submit the job with empty state, and wait until all of its tasks run.
 
-    To go on from a savepoint: `sentinel restore`.
+    It reads from the committed offsets of its consumer group, or from the beginning of the topics when there are none
+    (job.start_from). To continue with its state, use `sentinel restore`.
+
+    Example: sentinel submit
     """
     settings = load_settings()
-    began = time.monotonic()
-    job = submission.submit(settings, say=say, job_file=job_file)
-    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - began)}; web UI: {settings.flink.rest_url}")
+    started = time.monotonic()
+    job = submission.submit(settings, report=say, job_file=job_file)
+    say(f"{job.name} runs as {job.id} after {duration(time.monotonic() - started)}; web UI: {settings.flink.rest_url}")

@@ -1,4 +1,4 @@
-"""Where the job is in its input: how far it is behind, and how it is made to skip what is there."""
+"""The position of the job in its input topics: how many records it is behind, and how to skip a backlog."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from confluent_kafka.admin import AdminClient
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 
-COORDINATOR_WITHIN_S = 60.0  # a new broker makes its topic of offsets when the first group is asked for
+COORDINATOR_WITHIN_S = 60.0  # a new broker creates its topic of offsets at the first request for a group
 
 
 def lag(settings: Settings) -> dict[str, int | None]:
-    """Records of each input topic that no checkpoint has covered; None when the job has committed nothing there.
+    """Count the records of each input topic after the committed offsets; None when nothing is committed there.
 
-    Offsets are committed with each checkpoint, so a job that keeps up shows one checkpoint interval of lag.
+    Offsets are committed with each checkpoint, so a job that keeps up has a lag of one checkpoint interval.
     """
     client = kafka_clients.admin(settings)
     committed = _committed(client, settings.kafka.consumer_group)
@@ -23,22 +23,27 @@ def lag(settings: Settings) -> dict[str, int | None]:
 
 
 def skip_backlog(settings: Settings) -> int:
-    """Let a job that starts from its group's offsets begin with what comes from now on; records skipped.
+    """Commit the end of each input topic, so that a job that starts from its group's offsets skips what is there.
 
-    Only for a group that no job uses at the moment.
+    The group must have no running job.
+
+    Returns:
+        Number of records skipped.
     """
     client = kafka_clients.admin(settings)
     group = settings.kafka.consumer_group
     ends = [
         Partition(topic, number, offset)
         for topic in _inputs(settings)
-        for number, offset in kafka_clients.ends(client, topic, kafka_clients.partitions(settings, topic)).items()
+        for number, offset in kafka_clients.end_offsets(
+            client, topic, kafka_clients.partitions(settings, topic)
+        ).items()
     ]
     if not any(end.offset for end in ends):
         return 0
     committed = _committed(client, group)
     request = [ConsumerGroupTopicPartitions(group, ends)]
-    kafka_clients.answer(client.alter_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
+    kafka_clients.await_answer(client.alter_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
     return sum(end.offset - committed.get((end.topic, end.partition), 0) for end in ends)
 
 
@@ -50,14 +55,15 @@ def _inputs(settings: Settings) -> list[str]:
 def _committed(client: AdminClient, group: str) -> dict[tuple[str, int], int]:
     request = [ConsumerGroupTopicPartitions(group)]
     try:
-        answer = kafka_clients.answer(client.list_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
+        answer = kafka_clients.await_answer(client.list_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
     except KafkaException:
-        return {}  # a group that has never committed is unknown to the broker
+        return {}  # the broker does not know a group that has never committed
     return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}
 
 
 def _behind(client: AdminClient, topic: str, committed: dict[tuple[str, int], int]) -> int | None:
-    ours = {partition: offset for (name, partition), offset in committed.items() if name == topic}
-    if not ours:
+    offsets = {partition: offset for (name, partition), offset in committed.items() if name == topic}
+    if not offsets:
         return None
-    return sum(max(0, end - ours[number]) for number, end in kafka_clients.ends(client, topic, ours).items())
+    ends = kafka_clients.end_offsets(client, topic, offsets)
+    return sum(max(0, end - offsets[number]) for number, end in ends.items())

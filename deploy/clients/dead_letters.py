@@ -1,4 +1,4 @@
-"""Dead letters: what was refused and why, and sending it back to where it came from."""
+"""Dead letters: records that the job refused, and their replay into the topics they came from."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ SOURCE_OFFSET = "source.offset"
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One refused record: the original key and value, and what the job wrote about it.
+    """One refused record.
 
-    ``refused_at`` is the dead letter's own record timestamp in epoch milliseconds.
+    Attributes:
+        key: of the original record.
+        value: of the original record.
+        reason: code of the refusal.
+        detail: of the refusal, for a person.
+        source: topic of the original record.
+        partition: of the original record, as text.
+        offset: of the original record, as text.
+        refused_at: timestamp of the dead letter, epoch milliseconds.
     """
 
     key: bytes | None
@@ -36,8 +44,13 @@ class DeadLetter:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which dead letters are meant; what is None does not matter."""
+class DeadLetterFilter:
+    """Selects dead letters; a None accepts every value.
+
+    Attributes:
+        reason: code of the refusal.
+        source: topic of the original record.
+    """
 
     reason: str | None = None
     source: str | None = None
@@ -46,38 +59,41 @@ class Filter:
         return self.reason in (None, letter.reason) and self.source in (None, letter.source)
 
 
-def read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter]:
-    """Every dead letter that is there now and passes the filter, in the topic's order per partition."""
+def read(settings: Settings, selected: DeadLetterFilter) -> Iterator[DeadLetter]:
+    """Read the dead letters that are there now and pass the filter, in order within each partition."""
     for message in kafka_clients.read_all(settings, settings.kafka.topics.dead_letters):
-        letter = _letter(message)
-        if wanted.accepts(letter):
+        letter = _decode(message)
+        if selected.accepts(letter):
             yield letter
 
 
-def send_back(settings: Settings, letters: Iterable[DeadLetter]) -> int:
-    """Produce dead letters to the topics they came from, byte for byte; returns how many.
+def replay(settings: Settings, letters: Iterable[DeadLetter]) -> int:
+    """Send dead letters to the topics they came from, byte for byte.
 
-    To do it twice is harmless to decisions: the job knows a transaction again by its id. What is still wrong comes back
-    as a new dead letter.
+    Replaying twice does not change decisions: the job recognises a transaction by its id. A record that is still wrong
+    becomes a new dead letter.
+
+    Returns:
+        Number of records sent.
 
     Raises:
         OperationError: a source that is no input of the job.
-        SendingError: a broker that takes not all of them.
+        SendingError: the broker did not take all of them.
     """
     names = settings.kafka.topics
     inputs = {names.transactions, names.account_events, names.labels, names.control}
-    sender = kafka_clients.sender(settings)
+    producer = kafka_clients.producer(settings)
     sent = 0
     for letter in letters:
         if letter.source not in inputs:
             raise OperationError(f"a dead letter names {letter.source!r} as its source, which is no input of the job")
-        sender.send(letter.source, letter.key, letter.value)
+        producer.send(letter.source, letter.key, letter.value)
         sent += 1
-    sender.close()
+    producer.close()
     return sent
 
 
-def _letter(message: Message) -> DeadLetter:
+def _decode(message: Message) -> DeadLetter:
     headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()}
     return DeadLetter(
         key=message.key(),

@@ -1,6 +1,6 @@
-"""Flink's REST API, as much of it as is needed, with types.
+"""A typed client of Flink's REST API, for the requests that the command line needs.
 
-PyFlink's own JobClient cannot stop a job with a savepoint; REST can, and it is the same on every cluster.
+PyFlink's JobClient cannot stop a job with a savepoint; REST can, on every cluster.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
 class FlinkUnreachableError(OperationError):
-    """Nothing that speaks Flink's REST answers at the address."""
+    """No Flink answers at the address."""
 
 
 class JobNotFoundError(OperationError):
@@ -32,7 +32,15 @@ class JobNotFoundError(OperationError):
 
 @dataclass(frozen=True)
 class Vertex:
-    """One box of the job's picture."""
+    """One vertex of the job graph: a chain of operators.
+
+    Attributes:
+        id: of the vertex.
+        name: of its operators, joined by arrows.
+        status: of all its tasks together.
+        parallelism: number of its tasks.
+        tasks: number of tasks by their state.
+    """
 
     id: str
     name: str
@@ -43,7 +51,16 @@ class Vertex:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the cluster tells it; times in epoch milliseconds, durations in milliseconds."""
+    """A job as the cluster reports it.
+
+    Attributes:
+        id: of the job.
+        name: of the job.
+        state: e.g. ``RUNNING``.
+        started_at: epoch milliseconds.
+        duration: since the start, milliseconds.
+        vertices: of the job graph; empty in a list of jobs.
+    """
 
     id: str
     name: str
@@ -58,7 +75,7 @@ class Job:
 
     @property
     def all_running(self) -> bool:
-        """Whether every task of every operator runs (the job says RUNNING long before)."""
+        """Whether every task runs or has finished; the job itself is RUNNING long before."""
         return bool(self.vertices) and all(
             vertex.tasks.get("RUNNING", 0) + vertex.tasks.get("FINISHED", 0) == vertex.parallelism
             for vertex in self.vertices
@@ -67,9 +84,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """How checkpointing goes: counts, and the last that was completed.
+    """Statistics of checkpoints; the values of the last one are None before the first is completed.
 
-    Its size is what it had to write, incrementally; the state's is all that it refers to.
+    Attributes:
+        completed: number of completed checkpoints.
+        failed: number of failed checkpoints.
+        restored: number of restores.
+        last_duration_ms: of the last completed one.
+        last_size_bytes: bytes that it wrote, incrementally.
+        last_state_bytes: size of the whole state that it refers to.
+        last_path: that can be restored.
     """
 
     completed: int
@@ -82,44 +106,47 @@ class Checkpoints:
 
 
 class FlinkRest:
-    """One cluster's REST API.
+    """The REST API of one cluster.
 
-    Every method raises ``FlinkUnreachableError`` when nothing answers, and ``OperationError`` with Flink's own words
-    when it refuses.
+    Every method raises ``FlinkUnreachableError`` when nothing answers, and ``OperationError`` with Flink's message when
+    it refuses.
+
+    Args:
+        url: of the JobManager.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
     def task_managers(self) -> list[str]:
-        """Resource ids of the TaskManagers that have registered."""
+        """List the resource ids of the registered TaskManagers."""
         return [each["id"] for each in self._call("GET", "/taskmanagers")["taskmanagers"]]
 
     def busy_task_managers(self) -> list[str]:
-        """Resource ids of those without a free slot."""
+        """List the resource ids of the TaskManagers without a free slot."""
         return [each["id"] for each in self._call("GET", "/taskmanagers")["taskmanagers"] if not each["freeSlots"]]
 
     def free_slots(self) -> int:
-        """Slots that no job has taken."""
+        """Count the free slots."""
         return int(self._call("GET", "/overview")["slots-available"])
 
     def await_free_slots(self, count: int, within_s: float) -> int:
-        """Wait for so many slots that no job has taken; how many there are then, fewer if they do not come in time."""
+        """Wait for a number of free slots; returns how many are free then, which are fewer if the time is over."""
         deadline = time.monotonic() + within_s
         while (free := self.free_slots()) < count and time.monotonic() < deadline:
             time.sleep(POLL_S)
         return free
 
     def jobs(self) -> list[Job]:
-        """Every job the cluster remembers, the latest start first; without vertices."""
+        """List every job that the cluster remembers, the latest start first, without vertices."""
         found = [_job(each) for each in self._call("GET", "/jobs/overview")["jobs"]]
         return sorted(found, key=lambda job: job.started_at, reverse=True)
 
     def running(self, name: str) -> Job:
-        """The job of this name that has not ended.
+        """Find the job of this name that has not ended.
 
         Raises:
-            JobNotFoundError: when there is none.
+            JobNotFoundError: there is none.
         """
         for job in self.jobs():
             if job.name == name and not job.ended:
@@ -130,11 +157,11 @@ class FlinkRest:
         )
 
     def job(self, job_id: str) -> Job:
-        """One job with its vertices."""
+        """Read one job with its vertices."""
         return _job(self._call("GET", f"/jobs/{job_id}"))
 
     def checkpoints(self, job_id: str) -> Checkpoints:
-        """Checkpoint counts and the last completed one."""
+        """Read the statistics of checkpoints."""
         found = self._call("GET", f"/jobs/{job_id}/checkpoints")
         last = found["latest"]["completed"] or {}
         counts = found["counts"]
@@ -149,42 +176,42 @@ class FlinkRest:
         )
 
     def metrics(self, job_id: str, vertex_id: str, names: Collection[str]) -> dict[str, float]:
-        """Metrics of a vertex, each summed over its subtasks; those that there are.
+        """Read metrics of a vertex, each summed over its subtasks; a metric that does not exist yet is left out.
 
-        The JobManager asks the TaskManagers every ten seconds: a figure may be as old as that.
+        The JobManager refreshes them every ten seconds.
         """
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
         found = self._request("GET", f"{path}?agg=sum&get={','.join(map(quote, names))}")
         return {each["id"]: float(each["sum"]) for each in found}
 
     def failures(self, job_id: str) -> list[str]:
-        """What made the job fail so far, the last failure first: for each the cause at the root, one line."""
+        """List the failures of the job, the last first: of each the root cause, in one line."""
         entries = self._call("GET", f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
         return [_root_cause(each["stacktrace"]) for each in entries]
 
     def savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
-        """Take a savepoint and let the job run on; returns its path."""
+        """Take a savepoint while the job runs on; returns its path."""
         body = {"target-directory": target, "cancel-job": False}
         return self._await_savepoint(job_id, self._call("POST", f"/jobs/{job_id}/savepoints", body), timeout_s)
 
     def stop_with_savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
-        """Stop the sources, take a savepoint, end the job; returns the savepoint's path.
+        """Stop the sources, take a savepoint, and end the job; returns the savepoint's path.
 
-        Without drain: windows that are open stay open in the savepoint, as a restart wants it.
+        Without drain: open windows stay open in the savepoint, so that a restored job continues them.
         """
         body = {"targetDirectory": target, "drain": False}
         return self._await_savepoint(job_id, self._call("POST", f"/jobs/{job_id}/stop", body), timeout_s)
 
     def cancel(self, job_id: str, timeout_s: float) -> None:
-        """End the job now, without a savepoint, and wait until it has ended."""
+        """Cancel the job, without a savepoint, and wait until it has ended."""
         self._call("PATCH", f"/jobs/{job_id}?mode=cancel")
         self.await_ended(job_id, timeout_s)
 
     def await_all_running(self, job_id: str, timeout_s: float) -> Job:
-        """Wait until every task of the job runs: while it recovers from a failure, it takes no savepoint.
+        """Wait until every task of the job runs: a job that recovers from a failure takes no savepoint.
 
         Raises:
-            OperationError: it has ended, or the time is over.
+            OperationError: the job has ended, or the time is over.
         """
         deadline = time.monotonic() + timeout_s
         while not (job := self.job(job_id)).all_running:
@@ -194,7 +221,11 @@ class FlinkRest:
         return job
 
     def await_ended(self, job_id: str, timeout_s: float) -> Job:
-        """Wait until the job has ended, in whatever way."""
+        """Wait until the job has finished, failed or been cancelled.
+
+        Raises:
+            OperationError: it has not in time.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             job = self.job(job_id)
@@ -261,7 +292,7 @@ def _refusal(response: requests.Response) -> str:
 
 
 def _root_cause(stack_trace: str) -> str:
-    """The line of a Java stack trace that says most: the last cause, else the first line."""
+    """Pick the most specific line of a Java stack trace: the last cause, else the first line."""
     lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
     return causes[-1] if causes else next(iter(lines), "it gives no reason")

@@ -1,4 +1,4 @@
-"""Kafka clients of the command line: configured from the settings, bounded in time, quiet while they wait."""
+"""Kafka clients of the command line, configured from the settings; every wait is bounded."""
 
 from __future__ import annotations
 
@@ -21,25 +21,21 @@ POLL_S = 0.5
 
 
 def client_properties(settings: Settings) -> dict[str, Any]:
-    """What every client is given."""
+    """Properties of every librdkafka client."""
+    kafka = settings.kafka
     return {
-        "bootstrap.servers": settings.kafka.bootstrap_servers,
-        # librdkafka writes each refused connection to stderr; what matters comes as an exception.
+        "bootstrap.servers": kafka.bootstrap_servers,
+        # librdkafka logs each refused connection to stderr; errors that matter are raised.
         "log_level": 0,
-        **_own_properties(settings),
+        **(kafka.properties if kafka.librdkafka_properties is None else kafka.librdkafka_properties),
     }
 
 
-def _own_properties(settings: Settings) -> dict[str, str]:
-    kafka = settings.kafka
-    return kafka.properties if kafka.librdkafka_properties is None else kafka.librdkafka_properties
-
-
 def admin(settings: Settings) -> AdminClient:
-    """An admin client to a broker that answers.
+    """Make an admin client, and check that a broker answers.
 
     Raises:
-        OperationError: when none does.
+        OperationError: none does.
     """
     client = AdminClient(client_properties(settings))
     try:
@@ -52,12 +48,12 @@ def admin(settings: Settings) -> AdminClient:
     return client
 
 
-def answer(future: Future[T], within_s: float = TIMEOUT_S) -> T:
-    """What the broker says to an admin request.
+def await_answer(future: Future[T], within_s: float = TIMEOUT_S) -> T:
+    """Wait for the result of an admin request.
 
     Raises:
-        OperationError: it says nothing in time.
-        KafkaException: it refuses.
+        OperationError: there is none in time.
+        KafkaException: the broker refuses the request.
     """
     try:
         return future.result(timeout=within_s)
@@ -67,46 +63,46 @@ def answer(future: Future[T], within_s: float = TIMEOUT_S) -> T:
         ) from None
 
 
-def ends(client: AdminClient, topic: str, numbers: Iterable[int]) -> dict[int, int]:
-    """The offset after the last record of each partition.
+def end_offsets(client: AdminClient, topic: str, partition_numbers: Iterable[int]) -> dict[int, int]:
+    """Read the offset after the last record of each partition.
 
     Raises:
-        KafkaException: a partition is not led by the broker that was asked.
+        KafkaException: a partition has no leader.
     """
-    request = {Partition(topic, number): OffsetSpec.latest() for number in numbers}
+    request = {Partition(topic, number): OffsetSpec.latest() for number in partition_numbers}
     found = client.list_offsets(request, request_timeout=TIMEOUT_S)
-    return {partition.partition: int(answer(future).offset) for partition, future in found.items()}
+    return {partition.partition: int(await_answer(future).offset) for partition, future in found.items()}
 
 
-def sender(settings: Settings) -> KafkaProducer:
-    """A producer to a broker that answers.
-
-    Raises:
-        OperationError: when none does.
-    """
-    return KafkaProducer(_of_sender(settings))
-
-
-def held_sender(settings: Settings, name: str) -> TransactionalKafkaProducer:
-    """One whose records are seen all at once; ``name`` is that of its transactions.
+def producer(settings: Settings) -> KafkaProducer:
+    """Make a producer, and check that a broker answers.
 
     Raises:
-        OperationError: when no broker answers.
+        OperationError: none does.
     """
-    return TransactionalKafkaProducer(_of_sender(settings), name)
+    return KafkaProducer(_producer_properties(settings))
 
 
-def _of_sender(settings: Settings) -> dict[str, object]:
+def held_producer(settings: Settings, transactional_id: str) -> TransactionalKafkaProducer:
+    """Make a producer that holds its records back in one transaction, so that they become visible all at once.
+
+    Raises:
+        OperationError: no broker answers.
+    """
+    return TransactionalKafkaProducer(_producer_properties(settings), transactional_id)
+
+
+def _producer_properties(settings: Settings) -> dict[str, object]:
     admin(settings)
-    own = {"compression.type": settings.kafka.compression, "message.max.bytes": settings.kafka.max_record_bytes}
-    return own | client_properties(settings)
+    limits = {"compression.type": settings.kafka.compression, "message.max.bytes": settings.kafka.max_record_bytes}
+    return limits | client_properties(settings)
 
 
 def partitions(settings: Settings, topic: str) -> list[int]:
-    """The partition numbers of a topic.
+    """List the partition numbers of a topic.
 
     Raises:
-        OperationError: when the topic does not exist.
+        OperationError: the topic does not exist.
     """
     found = admin(settings).list_topics(topic, timeout=TIMEOUT_S).topics[topic]
     if found.error is not None:
@@ -117,9 +113,19 @@ def partitions(settings: Settings, topic: str) -> list[int]:
 def follow(
     settings: Settings, topic: str, *, from_beginning: bool, until: Callable[[], bool] = lambda: False
 ) -> Iterator[Message | None]:
-    """Committed records of a topic as they come, all partitions; None whenever half a second brought nothing.
+    """Follow the committed records of a topic, in all partitions, without committing offsets.
 
-    Belongs to no consumer group and commits nothing: anybody may look without disturbing anybody.
+    Args:
+        settings: of the broker.
+        topic: to follow.
+        from_beginning: whether to start with the records that are there; otherwise with those that come from now on.
+        until: checked before each poll; the iteration ends when it holds.
+
+    Yields:
+        A record, or None when half a second brought none.
+
+    Raises:
+        OperationError: the topic does not exist, or Kafka reports an error.
     """
     start = OFFSET_BEGINNING if from_beginning else OFFSET_END
     with _reader(settings) as consumer:
@@ -128,10 +134,10 @@ def follow(
             yield _checked(consumer.poll(POLL_S))
 
 
-def follower(settings: Settings, topic: str) -> Consumer:
-    """A consumer of committed records of a topic that come from now on, all partitions.
+def consumer_from_now(settings: Settings, topic: str) -> Consumer:
+    """Make a consumer of the committed records of a topic that come from now on, in all partitions.
 
-    Where "now" is, is asked here and not at its first poll: what comes between the two is not missed.
+    The end offsets are read here, so that records between this call and the first poll are not missed.
     """
     consumer = _reader(settings)
     assigned = []
@@ -143,10 +149,10 @@ def follower(settings: Settings, topic: str) -> Consumer:
 
 
 def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterator[Message]:
-    """Every committed record that the topic holds now, then an end.
+    """Read every committed record that the topic holds now.
 
     Raises:
-        OperationError: when the end is not reached in time.
+        OperationError: the topic does not exist, or its end is not reached in time.
     """
     with _reader(settings, **{"enable.partition.eof": True}) as consumer:
         numbers = partitions(settings, topic)
@@ -166,6 +172,7 @@ def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterato
 
 def _reader(settings: Settings, **more: object) -> Consumer:
     properties = {
+        # librdkafka wants a group, although nothing is committed.
         "group.id": f"{settings.kafka.consumer_group}-looking-on",
         "enable.auto.commit": False,
         "isolation.level": "read_committed",

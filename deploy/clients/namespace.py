@@ -1,4 +1,4 @@
-"""The same Kafka and Flink under names of one's own: for tests and benchmarks, which disturb nobody so."""
+"""Isolation of several jobs on the same Kafka and Flink by a namespace, as tests and benchmarks need it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from flink_jobs.settings import JobSettings, Settings, TopicNames
 
 
 def with_namespace(settings: Settings, prefix: str, **job: object) -> Settings:
-    """Settings with topics, consumer group and job name of one's own.
+    """Make settings whose topics, consumer group and job name begin with a prefix.
 
     Args:
         settings: to begin with.
-        prefix: begins every name; nobody else may use it.
-        job: fields of ``settings.job`` that are to differ.
+        prefix: unique on this Kafka and Flink.
+        job: fields of ``settings.job`` that differ.
     """
     names = TopicNames()
     topics = TopicNames(**{field: f"{prefix}-{name}" for field, name in names.model_dump().items()})
     kafka = settings.kafka.model_copy(update={"topics": topics, "consumer_group": prefix})
-    of_job = JobSettings.model_validate(settings.job.model_dump() | {"name": prefix} | job)
-    return settings.model_copy(update={"kafka": kafka, "job": of_job})
+    job_settings = JobSettings.model_validate(settings.job.model_dump() | {"name": prefix} | job)
+    return settings.model_copy(update={"kafka": kafka, "job": job_settings})

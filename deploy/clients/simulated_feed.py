@@ -1,4 +1,4 @@
-"""Simulations into the Kafka of the settings, for the commands that need one."""
+"""Simulated traffic for the Kafka of the settings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ DAY_S = 86_400
 
 
 def natural_speedup(rate: float, users: int) -> float:
-    """How fast event time must go for so many users to pay as often as people do, at so many payments a second."""
+    """Compute how fast event time must pass so that users pay as often as people do.
+
+    Args:
+        rate: payments a second of the wall clock.
+        users: that make them.
+
+    Returns:
+        Seconds of event time in a second, at least 1.
+    """
     return max(1.0, rate * DAY_S / (users * PAYMENTS_A_DAY))
 
 
 def options_until_now(rate: float, history: int, live_s: float, **others: float) -> SimulatorOptions:
-    """Options of a simulation that ends now.
+    """Make the options of a simulation that ends now.
 
     Args:
         rate: payments a second of event time.
@@ -37,9 +45,12 @@ def options_until_now(rate: float, history: int, live_s: float, **others: float)
 def open_feed(
     settings: Settings, note: Callable[[SimulatedRecord], None] | None = None, sender: KafkaProducer | None = None
 ) -> Feed:
-    """From the simulator into the topics of the settings; ``note`` is told of every record.
+    """Open a feed from the simulator into the topics of the settings.
 
-    Without a sender there is one of its own.
+    Args:
+        settings: of the broker and its topics.
+        note: called with each record that is sent.
+        sender: producer to use; None makes one.
 
     Raises:
         OperationError: no broker answers.
@@ -50,4 +61,4 @@ def open_feed(
         Topic.ACCOUNT_EVENTS: names.account_events,
         Topic.LABELS: names.labels,
     }
-    return Feed(sender or kafka_clients.sender(settings), topics, note)
+    return Feed(sender or kafka_clients.producer(settings), topics, note)

@@ -1,4 +1,4 @@
-"""The topics as the settings want them, and as the broker has them."""
+"""Topics: as the settings specify them, and as the broker has them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ from deploy.clients import kafka_clients
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 
-KEEP_FOR_EVER = "-1"
+KEEP_FOREVER = "-1"
 RETENTION = "retention.ms"
-LED_WITHIN_S = 30.0
+LEADERS_WITHIN_S = 30.0
 POLL_S = 0.2
-NEVER_TOO_NEW = str(2**63 - 1)
+MAX_LONG = str(2**63 - 1)
 
 
 @dataclass(frozen=True)
-class Topic:
-    """One topic: its name, its partitions, and the broker's settings for it."""
+class TopicSpec:
+    """The specification of one topic.
+
+    Attributes:
+        name: of the topic.
+        partitions: number of partitions.
+        replication: number of replicas.
+        config: the broker's settings for the topic.
+    """
 
     name: str
     partitions: int
@@ -37,54 +44,58 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the broker has for a wanted topic.
+class TopicStatus:
+    """The state of a topic at the broker.
 
     Attributes:
-        topic: as it is wanted.
-        created: whether it was made just now.
-        differences: what is otherwise than the settings say, one phrase each.
+        topic: its specification.
+        created: whether it was created just now.
+        differences: from the specification, one phrase each.
     """
 
-    topic: Topic
+    topic: TopicSpec
     created: bool
     differences: tuple[str, ...] = ()
 
 
-def wanted(settings: Settings) -> list[Topic]:
-    """Every topic of the system; ``control`` is compacted and has one partition, since its records have an order."""
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """Specify every topic; ``control`` is compacted and has one partition, since its records have an order."""
     names = settings.kafka.topics
-    return [_topic(settings, name, compacted=name == names.control) for name in names.model_dump().values()]
+    return [_spec(settings, name, compacted=name == names.control) for name in names.model_dump().values()]
 
 
-def _topic(settings: Settings, name: str, *, compacted: bool) -> Topic:
+def _spec(settings: Settings, name: str, *, compacted: bool) -> TopicSpec:
     kafka = settings.kafka
     config = {
         "compression.type": "uncompressed" if kafka.compression == "none" else kafka.compression,
         "max.message.bytes": str(kafka.max_record_bytes),
         "min.insync.replicas": str(kafka.min_insync_replicas),
-        # The job stamps its records with event time. A clock that runs ahead is the job's business (it refuses with a
-        # reason); a broker that refuses instead would stop the job.
-        "message.timestamp.after.max.ms": NEVER_TOO_NEW,
+        # The job stamps its records with event time and refuses times in the future itself; a broker that refused them
+        # would stop the job.
+        "message.timestamp.after.max.ms": MAX_LONG,
         "cleanup.policy": "compact" if compacted else "delete",
     }
     if not compacted:
         config[RETENTION] = str(kafka.retention_ms)
-    return Topic(name, 1 if compacted else kafka.partitions, kafka.replication_factor, config)
+    return TopicSpec(name, 1 if compacted else kafka.partitions, kafka.replication_factor, config)
 
 
-def ensure(settings: Settings, *, update: bool = False) -> list[Found]:
-    """Create what is missing and compare what is there; with ``update`` the broker's settings are made to agree.
+def ensure(settings: Settings, *, update: bool = False) -> list[TopicStatus]:
+    """Create the topics that are missing, and compare the others with their specification.
+
+    Args:
+        settings: that specify the topics.
+        update: whether to change the broker's settings of existing topics to agree.
 
     Raises:
-        OperationError: no broker, or one that refuses.
+        OperationError: no broker answers, or it refuses.
     """
     client = kafka_clients.admin(settings)
-    topics = wanted(settings)
+    topics = topic_specs(settings)
     existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
     missing = [topic for topic in topics if topic.name not in existing]
     _create(settings, client, missing)
-    found = [Found(topic, created=True) for topic in missing]
+    found = [TopicStatus(topic, created=True) for topic in missing]
     for topic in topics:
         if topic in missing:
             continue
@@ -96,58 +107,57 @@ def ensure(settings: Settings, *, update: bool = False) -> list[Found]:
         count = len(existing[topic.name].partitions)
         if count != topic.partitions:
             phrases.append(f"{count} partitions, settings say {topic.partitions}")
-        found.append(Found(topic, created=False, differences=tuple(phrases)))
+        found.append(TopicStatus(topic, created=False, differences=tuple(phrases)))
     return found
 
 
-def keep_for_ever(settings: Settings) -> None:
-    """Let no topic forget by age.
+def keep_forever(settings: Settings) -> None:
+    """Switch retention by age off.
 
-    Retention goes by the records' timestamps, so that a replay of last year's transactions would be deleted within
-    minutes of its arrival.
+    Retention goes by the timestamps of records, so replayed transactions of last year are deleted within minutes.
     """
     client = kafka_clients.admin(settings)
-    for topic in wanted(settings):
+    for topic in topic_specs(settings):
         if RETENTION in topic.config:
-            _alter(client, topic.name, {RETENTION: KEEP_FOR_EVER})
+            _alter(client, topic.name, {RETENTION: KEEP_FOREVER})
 
 
 def stamp_on_append(settings: Settings) -> None:
-    """Let the broker stamp every record when it appends it: so latency is measured by one clock, and by no observer."""
+    """Let the broker stamp every record at its append, so that latency is measured by one clock."""
     client = kafka_clients.admin(settings)
-    for topic in wanted(settings):
+    for topic in topic_specs(settings):
         _alter(client, topic.name, {"message.timestamp.type": "LogAppendTime"})
 
 
 def delete(settings: Settings) -> None:
-    """Delete every topic of the settings that is there."""
+    """Delete every topic of the settings that exists."""
     client = kafka_clients.admin(settings)
     existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
-    names = [topic.name for topic in wanted(settings) if topic.name in existing]
+    names = [topic.name for topic in topic_specs(settings) if topic.name in existing]
     for future in client.delete_topics(names).values() if names else ():
-        kafka_clients.answer(future)
+        kafka_clients.await_answer(future)
 
 
-def delete_named(settings: Settings, part: str) -> None:
-    """Delete every topic whose name holds a text: for programs that make further topics beside those they are given."""
+def delete_named(settings: Settings, text: str) -> None:
+    """Delete every topic whose name contains a text, such as those that Kafka libraries create for themselves."""
     client = kafka_clients.admin(settings)
-    names = [name for name in client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics if part in name]
+    names = [name for name in client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics if text in name]
     for future in client.delete_topics(names).values() if names else ():
-        kafka_clients.answer(future)
+        kafka_clients.await_answer(future)
 
 
 def records(settings: Settings, name: str) -> int:
-    """Number of offsets a topic has used: its records, and the markers of transactions where there are any."""
+    """Count the offsets that a topic has used: its records, and markers of transactions if there are any."""
     client = kafka_clients.admin(settings)
-    return sum(kafka_clients.ends(client, name, kafka_clients.partitions(settings, name)).values())
+    return sum(kafka_clients.end_offsets(client, name, kafka_clients.partitions(settings, name)).values())
 
 
 def retention_ms(settings: Settings, name: str) -> int:
-    """How long the broker keeps a topic's records, milliseconds; -1 means for ever."""
+    """Read how long the broker keeps a topic's records, milliseconds; -1 means forever."""
     return int(_config(kafka_clients.admin(settings), name)[RETENTION])
 
 
-def _create(settings: Settings, client: AdminClient, topics: list[Topic]) -> None:
+def _create(settings: Settings, client: AdminClient, topics: list[TopicSpec]) -> None:
     if not topics:
         return
     requests = [NewTopic(each.name, each.partitions, each.replication, config=each.config) for each in topics]
@@ -156,40 +166,39 @@ def _create(settings: Settings, client: AdminClient, topics: list[Topic]) -> Non
             future.result()
         except KafkaException as error:
             raise OperationError(f"topic {name} could not be created: {error.args[0].str()}") from None
-    deadline = time.monotonic() + LED_WITHIN_S
-    unled = topics
-    while unled := _unled(settings, unled):
+    deadline = time.monotonic() + LEADERS_WITHIN_S
+    leaderless = topics
+    while leaderless := _without_leaders(settings, leaderless):
         if time.monotonic() > deadline:
-            raise OperationError(f"new topics have no leader after {LED_WITHIN_S:.0f} s: is the broker well?")
+            raise OperationError(f"new topics have no leader after {LEADERS_WITHIN_S:.0f} s: is the broker well?")
         time.sleep(POLL_S)
 
 
-def _unled(settings: Settings, topics: list[Topic]) -> list[Topic]:
-    """Those of which not every partition answers yet: the broker knows a new topic a moment before it leads it.
+def _without_leaders(settings: Settings, topics: list[TopicSpec]) -> list[TopicSpec]:
+    """Find new topics of which a partition has no leader yet.
 
-    Asked by a new client each time: one that has heard of a topic without leaders keeps that, and answers "No leaders
-    found" from memory for ever after.
+    With a new client each time: one that has seen a topic without leaders answers "No leaders found" from its cache.
     """
     client = kafka_clients.admin(settings)
-    return [topic for topic in topics if not _is_led(client, topic)]
+    return [topic for topic in topics if not _has_leaders(client, topic)]
 
 
-def _is_led(client: AdminClient, topic: Topic) -> bool:
+def _has_leaders(client: AdminClient, topic: TopicSpec) -> bool:
     try:
-        kafka_clients.ends(client, topic.name, range(topic.partitions))
+        kafka_clients.end_offsets(client, topic.name, range(topic.partitions))
     except KafkaException:
         return False
     return True
 
 
-def _differing(client: AdminClient, topic: Topic) -> dict[str, str]:
+def _differing(client: AdminClient, topic: TopicSpec) -> dict[str, str]:
     actual = _config(client, topic.name)
     return {key: actual[key] for key, value in topic.config.items() if key in actual and actual[key] != value}
 
 
 def _config(client: AdminClient, name: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, name)
-    entries = kafka_clients.answer(client.describe_configs([resource])[resource])
+    entries = kafka_clients.await_answer(client.describe_configs([resource])[resource])
     return {key: entry.value for key, entry in entries.items()}
 
 
@@ -197,6 +206,6 @@ def _alter(client: AdminClient, name: str, values: dict[str, str]) -> None:
     entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()]
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
     try:
-        kafka_clients.answer(client.incremental_alter_configs([resource])[resource])
+        kafka_clients.await_answer(client.incremental_alter_configs([resource])[resource])
     except KafkaException as error:
         raise OperationError(f"topic {name} could not be changed: {error.args[0].str()}") from None

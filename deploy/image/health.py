@@ -1,6 +1,6 @@
-"""``python -m deploy.image.health jobmanager|taskmanager``: exit code 0 when this container does its work.
+"""``python -m deploy.image.health jobmanager|taskmanager``: health check of a container, exit code 0 or 1.
 
-The standard library only, since it runs every few seconds.
+Imports the standard library only, as it runs every few seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ TIMEOUT_S = 3.0
 
 
 def is_healthy(role: str, rest_url: str, name: str) -> bool:
-    """Whether the JobManager answers and, for a TaskManager, has registered the one of this name."""
+    """Whether the JobManager answers and, for a TaskManager, has registered it.
+
+    Args:
+        role: ``jobmanager`` or ``taskmanager``.
+        rest_url: of the JobManager.
+        name: resource id of the TaskManager.
+    """
     try:
         with urllib.request.urlopen(f"{rest_url}/taskmanagers", timeout=TIMEOUT_S) as answer:
             registered = {each["id"] for each in json.load(answer)["taskmanagers"]}

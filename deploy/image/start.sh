@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# What a container of the image does: it configures its Flink from the settings, then runs the role that is named, or
-# any other command with that configuration in force.
+# Entry point of the image: configures Flink from the settings, then runs a role (jobmanager, taskmanager, zookeeper) or
+# any other command.
 set -euo pipefail
 
 python -m deploy.image.configuration
 
 case "${1:-}" in
     jobmanager) exec "$FLINK_HOME/bin/jobmanager.sh" start-foreground ;;
-    # The container's name is the TaskManager's in the web UI as well; deploy/image/health.py looks for it.
+    # The container's name is the TaskManager's resource id, which deploy/image/health.py looks for.
     taskmanager) exec "$FLINK_HOME/bin/taskmanager.sh" start-foreground "-Dtaskmanager.resource-id=$HOSTNAME" ;;
-    # What jobs run and which JobManager leads is remembered there.
+    # Stores which jobs run and which JobManager leads.
     zookeeper)
         JVM_ARGS=$(python -c 'from deploy.stack.zookeeper import JVM_ARGS; print(JVM_ARGS)')
         export JVM_ARGS

@@ -1,4 +1,4 @@
-"""Which savepoints were taken: a line each in a file, so that `restore` needs no path."""
+"""The record of savepoints: one JSON line each, so that ``sentinel restore`` needs no path."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from flink_jobs.settings import Settings
-from udfs.names import Uid
 
-SHARDS = ("job.shards", "job.device_shards", "job.merchant_shards")
+SHARD_SETTINGS = ("job.shards", "job.device_shards", "job.merchant_shards")
 
 
 class Savepoint(msgspec.Struct, frozen=True):
-    """One savepoint: where it is, of which job, and when it was taken (seconds since the epoch).
+    """One recorded savepoint.
 
-    ``shards`` of users, devices and merchants; records of before November 2026 do not say.
+    Attributes:
+        path: where it is, a path or URL.
+        job: name of the job.
+        taken_at: seconds since the epoch.
+        shards: number of user, device and merchant shards; a job with other numbers cannot find its profiles.
     """
 
     path: str
     job: str
     taken_at: float
-    shards: tuple[int, int, int] | None = None
+    shards: tuple[int, int, int]
 
 
 def record(settings: Settings, path: str) -> None:
-    """Remember a savepoint that has just been taken."""
+    """Append a savepoint that was just taken to the record."""
     file = _file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as lines:
@@ -38,7 +41,20 @@ def record(settings: Settings, path: str) -> None:
 
 
 def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> str:
-    """End a job with a savepoint, remember it, and wait until the job has ended; returns the savepoint's path."""
+    """Stop a job with a savepoint, record it, and wait until the job has ended.
+
+    Args:
+        settings: of the job.
+        rest: of its cluster.
+        job_id: of the job.
+        timeout_s: for the savepoint, and again for the end of the job, seconds.
+
+    Returns:
+        The savepoint's path.
+
+    Raises:
+        OperationError: Flink refuses, or does not finish in time.
+    """
     path = rest.stop_with_savepoint(job_id, settings.flink.savepoint_dir or None, timeout_s)
     record(settings, path)
     rest.await_ended(job_id, timeout_s)
@@ -46,22 +62,22 @@ def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> 
 
 
 def latest(settings: Settings) -> Savepoint:
-    """Find the last savepoint of this job that is still there.
+    """Find the last recorded savepoint of this job that still exists.
 
     Raises:
-        OperationError: when there is none.
+        OperationError: there is none.
     """
-    for savepoint in reversed(_taken(settings)):
+    for savepoint in reversed(_recorded(settings)):
         if savepoint.job == settings.job.name and _may_exist(savepoint.path):
             return savepoint
     raise OperationError(f"no savepoint of {settings.job.name} is on record: give its path, or start with `submit`")
 
 
 def check(path: str) -> None:
-    """Refuse a path that is not there, as far as this machine can tell.
+    """Refuse a local path that does not exist; other URLs cannot be checked here and pass.
 
     Raises:
-        OperationError: naming it.
+        OperationError: naming the path.
     """
     if not _may_exist(path):
         raise OperationError(
@@ -71,26 +87,25 @@ def check(path: str) -> None:
 
 
 def check_shards(settings: Settings, path: str) -> str:
-    """Refuse a savepoint on record that was taken with other numbers of shards: their profiles would not be found.
+    """Refuse a recorded savepoint that was taken with other numbers of shards: its profiles would not be found.
 
     Returns:
-        A warning where no record tells how many there were; else nothing.
+        A warning when the savepoint is not on record, so that its numbers are unknown; otherwise an empty text.
 
     Raises:
-        OperationError: telling both.
+        OperationError: naming the numbers to restore it with.
     """
-    found = next((each for each in reversed(_taken(settings)) if each.path == path), None)
-    if found is None or found.shards is None:
-        now = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, _shards(settings), strict=True))
+    found = next((each for each in reversed(_recorded(settings)) if each.path == path), None)
+    if found is None:
         return (
-            f"no record tells with how many shards {path} was taken; it is restored with {now}, and with others its "
-            "profiles would not be found (before November 2026 the defaults were 4)"
+            f"{path} is not on record, so its numbers of shards are unknown; it is restored with "
+            f"{_as_settings(_shards(settings))}, and if it was taken with others, its profiles will not be found"
         )
     if found.shards == _shards(settings):
         return ""
-    wanted = ", ".join(f"{name}={count}" for name, count in zip(SHARDS, found.shards, strict=True))
     raise OperationError(
-        f"{path} was taken with other numbers of shards, and its profiles would not be found: restore it with {wanted}"
+        f"{path} was taken with other numbers of shards, and its profiles would not be found: "
+        f"restore it with {_as_settings(found.shards)}"
     )
 
 
@@ -98,20 +113,21 @@ def _shards(settings: Settings) -> tuple[int, int, int]:
     return settings.job.shards, settings.job.device_shards, settings.job.merchant_shards
 
 
-def _taken(settings: Settings) -> list[Savepoint]:
+def _as_settings(shards: tuple[int, int, int]) -> str:
+    return ", ".join(f"{name}={count}" for name, count in zip(SHARD_SETTINGS, shards, strict=True))
+
+
+def _recorded(settings: Settings) -> list[Savepoint]:
     file = _file(settings)
     lines = file.read_bytes().splitlines() if file.exists() else []
-    return [msgspec.json.decode(line, type=Savepoint) for line in lines]
-
-
-def holds_windows(path: str) -> bool:
-    """Whether a savepoint is of a version that gathered in SQL windows, as far as this machine can tell."""
-    metadata = Path(urlparse(path).path) / "_metadata"
-    return metadata.is_file() and Uid.GATHER_BY_USER.value.encode() in metadata.read_bytes()
+    try:
+        return [msgspec.json.decode(line, type=Savepoint) for line in lines]
+    except msgspec.DecodeError as error:
+        raise OperationError(f"{file} holds a line that is no savepoint, so remove that line: {error}") from None
 
 
 def _may_exist(path: str) -> bool:
-    """Whether a savepoint is there, as far as this machine can tell: only local ones can be looked at."""
+    """Whether a savepoint exists; one on a remote file system is assumed to."""
     url = urlparse(path)
     return url.scheme not in ("", "file") or Path(url.path).exists()
 

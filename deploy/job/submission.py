@@ -1,4 +1,4 @@
-"""Submitting the job: to the local stack, or to a Flink cluster that is already there."""
+"""Submission of the job, to the local stack or to another Flink cluster."""
 
 from __future__ import annotations
 
@@ -23,70 +23,60 @@ JOB_FILE = ROOT / "flink_jobs" / "job.py"
 PACKAGES = ("flink_jobs", "udfs", "state", "models")
 RUNNING_WITHIN_S = 180.0
 CLIENT_WITHIN_S = 180.0
-FREED_WITHIN_S = 5.0
-"""A job that has just ended has its slots for a moment longer: half a second where the machine is busy."""
+SLOTS_FREE_WITHIN_S = 5.0
+"""A job that has just ended keeps its slots for up to half a second."""
 POLL_S = 0.5
-FAILURES_ENDURED = 3
-ALLOW_LEFT_OUT = "--allowNonRestoredState"
+MAX_FAILURES_AT_START = 3
 SETTINGS_PREFIX = str(Settings.model_config["env_prefix"])
 
 
 def submit(
     settings: Settings,
     savepoint: str | None = None,
-    say: Callable[[str], None] = silent,
+    report: Callable[[str], None] = silent,
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
     project: Path = ROOT,
-    *,
-    leave_out: bool = False,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
     Args:
-        settings: which cluster, and how the job is called.
-        savepoint: path to restore from, or None to start with empty state.
-        say: told how far it is.
-        job_file: the program that builds the job.
-        arguments: of that program; our own job needs none.
-        project: whose packages it imports, on this machine.
-        leave_out: whether the savepoint may hold state of operators that the job has no more.
+        settings: of the cluster and the job.
+        savepoint: path to restore from; None starts with empty state.
+        report: called with a line of progress.
+        job_file: program that builds the job.
+        arguments: of that program; ``flink_jobs/job.py`` needs none.
+        project: folder on this machine whose packages the program imports.
 
     Raises:
-        OperationError: a job of this name runs already, too few slots, or a job that fails instead of running.
+        OperationError: a job of this name runs already, slots are missing, or the job fails instead of running.
     """
     rest = FlinkRest(settings.flink.rest_url)
-    _require_room(rest, settings)
+    _require_slots(rest, settings)
     local = is_local(settings)
     if local:
-        _forget_old_code(Stack(settings), rest, say)
-    job_id = _run_client(
-        settings,
-        savepoint,
-        [*([ALLOW_LEFT_OUT] if leave_out else []), "--python", str(job_file), *arguments],
-        project,
-        local=local,
-    )
-    say(f"submitted as {job_id}, waiting for its tasks")
+        _restart_outdated_task_managers(Stack(settings), rest, report)
+    job_id = _run_client(settings, savepoint, ["--python", str(job_file), *arguments], project, local=local)
+    report(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
 
 def is_local(settings: Settings) -> bool:
-    """Whether the cluster of the settings is the one this machine's stack runs."""
+    """Whether the cluster of the settings is that of the local stack, and runs."""
     stack = Stack(settings)
     address = urlparse(settings.flink.rest_url)
-    job_manager = flink.job_manager(settings, stack.folder).component
+    job_manager = flink.job_manager(settings, stack.folder).process
     return address.port == settings.stack.flink_rest_port and job_manager.is_running()
 
 
-def _require_room(rest: FlinkRest, settings: Settings) -> None:
+def _require_slots(rest: FlinkRest, settings: Settings) -> None:
     try:
         running = rest.running(settings.job.name)
     except JobNotFoundError:
         pass
     else:
         raise OperationError(f"{running.name} runs already as {running.id}: end it first with `sentinel stop`")
-    free = rest.await_free_slots(settings.job.parallelism, FREED_WITHIN_S)
+    free = rest.await_free_slots(settings.job.parallelism, SLOTS_FREE_WITHIN_S)
     if free < settings.job.parallelism:
         raise OperationError(
             f"{settings.job.name} needs {settings.job.parallelism} slots and the cluster has {free} free: "
@@ -94,16 +84,16 @@ def _require_room(rest: FlinkRest, settings: Settings) -> None:
         )
 
 
-def _forget_old_code(stack: Stack, rest: FlinkRest, say: Callable[[str], None]) -> None:
-    """Restart TaskManagers that are older than the code.
+def _restart_outdated_task_managers(stack: Stack, rest: FlinkRest, report: Callable[[str], None]) -> None:
+    """Restart TaskManagers that started before the code last changed, unless a job runs.
 
-    In thread mode a TaskManager has one Python interpreter for all its jobs: what it imported once stays, and a second
+    In thread mode a TaskManager has one Python interpreter for all its jobs, which keeps what it has imported: another
     submission would silently run the code of the first.
     """
     newest = max(file.stat().st_mtime for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
     if newest <= stack.task_managers_started_at() or any(not job.ended for job in rest.jobs()):
         return
-    say("the code is newer than the TaskManagers, restarting them")
+    report("the code is newer than the TaskManagers, restarting them")
     stack.restart_task_managers()
 
 
@@ -115,7 +105,7 @@ def _run_client(
     *,
     local: bool,
 ) -> str:
-    """Run Flink's own client; returns the job's id."""
+    """Run Flink's client; returns the id of the job."""
     folder = Stack(settings).folder
     address = urlparse(settings.flink.rest_url)
     command = [
@@ -127,13 +117,13 @@ def _run_client(
         "--pyClientExecutable",
         python_executable(),
         *(["--fromSavepoint", savepoint] if savepoint else []),
-        # The local TaskManagers find the project by python.pythonpath; another cluster must be sent it.
+        # The local TaskManagers find the project by python.pythonpath; another cluster is sent a copy.
         *([] if local else ["--pyFiles", str(_package(folder / "package"))]),
         *program,
     ]
-    environment = flink.environment(settings, folder) if local else _environment_of_client(settings, folder)
-    # What the stack is like concerns no job.
-    environment = with_settings(environment, settings.model_copy(update={"stack": StackSettings()}))
+    environment = flink.environment(settings, folder) if local else _remote_environment(settings, folder)
+    # Settings of the local stack are no business of a job.
+    environment = settings_environment(environment, settings.model_copy(update={"stack": StackSettings()}))
     python_path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
     try:
         result = subprocess.run(
@@ -148,31 +138,36 @@ def _run_client(
         raise OperationError(f"Flink's client did not submit the job within {CLIENT_WITHIN_S:.0f} s") from None
     submitted = re.search(r"submitted with JobID ([0-9a-f]{32})", result.stdout)
     if submitted is None:
-        raise OperationError(f"Flink's client did not submit the job: {_why(result.stdout + result.stderr)}")
+        raise OperationError(f"Flink's client did not submit the job: {_failure_cause(result.stdout + result.stderr)}")
     return submitted.group(1)
 
 
-def _environment_of_client(settings: Settings, folder: Path) -> dict[str, str]:
-    """What Flink's client needs to lay out a job for another cluster: the connector beside Flink's own jars."""
+def _remote_environment(settings: Settings, folder: Path) -> dict[str, str]:
+    """The environment of Flink's client for another cluster, with the connector on its class path."""
     lib = folder / "client-lib"
     lib.mkdir(parents=True, exist_ok=True)
     flink_configuration.link_jars(flink_configuration.home(settings), lib)
     return os.environ | {"FLINK_LIB_DIR": str(lib)}
 
 
-def with_settings(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """An environment in which ``load_settings`` gives exactly these settings, wherever they came from."""
+def settings_environment(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Make an environment in which ``load_settings`` returns exactly these settings.
+
+    Args:
+        environment: whose other variables are kept.
+        settings: to be passed on, wherever they came from.
+    """
     others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
-    # Nor the defaults: an older version of the job does not know every setting.
+    # Without the defaults: an older version of the job may not know every setting.
     sections = settings.model_dump(mode="json", exclude_defaults=True)
     texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in sections.items()}
-    # No file: what it says beside these, such as properties of Kafka's clients, would be added to them.
+    # No file: its values, such as properties of Kafka's clients, would be merged with these.
     texts["settings"] = os.devnull
     return others | {f"{SETTINGS_PREFIX}{name.upper()}": text for name, text in texts.items()}
 
 
 def _package(target: Path) -> Path:
-    """A clean copy of the job's packages, to be sent along: the project's folder holds gigabytes beside them."""
+    """Copy the job's packages into an empty folder to be sent: the project's folder holds gigabytes of other files."""
     shutil.rmtree(target, ignore_errors=True)
     for package in PACKAGES:
         shutil.copytree(ROOT / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -186,7 +181,7 @@ def _await_running(rest: FlinkRest, job_id: str) -> Job:
         if job.all_running:
             return job
         failures = rest.failures(job_id)
-        if job.ended or len(failures) >= FAILURES_ENDURED:
+        if job.ended or len(failures) >= MAX_FAILURES_AT_START:
             if not job.ended:
                 rest.cancel(job_id, timeout_s=60)
             raise OperationError(f"the job fails instead of running: {failures[0] if failures else job.state}")
@@ -197,9 +192,9 @@ def _await_running(rest: FlinkRest, job_id: str) -> Job:
         time.sleep(POLL_S)
 
 
-def _why(output: str) -> str:
-    """What names the fault in the client's many lines: the Python exception, the last Java cause, or the last line."""
+def _failure_cause(output: str) -> str:
+    """Pick from the client's output the last Python exception, else the last Java cause, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     python = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Refused)\b.*: ", line)]
     java = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    return (python or java or lines or ["it said nothing"])[-1]
+    return (python or java or lines or ["it printed nothing"])[-1]

@@ -1,0 +1,1 @@
+"""The demonstration of ``sentinel demo``: simulated history, then live traffic, observed."""

@@ -1,4 +1,4 @@
-"""Looks on while the job decides: how many decisions, how fast, which alerts."""
+"""Observes a running job: number of decisions, their rate and latency, and the latest alerts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flink_jobs.settings import Settings
 
 ALERTS_SHOWN = 8
 WINDOW_S = 5.0
-_AT_ONCE = 5_000
+_MAX_BATCH = 5_000
 
 
 class _Alert(msgspec.Struct):
@@ -25,67 +25,67 @@ class _Alert(msgspec.Struct):
 
 
 class Observer:
-    """Follows decisions and alerts from now on; ``look`` is called a few times a second, by one thread.
+    """Follows the topics of decisions and alerts from now on; one thread calls ``poll`` a few times a second.
 
     Args:
-        settings: where they are.
-        sent_at: when each transaction was sent, wall clock in seconds, by id; may grow meanwhile. Latency is measured
-            of those only.
+        settings: of the broker and its topics.
+        sent_at: when each transaction was sent, seconds of the wall clock, by id; may grow meanwhile. Latency is
+            measured of these transactions only.
 
     Attributes:
-        decided: decisions seen.
-        alerts: alerts seen, by transaction id.
+        decided: number of decisions seen.
+        alerts: severity of the alerts seen, by transaction id.
         latest: the last alerts, as they came.
-        waited: seconds from sending to the decision's append, of every decision whose transaction is in ``sent_at``.
+        latencies_s: seconds from sending a transaction to the append of its decision, one for each of ``sent_at``.
     """
 
     def __init__(self, settings: Settings, sent_at: Mapping[str, float]) -> None:
         self._sent_at = sent_at
-        self._decisions = kafka_clients.follower(settings, settings.kafka.topics.decisions)
-        self._alerts = kafka_clients.follower(settings, settings.kafka.topics.alerts)
+        self._decisions = kafka_clients.consumer_from_now(settings, settings.kafka.topics.decisions)
+        self._alerts = kafka_clients.consumer_from_now(settings, settings.kafka.topics.alerts)
         self.decided = 0
         self.alerts: dict[str, str] = {}
         self.latest: deque[bytes] = deque(maxlen=ALERTS_SHOWN)
-        self.waited: list[float] = []
-        self._recent: deque[tuple[float, int, int]] = deque()
+        self.latencies_s: list[float] = []
+        self._history: deque[tuple[float, int, int]] = deque()
 
-    def look(self, patience_s: float = 0.1) -> None:
-        """Take in what has come; waits for at most ``patience_s``."""
-        for value, appended_s in _values(self._decisions, patience_s):
+    def poll(self, timeout_s: float = 0.1) -> None:
+        """Read what has come; waits for decisions for at most ``timeout_s``."""
+        for value, appended_s in _read(self._decisions, timeout_s):
             self.decided += 1
-            sent = self._sent_at.get(transaction_id(value))
-            if sent is not None:
-                self.waited.append(max(0.0, appended_s - sent))
-        for value, _ in _values(self._alerts, 0.0):
+            sent_at = self._sent_at.get(transaction_id(value))
+            if sent_at is not None:
+                self.latencies_s.append(max(0.0, appended_s - sent_at))
+        for value, _ in _read(self._alerts, 0.0):
             alert = msgspec.json.decode(value, type=_Alert)
             self.alerts[alert.transaction_id] = alert.severity
             self.latest.append(value)
         now = time.monotonic()
-        self._recent.append((now, self.decided, len(self.waited)))
-        while now - self._recent[0][0] > WINDOW_S:
-            self._recent.popleft()
+        self._history.append((now, self.decided, len(self.latencies_s)))
+        while now - self._history[0][0] > WINDOW_S:
+            self._history.popleft()
 
     @property
     def per_s(self) -> float:
-        """Decisions a second, lately."""
-        (first, before, _), (last, after, _) = self._recent[0], self._recent[-1]
+        """Decisions a second over the last seconds."""
+        (first, before, _), (last, after, _) = self._history[0], self._history[-1]
         return (after - before) / (last - first) if last > first else 0.0
 
     def recent_latency_ms(self, percentile: float) -> float | None:
-        """Of the latency of the last seconds' decisions; None where there are none."""
-        return latency_ms(self.waited[self._recent[0][2] :], percentile) if self._recent else None
+        """A percentile of the latency over the last seconds, milliseconds; None without decisions."""
+        return percentile_ms(self.latencies_s[self._history[0][2] :], percentile) if self._history else None
 
     def close(self) -> None:
-        """Let the consumers go."""
+        """Close the consumers."""
         self._decisions.close()
         self._alerts.close()
 
 
-def latency_ms(waited: list[float], percentile: float) -> float | None:
-    """A percentile of seconds, in milliseconds."""
-    return float(np.percentile(waited, percentile) * 1000) if waited else None
+def percentile_ms(latencies_s: list[float], percentile: float) -> float | None:
+    """Compute a percentile in milliseconds; None of an empty list."""
+    return float(np.percentile(latencies_s, percentile) * 1000) if latencies_s else None
 
 
-def _values(consumer: Consumer, patience_s: float) -> list[tuple[bytes, float]]:
-    messages = consumer.consume(_AT_ONCE, patience_s)
+def _read(consumer: Consumer, timeout_s: float) -> list[tuple[bytes, float]]:
+    messages = consumer.consume(_MAX_BATCH, timeout_s)
     return [(message.value() or b"{}", message.timestamp()[1] / 1000) for message in messages if not message.error()]

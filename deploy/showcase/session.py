@@ -1,4 +1,4 @@
-"""The demonstration: history at once, then live traffic, with the job deciding, and what came of it."""
+"""A session of the demonstration: it sends history, then live traffic, and waits for the decisions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,34 @@ from apps.simulator.sending import SendProgress, send_history, send_live
 from apps.simulator.simulator import Simulator, SimulatorOptions
 from apps.simulator.writing import SimulatedRecord
 from deploy.clients import topics
+from deploy.clients.decisions import DecisionsMissingError, await_count
 from deploy.clients.simulated_feed import open_feed
 from deploy.errors import OperationError
 from deploy.showcase.observer import Observer
 from flink_jobs.settings import Settings
 from udfs.names import Topic
 
-WORKED_OFF_WITHIN_S = 180.0
+DECIDED_WITHIN_S = 180.0
 
 
 @dataclass
-class Truth:
-    """What only the simulator knows: when each live transaction was sent, and which were fraud."""
+class GroundTruth:
+    """Facts about the sent transactions that only the simulator has.
+
+    Attributes:
+        live: whether transactions are sent live now; the other attributes but ``transactions`` are of live ones only.
+        sent_at: when each transaction was sent, seconds of the wall clock, by id.
+        fraud: kind of fraud, by id.
+        transactions: number sent, history and live.
+    """
 
     live: bool = False
     sent_at: dict[str, float] = field(default_factory=dict)
     fraud: dict[str, str] = field(default_factory=dict)
     transactions: int = 0
 
-    def note(self, record: SimulatedRecord) -> None:
-        """Take in a record that is being sent."""
+    def record(self, record: SimulatedRecord) -> None:
+        """Count a record that is being sent."""
         if record.topic != Topic.TRANSACTIONS:
             return
         self.transactions += 1
@@ -42,15 +50,20 @@ class Truth:
                 self.fraud[name] = record.fraud
 
 
-class Demonstration:
-    """Sends in a thread of its own, so that what is shown does not slow what is sent.
+class DemoSession:
+    """Sends live traffic in a thread, so that drawing the view does not slow the sending.
 
     Args:
         settings: of the running stack.
         options: of the simulation; it ends now if the live part begins now.
-        history: transactions before the live part.
+        history: number of transactions before the live part.
         seconds: length of the live part.
         speedup: seconds of event time in a second.
+
+    Attributes:
+        truth: about the transactions sent.
+        observer: of the decisions and alerts.
+        counts: of the records sent.
     """
 
     def __init__(
@@ -59,49 +72,69 @@ class Demonstration:
         self._settings = settings
         self._simulator = Simulator(options)
         self._history, self._seconds, self._speedup = history, seconds, speedup
-        self.truth = Truth()
+        self.truth = GroundTruth()
         self.observer = Observer(settings, self.truth.sent_at)
-        self.sent = SendProgress()
-        self._feed = open_feed(settings, self.truth.note)
+        self.counts = SendProgress()
+        self._feed = open_feed(settings, self.truth.record)
         self._failure: BaseException | None = None
 
     def send_history(self) -> None:
-        """Send the past; the job need not run yet."""
-        self.sent = send_history(self._feed, self._simulator, self._history, lambda _: None)
+        """Send the history; the job need not run yet."""
+        self.counts = send_history(self._feed, self._simulator, self._history, lambda _: None)
 
-    def work_off(self, tell: Callable[[], None]) -> float:
-        """Wait until the job has decided all that was sent; seconds from its first decision to the last."""
-        begun, deadline = time.monotonic(), time.monotonic() + WORKED_OFF_WITHIN_S
-        while self.observer.decided < self.truth.transactions:
+    def await_decisions(self, draw: Callable[[], None]) -> float:
+        """Wait until the job has decided all transactions sent so far.
+
+        Args:
+            draw: called several times a second.
+
+        Returns:
+            Seconds from the first decision to the last.
+
+        Raises:
+            OperationError: some are not decided in time.
+        """
+        started = time.monotonic()
+
+        def decided() -> int:
+            nonlocal started
             if not self.observer.decided:
-                begun = time.monotonic()
-            if time.monotonic() > deadline:
-                raise OperationError(
-                    f"{self.observer.decided:,} of {self.truth.transactions:,} transactions were decided after "
-                    f"{WORKED_OFF_WITHIN_S:.0f} s: look at the job in the web UI, {self._settings.flink.rest_url}"
-                )
-            self.observer.look()
-            tell()
-        return time.monotonic() - begun
+                started = time.monotonic()
+            self.observer.poll()
+            draw()
+            return self.observer.decided
 
-    def live(self, tell: Callable[[], None]) -> None:
-        """Send live, and look on."""
+        try:
+            await_count(decided, self.truth.transactions, DECIDED_WITHIN_S, poll_s=0.0)
+        except DecisionsMissingError as error:
+            raise OperationError(f"{error}: look at the job in the web UI, {self._settings.flink.rest_url}") from None
+        return time.monotonic() - started
+
+    def run_live(self, draw: Callable[[], None]) -> None:
+        """Send live traffic, and wait for its decisions.
+
+        Args:
+            draw: called several times a second.
+
+        Raises:
+            OperationError: some transactions are not decided in time.
+        """
         self.truth.live = True
-        sender = threading.Thread(target=self._send_live, name="simulator", daemon=True)
-        sender.start()
-        while sender.is_alive():
-            self.observer.look()
-            tell()
+        thread = threading.Thread(target=self._send_live, name="simulator", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self.observer.poll()
+            draw()
         if self._failure is not None:
             raise self._failure
-        self.work_off(tell)
+        self.await_decisions(draw)
 
     def _send_live(self) -> None:
         try:
-            self.sent += send_live(self._feed, self._simulator, self._seconds, self._speedup, lambda _: None)
+            self.counts += send_live(self._feed, self._simulator, self._seconds, self._speedup, lambda _: None)
         except Exception as error:  # raised again by the thread that waits
             self._failure = error
 
     def dead_letters(self) -> int:
-        """Records that were refused."""
+        """Number of dead letters."""
         return topics.records(self._settings, self._settings.kafka.topics.dead_letters)

@@ -1,6 +1,6 @@
-"""A small disk for a folder, so that it can be full without hurting the machine: a file system in memory (tmpfs).
+"""A small disk for one folder, which can be filled without hurting the machine: a file system in memory (tmpfs).
 
-Only root can mount one. Elsewhere the folder is made unwritable instead, which looks the same to who writes.
+Only root can mount one. Otherwise the folder is made unwritable instead, which fails writers in the same way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WITHIN_S = 10.0
 
 
 def mount(folder: Path, size_mib: int) -> bool:
-    """Give a folder a disk of its own; False where that is not allowed."""
+    """Mount a disk at a folder, which is created; returns False where that is not allowed."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         return False
@@ -25,13 +25,13 @@ def mount(folder: Path, size_mib: int) -> bool:
 
 
 def unmount(folder: Path) -> None:
-    """Take the disk away again, if there is one."""
+    """Unmount the disk, if there is one."""
     if folder.is_mount():
         subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=True, timeout=_WITHIN_S)
 
 
 def fill(folder: Path) -> str:
-    """Let nothing more be written below a folder; returns how, as words for a report."""
+    """Make every write below a folder fail; returns how, as a phrase for a report."""
     if not folder.is_mount():
         for each in _folders(folder):
             each.chmod(0o555)
@@ -43,11 +43,11 @@ def fill(folder: Path) -> str:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-    return "a disk of its own (tmpfs) is filled to the last byte"
+    return "its disk (tmpfs) is filled to the last byte"
 
 
 def free(folder: Path) -> None:
-    """Undo ``fill``."""
+    """Undo ``fill``; does nothing to a folder that was not filled."""
     (folder / FILLER).unlink(missing_ok=True)
     if not folder.is_mount():
         for each in _folders(folder):

@@ -1,4 +1,4 @@
-"""A stack of one's own: on free ports, in a folder of its own, gone when its owner is gone."""
+"""A temporary stack on free ports in its own folder, which is removed at the end."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ OWNER = "owner.lock"
 
 @contextmanager
 def ephemeral_stack(prefix: str, *, disk_mib: int | None = None, **stack: object) -> Iterator[Settings]:
-    """Start a stack and make its topics; at the end, whatever happens, stop it and delete its folder.
+    """Start a stack with its topics; at the end stop it and delete its folder, also after an exception.
 
-    Its logs stay in ``.run/<prefix>-logs``. What a killed owner left behind is removed first: its folder's lock has no
-    owner any more.
+    Its logs are kept in ``.run/<prefix>-logs``. Stacks of this prefix whose owner was killed are removed first: nobody
+    holds the lock on their folder any more.
 
     Args:
         prefix: of the folder's name.
-        disk_mib: size of a disk of their own for checkpoints, MiB; only root can make one, for others this is ignored.
-        stack: fields of ``settings.stack`` that are to differ from what suits a machine with two cores.
+        disk_mib: size of a separate disk for checkpoints, MiB; ignored unless run by root.
+        stack: fields of ``settings.stack`` that differ from those for a machine with two cores.
     """
     RUN.mkdir(exist_ok=True)
-    _remove_left(prefix)
+    _remove_orphans(prefix)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=RUN))
     with (folder / OWNER).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         settings = _settings(folder, stack)
-        own = Stack(settings)
+        ephemeral = Stack(settings)
         try:
             if disk_mib is not None:
-                disk.mount(checkpoints(settings), disk_mib)
-            own.up()
+                disk.mount(checkpoint_folder(settings), disk_mib)
+            ephemeral.up()
             topics.ensure(settings)
             yield settings
         finally:
-            _remove(own, prefix)
+            _remove(ephemeral, prefix)
 
 
-def checkpoints(settings: Settings) -> Path:
+def checkpoint_folder(settings: Settings) -> Path:
     """The folder of the checkpoints of a local stack."""
     return Stack(settings).folder / "flink" / "checkpoints"
 
 
-def _remove_left(prefix: str) -> None:
-    for left in RUN.glob(f"{prefix}-*/{OWNER}"):
-        with left.open() as lock:
+def _remove_orphans(prefix: str) -> None:
+    for orphan in RUN.glob(f"{prefix}-*/{OWNER}"):
+        with orphan.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            _remove(Stack(_settings(left.parent, {})), prefix)
+            _remove(Stack(_settings(orphan.parent, {})), prefix)
 
 
 def _settings(folder: Path, stack: dict[str, object]) -> Settings:
     kafka, controller, redis, rest, zookeeper = free_ports(5)
-    of_stack = {
+    stack_settings = {
         "folder": folder,
         "kafka_port": kafka,
         "kafka_controller_port": controller,
@@ -74,18 +74,18 @@ def _settings(folder: Path, stack: dict[str, object]) -> Settings:
         "zookeeper_port": zookeeper,
         "kafka_heap_mb": 512,
     }
-    # Not by Settings(): that would read the environment and the sentinel.yaml of whoever runs this.
+    # Settings() would read the environment and the sentinel.yaml of the caller.
     return Settings.model_construct(
         kafka=KafkaSettings(bootstrap_servers=f"{LOOPBACK}:{kafka}", partitions=4),
         flink=FlinkSettings(rest_url=f"http://{LOOPBACK}:{rest}"),
         redis_url=f"redis://{LOOPBACK}:{redis}/0",
-        stack=StackSettings.model_validate(of_stack | stack),
+        stack=StackSettings.model_validate(stack_settings | stack),
     )
 
 
 def _remove(stack: Stack, prefix: str) -> None:
     stack.down()
-    disk.unmount(checkpoints(stack.settings))
+    disk.unmount(checkpoint_folder(stack.settings))
     logs, kept = stack.folder / "logs", RUN / f"{prefix}-logs"
     if logs.exists():
         shutil.rmtree(kept, ignore_errors=True)

@@ -1,9 +1,7 @@
-"""A real Flink standalone cluster: one JobManager and TaskManagers of one slot, each a process of its own.
+"""A Flink standalone cluster: a JobManager and TaskManagers of one slot, each a process of its own.
 
-Where high availability is wanted, the ZooKeeper that comes with Flink is started before them.
-
-Flink's scripts are run in the foreground: they end in ``exec java``, so the pid we hold is the JVM's, and a test can
-kill exactly one TaskManager and start another.
+With high availability, the ZooKeeper that comes with Flink starts before them. Flink's scripts run in the foreground
+and end in ``exec java``, so the pid on record is the JVM's, and one TaskManager can be killed without the others.
 """
 
 from __future__ import annotations
@@ -16,90 +14,92 @@ from pathlib import Path
 from deploy.clients.flink_rest import FlinkRest, FlinkUnreachableError
 from deploy.errors import OperationError
 from deploy.stack import flink_configuration, ports, zookeeper
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
 
 READY_WITHIN_S = 90.0
-FORGOTTEN_WITHIN_S = 60.0
+UNREGISTERED_WITHIN_S = 60.0
 POLL_S = 0.1
 
 
-def parts(settings: Settings, folder: Path) -> list[Service]:
-    """ZooKeeper where it is wanted, the JobManager, then the TaskManagers."""
+def services(settings: Settings, folder: Path) -> list[Service]:
+    """ZooKeeper if there is high availability, the JobManager, then the TaskManagers."""
     numbers = range(1, settings.stack.task_managers + 1)
-    before = [keeper(settings, folder)] if settings.stack.high_availability else []
+    before = [zookeeper_service(settings, folder)] if settings.stack.high_availability else []
     return [*before, job_manager(settings, folder), *(task_manager(settings, folder, number) for number in numbers)]
 
 
-def keeper(settings: Settings, folder: Path) -> Service:
-    """ZooKeeper of this Flink."""
+def zookeeper_service(settings: Settings, folder: Path) -> Service:
+    """The ZooKeeper of a stack folder."""
     port = settings.stack.zookeeper_port
-    component = _component("zookeeper", "zookeeper", folder)
+    process = _process("zookeeper", "zookeeper", folder)
 
     def launch() -> None:
         flink_configuration.lay_out(settings, folder)
         file, data = folder / "flink" / "conf" / zookeeper.FILE, folder / "zookeeper"
         file.write_text(zookeeper.configuration(port, data, ports.LOOPBACK))
-        # Not zookeeper.sh, which would stay as the parent of what it starts.
+        # Not zookeeper.sh, which would remain as the parent of the JVM.
         arguments = ("zookeeper", "--zkConfigFile", str(file), "--peerId", "1")
-        _run(settings, component, ["flink-console.sh", *arguments], {"JVM_ARGS": zookeeper.JVM_ARGS})
+        _run(settings, process, ["flink-console.sh", *arguments], {"JVM_ARGS": zookeeper.JVM_ARGS})
 
     return Service(
-        component=component,
-        claims=((port, "stack.zookeeper_port"),),
+        process=process,
+        ports=((port, "stack.zookeeper_port"),),
         launch=launch,
-        ready=lambda: zookeeper.answers(port),
+        is_ready=lambda: zookeeper.answers(port),
         ready_within_s=READY_WITHIN_S,
     )
 
 
 def job_manager(settings: Settings, folder: Path) -> Service:
-    """The JobManager, which also serves REST and the web UI."""
+    """The JobManager of a stack folder, which also serves REST and the web UI."""
     port = settings.stack.flink_rest_port
-    component = _component("jobmanager", "standalonesession", folder)
+    process = _process("jobmanager", "standalonesession", folder)
 
     def launch() -> None:
         flink_configuration.lay_out(settings, folder)
-        _launch(settings, component, "jobmanager.sh")
+        _launch(settings, process, "jobmanager.sh")
 
     return Service(
-        component=component,
-        claims=((port, "stack.flink_rest_port"),),
+        process=process,
+        ports=((port, "stack.flink_rest_port"),),
         launch=launch,
-        ready=lambda: _task_manager_ids(settings) is not None,
+        is_ready=lambda: _task_manager_ids(settings) is not None,
         ready_within_s=READY_WITHIN_S,
     )
 
 
 def task_manager(settings: Settings, folder: Path, number: int) -> Service:
-    """One TaskManager; its name is its resource id in Flink's web UI as well."""
+    """One TaskManager of a stack folder; its name is also its resource id in Flink's web UI."""
     name = f"taskmanager-{number}"
-    component = _component(name, "taskexecutor", folder)
+    process = _process(name, "taskexecutor", folder)
     return Service(
-        component=component,
-        claims=(),  # it takes whatever ports are free
-        launch=lambda: _launch(settings, component, "taskmanager.sh", f"-Dtaskmanager.resource-id={name}"),
-        ready=lambda: name in (_task_manager_ids(settings) or ()),
+        process=process,
+        ports=(),  # it listens on any free ports
+        launch=lambda: _launch(settings, process, "taskmanager.sh", f"-Dtaskmanager.resource-id={name}"),
+        is_ready=lambda: name in (_task_manager_ids(settings) or ()),
         ready_within_s=READY_WITHIN_S,
     )
 
 
-def await_forgotten(settings: Settings, names: Collection[str]) -> None:
-    """Wait until the JobManager has missed TaskManagers that were stopped: their successors have the same names.
+def await_unregistered(settings: Settings, names: Collection[str]) -> None:
+    """Wait until the JobManager has dropped TaskManagers that were stopped: their successors have the same names.
 
     Raises:
         OperationError: it has not in time.
     """
-    deadline = time.monotonic() + FORGOTTEN_WITHIN_S
+    deadline = time.monotonic() + UNREGISTERED_WITHIN_S
     while set(names) & set(_task_manager_ids(settings) or ()):
         if time.monotonic() > deadline:
-            raise OperationError(f"Flink still counts on {', '.join(names)} {FORGOTTEN_WITHIN_S:.0f} s after their end")
+            raise OperationError(
+                f"{', '.join(names)} are still registered {UNREGISTERED_WITHIN_S:.0f} s after their end"
+            )
         time.sleep(POLL_S)
 
 
 def environment(settings: Settings, folder: Path) -> dict[str, str]:
-    """What Flink's scripts must be told to use this stack's folders and not the package's."""
+    """The environment in which Flink's scripts use the folders of this stack, not those of the package."""
     home = flink_configuration.home(settings)
     return os.environ | {
         "FLINK_HOME": str(home),
@@ -113,24 +113,24 @@ def environment(settings: Settings, folder: Path) -> dict[str, str]:
     }
 
 
-def _component(name: str, service: str, folder: Path) -> Component:
-    # Flink's script names its log flink-<ident>-<service>-<index>-<HOSTNAME>.log; the web UI shows the .out beside it.
-    return Component(name, folder, folder / "logs" / f"flink-sentinel-{service}-0-{name}.out")
+def _process(name: str, script_service: str, folder: Path) -> ManagedProcess:
+    # Flink's script logs to flink-<ident>-<service>-<index>-<HOSTNAME>.log; the web UI shows the .out next to it.
+    return ManagedProcess(name, folder, folder / "logs" / f"flink-sentinel-{script_service}-0-{name}.out")
 
 
-def _launch(settings: Settings, component: Component, script: str, *arguments: str) -> None:
-    _run(settings, component, [script, "start-foreground", *arguments], {})
+def _launch(settings: Settings, process: ManagedProcess, script: str, *arguments: str) -> None:
+    _run(settings, process, [script, "start-foreground", *arguments], {})
 
 
-def _run(settings: Settings, component: Component, script: Sequence[str], variables: Mapping[str, str]) -> None:
-    folder = component.folder
-    own = {"HOSTNAME": component.name, "FLINK_PID_DIR": str(folder / "pids" / component.name)}
+def _run(settings: Settings, process: ManagedProcess, script: Sequence[str], variables: Mapping[str, str]) -> None:
+    folder = process.folder
+    named = {"HOSTNAME": process.name, "FLINK_PID_DIR": str(folder / "pids" / process.name)}
     command = [str(flink_configuration.home(settings) / "bin" / script[0]), *script[1:]]
-    component.start(command, {**environment(settings, folder), **own, **variables}, folder)
+    process.start(command, {**environment(settings, folder), **named, **variables}, folder)
 
 
 def _task_manager_ids(settings: Settings) -> list[str] | None:
-    """The TaskManagers that have registered, or None while the JobManager does not answer."""
+    """The registered TaskManagers; None while the JobManager does not answer."""
     try:
         return FlinkRest(f"http://127.0.0.1:{settings.stack.flink_rest_port}").task_managers()
     except FlinkUnreachableError:

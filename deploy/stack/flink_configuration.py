@@ -1,7 +1,7 @@
-"""The folders and the config.yaml of our Flink: what the cluster decides, as opposed to what the job decides.
+"""The folders and the config.yaml of Flink: options of the cluster, as opposed to those of the job.
 
-``common`` is what every cluster of ours has, ``configuration`` the local stack's; ``deploy.image.configuration`` makes
-that of the containers.
+``common`` holds the options of every cluster, ``configuration`` those of the local stack;
+``deploy.image.configuration`` makes those of the containers.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ appender.file.strategy.max = 3
 
 
 def home(settings: Settings) -> Path:
-    """FLINK_HOME: the setting, else the whole Flink that the apache-flink package carries.
+    """Find FLINK_HOME: the setting, else the Flink inside the apache-flink package.
 
     Raises:
-        OperationError: when there is none.
+        OperationError: there is none.
     """
     if settings.flink.home is not None:
         return settings.flink.home
@@ -52,12 +52,12 @@ def home(settings: Settings) -> Path:
 
 
 def savepoint_folder(settings: Settings, folder: Path) -> str:
-    """Where savepoints go: the setting, else a folder inside the stack's."""
+    """URL of the savepoints: the setting, else a folder inside the stack's."""
     return settings.flink.savepoint_dir or (folder / "flink" / "savepoints").as_uri()
 
 
 def lay_out(settings: Settings, folder: Path) -> None:
-    """Write the conf folder and link the lib folder of this stack's Flink."""
+    """Write the conf folder of this stack's Flink, and fill its lib folder with links."""
     flink = folder / "flink"
     for name in ("conf", "lib", "tmp", "checkpoints", "savepoints"):
         (flink / name).mkdir(parents=True, exist_ok=True)
@@ -73,10 +73,14 @@ def write(values: Mapping[str, Any], conf: Path) -> None:
 
 
 def link_jars(flink_home: Path, lib: Path) -> None:
-    """Put links into a lib folder: to Flink's own jars, its Python jar and the Kafka connector.
+    """Fill a lib folder with links to Flink's jars, its Python jar and the Kafka connector.
 
-    flink-python must lie on the cluster's own path: shipped with each job it is loaded twice, and the second submission
-    to the same TaskManager fails.
+    flink-python must lie on the class path of the cluster: shipped with each job it is loaded twice, and the second
+    submission to the same TaskManager fails.
+
+    Args:
+        flink_home: of the Flink whose jars are linked.
+        lib: folder, which is emptied first.
     """
     shutil.rmtree(lib)
     lib.mkdir()
@@ -85,13 +89,13 @@ def link_jars(flink_home: Path, lib: Path) -> None:
         *(flink_home / "opt").glob("flink-python*.jar"),
         *java.jars(FLINK_JARS),
     )
-    # By name: a Flink of one's own may have the last two in its lib folder already.
+    # By name: another Flink may have the last two in its lib folder already.
     for name, jar in {jar.name: jar for jar in wanted}.items():
         (lib / name).symlink_to(jar)
 
 
 def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
-    """The local stack's: everything on loopback and in the stack's folder."""
+    """Make config.yaml of the local stack: everything on loopback and in the stack's folder."""
     (rpc_port,) = ports.free_ports(1)
     quorum = f"{ports.LOOPBACK}:{settings.stack.zookeeper_port}"
     return {
@@ -113,34 +117,34 @@ def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def common(settings: Settings, folder: Path) -> dict[str, Any]:
-    """What holds wherever the cluster runs, as flat keys of config.yaml.
+    """Make the options that hold wherever the cluster runs, as flat keys of config.yaml, without addresses.
 
-    Flink's own defaults (its JVM's module openings above all), then ours over them; no addresses.
+    They begin with the file that Flink ships, above all the packages that it opens to its JVM.
 
     Args:
-        settings: memory, and where savepoints go.
+        settings: memory, and the folder of savepoints.
         folder: for checkpoints and savepoints; every process of the cluster must see it.
     """
     shipped = yaml.safe_load((home(settings) / "conf" / "config.yaml").read_text())
     return dict(_flat(shipped)) | {
         "jobmanager.memory.process.size": f"{settings.stack.job_manager_memory_mb}m",
         "taskmanager.memory.process.size": f"{settings.stack.task_manager_memory_mb}m",
-        # One slot a process: one JVM holds one Python interpreter with one GIL.
+        # One slot for each process: a JVM has one Python interpreter with one GIL.
         "taskmanager.numberOfTaskSlots": 1,
-        # Jobs come from the command line; an upload form would run anybody's code.
+        # Jobs are submitted from the command line; an upload form would run anybody's code.
         "web.submit.enable": False,
         "state.backend.type": "rocksdb",
         "execution.checkpointing.incremental": True,
         "execution.checkpointing.dir": (folder / "flink" / "checkpoints").as_uri(),
         "execution.checkpointing.savepoint-dir": savepoint_folder(settings, folder),
-        # A cancelled job can be regretted: its last checkpoint stays and can be restored like a savepoint.
+        # The last checkpoint of a cancelled job can be restored like a savepoint.
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        # With a fixed number of attempts the job gave up before a killed TaskManager was back.
+        # A fixed number of attempts ends before a killed TaskManager is back.
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "30 s",
-        # A killed TaskManager is missed when two heartbeats in a row find its port closed, which takes two seconds;
-        # one whose machine is gone after the timeout, not after the default minute.
+        # A killed TaskManager is detected after two heartbeats to a closed port, i.e. two seconds; one whose machine
+        # is gone after the timeout, whose default is 50 s.
         "heartbeat.interval": "1 s",
         "heartbeat.timeout": "20 s",
         "python.execution-mode": "thread",
@@ -151,9 +155,9 @@ def common(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def python_path(project: Path) -> str:
-    """Where the TaskManagers' Python looks: thread mode does not see a venv.
+    """PYTHONPATH of the TaskManagers, as thread mode does not see a venv.
 
-    The project comes first: `models` or `state` may also be somebody's package.
+    The project comes first: a package called ``models`` or ``state`` may be installed.
     """
     return f"{project}:{site_packages()}"
 

@@ -10,10 +10,10 @@ from deploy.errors import OperationError
 
 
 def executable() -> str:
-    """Path of ``java``: JAVA_HOME first, as Flink's own scripts do.
+    """Find ``java``: in JAVA_HOME first, as Flink's scripts do, then on the PATH.
 
     Raises:
-        OperationError: when there is none.
+        OperationError: there is none.
     """
     home = os.environ.get("JAVA_HOME")
     if home:
@@ -25,10 +25,10 @@ def executable() -> str:
 
 
 def jars(folder: Path) -> list[Path]:
-    """The jars that the set-up fetched into a folder, in order of name.
+    """List the jars that the set-up fetched into a folder, by name.
 
     Raises:
-        OperationError: when there are none.
+        OperationError: there are none.
     """
     found = sorted(folder.glob("*.jar"))
     if not found:

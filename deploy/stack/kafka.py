@@ -1,4 +1,4 @@
-"""A real broker: one KRaft node, controller and broker in one process, started from the jars."""
+"""A Kafka broker: one KRaft node, controller and broker in one process, started from the jars."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from confluent_kafka.admin import AdminClient
 from deploy.errors import OperationError
 from deploy.paths import KAFKA_JARS
 from deploy.stack import java, ports
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import MAXIMUM_TRANSACTION_TIMEOUT_S, Settings
 
-CLUSTER_ID = "c3RyZWFtLXNlbnRpbmVsMQ"  # any 16 bytes in base64: the data folder belongs to one cluster
+CLUSTER_ID = "c3RyZWFtLXNlbnRpbmVsMQ"  # any 16 bytes in base64; the data folder is formatted for it
 REQUEST_OVERHEAD_BYTES = 1024 * 1024
 
 LOG4J = """\
@@ -33,10 +33,11 @@ logger.server.level = info
 
 
 def properties(settings: Settings, data: Path) -> dict[str, str]:
-    """server.properties of the single node.
+    """Make server.properties of the single node, which listens on loopback only.
 
-    Records may be as large as ``kafka.max_record_bytes``; everything that replicates or keeps transactions is told that
-    there is one broker; nothing listens but on loopback.
+    Args:
+        settings: ports, partitions, and the largest record.
+        data: folder of the log segments.
     """
     largest = settings.kafka.max_record_bytes
     broker, controller = settings.stack.kafka_port, settings.stack.kafka_controller_port
@@ -52,14 +53,14 @@ def properties(settings: Settings, data: Path) -> dict[str, str]:
         "log.dirs": str(data),
         "message.max.bytes": str(largest),
         "replica.fetch.max.bytes": str(largest),
-        # A request carries a record and its frame, and the client may put several partitions into one.
+        # A request holds a record, its frame, and maybe those of other partitions.
         "socket.request.max.bytes": str(max(100 * 1024 * 1024, largest + REQUEST_OVERHEAD_BYTES)),
-        # A topic that appears by a typing error would have the wrong partitions for ever.
+        # A topic that a typing error creates would have the wrong number of partitions.
         "auto.create.topics.enable": "false",
         "num.partitions": str(settings.kafka.partitions),
         "default.replication.factor": "1",
         "offsets.topic.replication.factor": "1",
-        # One broker needs no 50 partitions of offsets, and starts sooner without them.
+        # A single broker does not need 50 partitions of offsets, and starts sooner without them.
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
@@ -67,30 +68,30 @@ def properties(settings: Settings, data: Path) -> dict[str, str]:
         "transaction.max.timeout.ms": str(MAXIMUM_TRANSACTION_TIMEOUT_S * 1000),
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # There is nobody else to wait for: a consumer that joins alone may begin.
+        # The first consumer of a group may begin at once, as no others are expected.
         "group.initial.rebalance.delay.ms": "0",
     }
 
 
-def part(settings: Settings, folder: Path) -> Service:
+def service(settings: Settings, folder: Path) -> Service:
     """The broker of a stack folder."""
     stack = settings.stack
-    broker = Component("kafka", folder, folder / "logs" / "kafka.log")
+    process = ManagedProcess("kafka", folder, folder / "logs" / "kafka.log")
     return Service(
-        component=broker,
-        claims=(
+        process=process,
+        ports=(
             (stack.kafka_port, "stack.kafka_port"),
             (stack.kafka_controller_port, "stack.kafka_controller_port"),
         ),
-        launch=lambda: _launch(settings, broker),
-        ready=lambda: answers(f"{ports.LOOPBACK}:{stack.kafka_port}"),
+        launch=lambda: _launch(settings, process),
+        is_ready=lambda: answers(f"{ports.LOOPBACK}:{stack.kafka_port}"),
         ready_within_s=60.0,
     )
 
 
-def _launch(settings: Settings, broker: Component) -> None:
+def _launch(settings: Settings, process: ManagedProcess) -> None:
     """Write the configuration, format the data folder if it is new, start the process."""
-    home = broker.folder / "kafka"
+    home = process.folder / "kafka"
     data = home / "data"
     home.mkdir(parents=True, exist_ok=True)
     config = home / "server.properties"
@@ -108,7 +109,7 @@ def _launch(settings: Settings, broker: Component) -> None:
     ]
     if not (data / "meta.properties").exists():
         _format(java_command, config)
-    broker.start([*java_command, "kafka.Kafka", str(config)], os.environ, home)
+    process.start([*java_command, "kafka.Kafka", str(config)], os.environ, home)
 
 
 def _format(base: list[str], config: Path) -> None:
@@ -119,9 +120,9 @@ def _format(base: list[str], config: Path) -> None:
 
 
 def answers(bootstrap_servers: str) -> bool:
-    """Whether a broker tells its metadata."""
+    """Whether a broker returns its metadata."""
     try:
-        # The client writes every refused connection to stderr; that is what waiting looks like, not news.
+        # The client logs every refused connection to stderr, which is normal while the broker starts.
         client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0}, logger=None)
         return bool(client.list_topics(timeout=2).brokers)
     except KafkaException:

@@ -1,4 +1,4 @@
-"""Loopback ports: who holds one, and which are free."""
+"""Loopback ports: which process holds one, and which are free."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import psutil
 from deploy.errors import OperationError
 
 LOOPBACK = "127.0.0.1"
-UNCLAIMED = range(20_000, 32_000)
+CANDIDATES = range(20_000, 32_000)
+"""Below the range from which the system takes ports for outgoing connections, so that none is taken by chance between
+its choice and its use."""
 
 
-def require_free(port: int, component: str, setting: str) -> None:
-    """Refuse a port that something else listens on.
+def require_free(port: int, service: str, setting: str) -> None:
+    """Refuse a port that another process listens on.
+
+    Args:
+        port: wanted.
+        service: that needs it.
+        setting: that changes it.
 
     Raises:
-        OperationError: naming the port, the process that holds it where the system tells, and the setting to change.
+        OperationError: naming the port, the process that holds it as far as the system tells, and the setting.
     """
     with socket.socket() as probe:
         # Without it a port that was closed a second ago still looks taken.
@@ -27,13 +34,13 @@ def require_free(port: int, component: str, setting: str) -> None:
             probe.bind((LOOPBACK, port))
         except OSError:
             raise OperationError(
-                f"{component} cannot start: port {port} is in use by {holder(port)}; "
+                f"{service} cannot start: port {port} is in use by {port_owner(port)}; "
                 f"stop that, or choose another port with the setting {setting}"
             ) from None
 
 
-def holder(port: int) -> str:
-    """Who listens on a port, as words for a message."""
+def port_owner(port: int) -> str:
+    """Name the process that listens on a port, for a message."""
     try:
         connections = psutil.net_connections(kind="tcp")
         listening = (each for each in connections if each.status == psutil.CONN_LISTEN and each.pid is not None)
@@ -44,14 +51,10 @@ def holder(port: int) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports that nothing listens on now.
-
-    All are held open until the last is found, so that none comes twice. They lie below the range from which the system
-    gives ports to outgoing connections: between this answer and the listening, nobody gets one of them by chance.
-    """
+    """Find distinct ports that nothing listens on now; all are held open until the last is found."""
     with ExitStack() as held:
         found: list[int] = []
-        for port in random.sample(UNCLAIMED, len(UNCLAIMED)):
+        for port in random.sample(CANDIDATES, len(CANDIDATES)):
             if len(found) == count:
                 break
             candidate = held.enter_context(socket.socket())
@@ -59,12 +62,3 @@ def free_ports(count: int) -> list[int]:
                 candidate.bind((LOOPBACK, port))
                 found.append(port)
         return found
-
-
-def accepts(port: int) -> bool:
-    """Whether something answers on a loopback port."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -1,7 +1,7 @@
-"""Processes of our own: started apart from the terminal, known again by pid and start time, stopped surely.
+"""Processes of the stack: started detached from the terminal, found again by pid and start time.
 
-A pid alone is no name: after a reboot or a long night it may be somebody else's. Each record therefore keeps the moment
-the process began as well, and only a process that has both is ever signalled.
+A pid alone identifies nothing: after a reboot it may belong to another process. A record therefore also keeps the start
+time, and only a process that matches both is ever signalled.
 """
 
 from __future__ import annotations
@@ -19,23 +19,29 @@ from deploy.errors import OperationError
 
 LOG_LINES_SHOWN = 15
 POLL_S = 0.2
+KILLED_WITHIN_S = 10.0
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What is kept on disk about one started process."""
+    """The record on disk of one started process.
+
+    Attributes:
+        pid: of the process.
+        started_at: seconds since the epoch, as the system reports it.
+    """
 
     pid: int
-    started_at: float  # seconds since the epoch, as the system tells it
+    started_at: float
 
 
 @dataclass(frozen=True)
-class Component:
-    """One process of the stack: its name, where it logs, and the file that remembers it.
+class ManagedProcess:
+    """One process of the stack, running or not; what runs is read from disk and from the system at each call.
 
     Attributes:
-        name: as people read it, e.g. ``kafka`` or ``taskmanager-1``.
-        folder: the stack's folder; the record goes to ``pids/``, the log to ``logs/``.
-        log: the file that takes the process's output, and so its last words.
+        name: e.g. ``kafka`` or ``taskmanager-1``.
+        folder: of the stack; the record lies in ``pids/``.
+        log: file that takes the output of the process.
     """
 
     name: str
@@ -46,8 +52,8 @@ class Component:
     def record_file(self) -> Path:
         return self.folder / "pids" / f"{self.name}.json"
 
-    def process(self) -> psutil.Process | None:
-        """The running process, or None when it is gone (or never was)."""
+    def find(self) -> psutil.Process | None:
+        """Find the running process; None when it has ended or was never started."""
         try:
             record = msgspec.json.decode(self.record_file.read_bytes(), type=Record)
             process = psutil.Process(record.pid)
@@ -57,10 +63,10 @@ class Component:
         return process if same else None
 
     def is_running(self) -> bool:
-        return self.process() is not None
+        return self.find() is not None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], working_folder: Path) -> None:
-        """Start the process in a session of its own, so that Ctrl-C reaches only the one who started it."""
+        """Start the process in a new session, so that Ctrl-C does not reach it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.record_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -76,25 +82,37 @@ class Component:
         record = Record(pid=child.pid, started_at=psutil.Process(child.pid).create_time())
         self.record_file.write_bytes(msgspec.json.encode(record))
 
-    def wait_until(self, ready: Callable[[], bool], timeout_s: float, what: str = "ready") -> None:
-        """Wait until ``ready()``.
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float, description: str = "ready") -> None:
+        """Wait until a condition holds.
+
+        Args:
+            condition: that is polled.
+            timeout_s: longest wait, seconds.
+            description: of the condition, an adjective for the error.
 
         Raises:
-            OperationError: with the last lines of the log, when the process dies first or the time is over.
+            OperationError: with the end of the log, when the process dies or the time is over.
         """
         deadline = time.monotonic() + timeout_s
-        while not ready():
+        while not condition():
             if not self.is_running():
-                raise OperationError(f"{self.name} died while starting; its log ends with:\n{self.last_words()}")
+                raise OperationError(f"{self.name} died while starting; its log ends with:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise OperationError(
-                    f"{self.name} was not {what} after {timeout_s:.0f} s; its log ends with:\n{self.last_words()}"
+                    f"{self.name} was not {description} after {timeout_s:.0f} s; its log ends with:\n{self.log_tail()}"
                 )
             time.sleep(POLL_S)
 
     def stop(self, patience_s: float = 20.0) -> bool:
-        """Ask the process to end, and make it end when it does not; True when there was one to stop."""
-        process = self.process()
+        """Terminate the process, and kill it if it has not ended in time.
+
+        Args:
+            patience_s: time from SIGTERM to SIGKILL, seconds.
+
+        Returns:
+            Whether there was a process to stop.
+        """
+        process = self.find()
         if process is not None:
             process.terminate()
             try:
@@ -105,14 +123,14 @@ class Component:
         return process is not None
 
     def kill(self) -> None:
-        """``kill -9``, and wait until the process is gone."""
-        process = self.process()
+        """Send SIGKILL, and wait until the process has ended."""
+        process = self.find()
         if process is not None:
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=KILLED_WITHIN_S)
 
-    def last_words(self) -> str:
-        """The end of the log, for messages."""
+    def log_tail(self) -> str:
+        """The last lines of the log, for messages."""
         if not self.log.exists():
             return "(nothing)"
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]

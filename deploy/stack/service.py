@@ -1,4 +1,4 @@
-"""What the stack must know about one of its components to start it and to see that it is up."""
+"""A service of the stack: a process, and how to start it and see that it is up."""
 
 from __future__ import annotations
 
@@ -6,32 +6,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.stack import ports
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 
 
 @dataclass(frozen=True)
 class Service:
-    """One component, ready to be started.
+    """One service, running or not.
 
     Attributes:
-        component: its process.
-        claims: the ports it will listen on, each with the name of the setting that moves it.
+        process: that runs it.
+        ports: it listens on, each with the name of the setting that changes it.
         launch: starts the process and returns at once.
-        ready: whether it answers.
-        ready_within_s: how long that may take, seconds.
+        is_ready: whether the service answers.
+        ready_within_s: longest time from launch to readiness, seconds.
     """
 
-    component: Component
-    claims: tuple[tuple[int, str], ...]
+    process: ManagedProcess
+    ports: tuple[tuple[int, str], ...]
     launch: Callable[[], None]
-    ready: Callable[[], bool]
+    is_ready: Callable[[], bool]
     ready_within_s: float
 
     def check_ports(self) -> None:
-        """Refuse to begin while something else holds a port."""
-        for port, setting in self.claims:
-            ports.require_free(port, self.component.name, setting)
+        """Refuse to start while another process holds a port.
+
+        Raises:
+            OperationError: naming the port and its owner.
+        """
+        for port, setting in self.ports:
+            ports.require_free(port, self.process.name, setting)
+
+    def ensure_launched(self) -> None:
+        """Start the process if it does not run, without waiting for it."""
+        if not self.process.is_running():
+            self.launch()
 
     def await_ready(self) -> None:
-        """Wait until it answers; fails with the log's last lines when it dies first."""
-        self.component.wait_until(self.ready, self.ready_within_s)
+        """Wait until the service answers.
+
+        Raises:
+            OperationError: with the end of the log, when the process dies or the time is over.
+        """
+        self.process.wait_until(self.is_ready, self.ready_within_s)

@@ -1,4 +1,4 @@
-"""The whole local system as one thing: Kafka, Redis and Flink in one folder."""
+"""The local system as a whole: Kafka, Redis and Flink in one folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.stack import flink, kafka, redis
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
 
@@ -18,110 +18,118 @@ MARKER = ".stream-sentinel-stack"
 
 
 def silent(_: str) -> None:
-    """The listener of those who do not want to hear how far it is."""
+    """Ignore a line of progress."""
 
 
 class Stack:
-    """The components that ``settings.stack`` describes, running or not.
+    """The services that ``settings.stack`` describes, running or not.
 
-    It holds no state: what runs is read from the folder each time, so that one command can stop what another started.
+    It holds no state: what runs is read from the folder at each call, so one command can stop what another started.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = under_root(settings.stack.folder).resolve()
 
-    def parts(self) -> list[Service]:
-        """Every component, in the order in which they start."""
+    def services(self) -> list[Service]:
+        """Every service, in the order in which they start."""
         return [
-            kafka.part(self.settings, self.folder),
-            redis.part(self.settings, self.folder),
-            *flink.parts(self.settings, self.folder),
+            kafka.service(self.settings, self.folder),
+            redis.service(self.settings, self.folder),
+            *flink.services(self.settings, self.folder),
         ]
 
-    def components(self) -> list[Component]:
-        """Every component, and TaskManagers of an earlier run that had more of them."""
-        known = {part.component.name: part.component for part in self.parts()}
+    def processes(self) -> list[ManagedProcess]:
+        """The process of every service, and those on record that the settings no longer name, such as TaskManagers."""
+        known = {service.process.name: service.process for service in self.services()}
         for record in sorted((self.folder / "pids").glob("*.json")):
-            known.setdefault(record.stem, Component(record.stem, self.folder, self.folder / "logs" / record.stem))
+            known.setdefault(record.stem, ManagedProcess(record.stem, self.folder, self.folder / "logs" / record.stem))
         return list(known.values())
 
     def is_up(self) -> bool:
-        return all(part.component.is_running() for part in self.parts())
+        return all(service.process.is_running() for service in self.services())
 
-    def up(self, say: Callable[[str], None] = silent) -> None:
-        """Start what does not run yet and wait until all of it answers; what this call started is stopped on failure.
+    def up(self, report: Callable[[str], None] = silent) -> None:
+        """Start the services that do not run and wait until all of them answer; on failure they are stopped again.
+
+        Args:
+            report: called with a line for each service that is up.
 
         Raises:
-            OperationError: settings that contradict each other, a port in use, a component that dies.
+            OperationError: settings that contradict each other, a port in use, a process that dies.
         """
         self._check_addresses()
-        missing = [part for part in self.parts() if not part.component.is_running()]
-        for part in missing:
-            part.check_ports()
+        missing = [service for service in self.services() if not service.process.is_running()]
+        for service in missing:
+            service.check_ports()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / MARKER).touch()
         try:
-            self._start(missing, say)
-        except BaseException:  # Ctrl-C as well: nothing half started may stay
-            stop([part.component for part in missing])
+            self._start(missing, report)
+        except BaseException:  # Ctrl-C as well: no half-started stack may remain
+            stop([service.process for service in missing])
             raise
 
     def down(self) -> list[str]:
-        """Stop everything, the last started first; returns the names of what was running."""
-        return stop(self.components())
+        """Stop everything, the last started first; returns the names of the processes that ran."""
+        return stop(self.processes())
 
     def wipe(self) -> None:
         """Delete the folder with all its data.
 
         Raises:
-            OperationError: when a component still runs, or the folder is not one that ``up`` made.
+            OperationError: a process still runs, or the folder was not made by ``up``.
         """
         if not self.folder.exists():
             return
-        if any(component.is_running() for component in self.components()):
+        if any(process.is_running() for process in self.processes()):
             raise OperationError("the stack is running: stop it with `sentinel down` before its data is deleted")
         if not (self.folder / MARKER).exists():
             raise OperationError(f"{self.folder} was not made by `sentinel up`, so it is not deleted")
         shutil.rmtree(self.folder)
 
     def task_manager(self, number: int) -> Service:
-        """One TaskManager, counted from 1: to be killed and started again by those who test failures."""
+        """One TaskManager, counted from 1; tests of failures kill and restart it."""
         return flink.task_manager(self.settings, self.folder, number)
 
     def job_manager(self) -> Service:
-        """The JobManager, likewise."""
+        """The JobManager."""
         return flink.job_manager(self.settings, self.folder)
 
     def broker(self) -> Service:
-        """The broker, likewise."""
-        return kafka.part(self.settings, self.folder)
+        """The Kafka broker."""
+        return kafka.service(self.settings, self.folder)
 
     def redis(self) -> Service:
-        """Redis, likewise."""
-        return redis.part(self.settings, self.folder)
+        """The Redis server."""
+        return redis.service(self.settings, self.folder)
 
     def task_managers_started_at(self) -> float:
-        """When the oldest running TaskManager began, seconds since the epoch; infinity when none runs."""
-        numbers = range(1, self.settings.stack.task_managers + 1)
-        running = (self.task_manager(number).component.process() for number in numbers)
+        """Start time of the oldest running TaskManager, seconds since the epoch; infinity when none runs."""
+        running = (each.process.find() for each in self._task_managers())
         return min((process.create_time() for process in running if process is not None), default=math.inf)
 
     def restart_task_managers(self) -> None:
-        """Stop every TaskManager and start it afresh: new processes, newly imported code."""
-        numbers = range(1, self.settings.stack.task_managers + 1)
-        parts = [self.task_manager(number) for number in numbers]
-        stop([part.component for part in parts])
-        flink.await_forgotten(self.settings, [part.component.name for part in parts])
-        self._start(parts, silent)
+        """Stop every TaskManager and start it again, which imports the code anew.
 
-    def _start(self, parts: Sequence[Service], say: Callable[[str], None]) -> None:
-        # All are launched before any is awaited: on two cores this is a third faster than one after another.
-        for part in parts:
-            part.launch()
-        for part in parts:
-            part.await_ready()
-            say(f"{part.component.name} is up")
+        Raises:
+            OperationError: one does not come up in time.
+        """
+        task_managers = self._task_managers()
+        stop([each.process for each in task_managers])
+        flink.await_unregistered(self.settings, [each.process.name for each in task_managers])
+        self._start(task_managers, silent)
+
+    def _task_managers(self) -> list[Service]:
+        return [self.task_manager(number) for number in range(1, self.settings.stack.task_managers + 1)]
+
+    def _start(self, services: Sequence[Service], report: Callable[[str], None]) -> None:
+        # All are launched before any is awaited: on two cores a third faster than one after another.
+        for service in services:
+            service.launch()
+        for service in services:
+            service.await_ready()
+            report(f"{service.process.name} is up")
 
     def _check_addresses(self) -> None:
         wanted = self.settings
@@ -136,6 +144,6 @@ class Stack:
                 )
 
 
-def stop(components: Sequence[Component]) -> list[str]:
-    """Stop components, the last first; returns the names of those that ran."""
-    return [component.name for component in reversed(components) if component.stop()]
+def stop(processes: Sequence[ManagedProcess]) -> list[str]:
+    """Stop processes, the last first; returns the names of those that ran."""
+    return [process.name for process in reversed(processes) if process.stop()]

@@ -1,7 +1,7 @@
-"""ZooKeeper, which remembers for Flink which JobManager leads and which jobs run; it comes with Flink itself.
+"""ZooKeeper, which stores for Flink which JobManager leads and which jobs run; it comes with Flink.
 
-Only where ``stack.high_availability`` is set. Then a JobManager that is started again goes on with its jobs from their
-last checkpoints; without, they die with it.
+Used with ``stack.high_availability`` only: then a restarted JobManager continues its jobs from their last checkpoints.
+Without it they end with the JobManager.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ANSWERS_WITHIN_S = 1.0
 
 
 def configuration(port: int, data: Path, address: str) -> str:
-    """zoo.cfg of the single server.
+    """Make zoo.cfg of the single server.
 
     Args:
         port: for clients.
-        data: folder.
+        data: folder of its snapshots and logs.
         address: to listen on.
     """
     values = {
@@ -39,12 +39,12 @@ def configuration(port: int, data: Path, address: str) -> str:
 
 
 def high_availability(settings: Settings, folder: Path, quorum: str) -> dict[str, Any]:
-    """What Flink is told of it, as flat keys of config.yaml; nothing where it is not wanted.
+    """Flink's options for high availability, as flat keys of config.yaml; empty without it.
 
     Args:
-        settings: whether it is wanted.
-        folder: for what is too large for ZooKeeper; every process of the cluster must see it.
-        quorum: host and port.
+        settings: whether there is high availability.
+        folder: for data that is too large for ZooKeeper; every process of the cluster must see it.
+        quorum: ``host:port`` of ZooKeeper.
     """
     if not settings.stack.high_availability:
         return {}
@@ -53,16 +53,16 @@ def high_availability(settings: Settings, folder: Path, quorum: str) -> dict[str
         "high-availability.zookeeper.quorum": quorum,
         "high-availability.zookeeper.path.root": "/stream-sentinel",
         "high-availability.storageDir": (folder / "flink" / "high-availability").as_uri(),
-        # A JobManager killed with -9 leads until its session is over: its successor waits for so long.
+        # The successor of a killed JobManager waits until the session of the dead one ends.
         "high-availability.zookeeper.client.session-timeout": "8 s",
         "high-availability.zookeeper.client.connection-timeout": "6 s",
-        # Nobody stops working because ZooKeeper is slow for a moment.
+        # A slow ZooKeeper must not restart the job.
         "high-availability.zookeeper.client.tolerate-suspended-connections": True,
     }
 
 
 def answers(port: int) -> bool:
-    """Whether the server says how it is."""
+    """Whether the server answers the command ``srvr``."""
     try:
         with socket.create_connection((ports.LOOPBACK, port), timeout=ANSWERS_WITHIN_S) as connection:
             connection.settimeout(ANSWERS_WITHIN_S)

@@ -1,4 +1,4 @@
-"""The stack that integration tests share."""
+"""The stack of the integration tests."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.signals import interrupted_by_ending_signals
+from deploy.signals import interrupt_on_termination
 from tests.integration.local_stack import LocalStack, running_stack
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """A real Kafka, Redis and Flink with the topics made; started once, and stopped at the end of the session."""
-    with interrupted_by_ending_signals(), running_stack() as running:
+    """A real Kafka, Redis and Flink with the topics, started once for the session."""
+    with interrupt_on_termination(), running_stack() as running:
         yield running

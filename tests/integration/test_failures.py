@@ -1,4 +1,4 @@
-"""Faults under load, by the machinery of ``sentinel chaos``: nothing lost, no alert doubled, the same features."""
+"""Faults under load, by the code of ``sentinel chaos``: nothing lost, no alert duplicated, the same features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from deploy.chaos.campaign import CampaignOptions, attempt
+from deploy.chaos.campaign import CampaignOptions, run_campaign
 from deploy.chaos.fault import Fault
 from deploy.chaos.faults import rescaled, task_manager_killed
 from deploy.stack.stack import silent
@@ -15,20 +15,20 @@ from tests.integration.local_stack import LocalStack
 pytestmark = pytest.mark.integration
 
 OPTIONS = CampaignOptions(transactions=2_000, rate=300)
-ACTS: list[list[Fault]] = [[task_manager_killed.FAULT], [rescaled.FAULT]]
+EXPERIMENTS: list[list[Fault]] = [[task_manager_killed.FAULT], [rescaled.FAULT]]
 
 
 def test_every_payment_is_decided_and_every_alert_comes_once_through_a_killed_task_manager_and_a_restore(
     stack: LocalStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trial = attempt(stack.settings, ACTS, OPTIONS, silent)
+    campaign = run_campaign(stack.settings, EXPERIMENTS, OPTIONS, silent)
 
     with capsys.disabled():
-        for each in trial.outcomes:
-            found = each.account
-            counts = f"{found.sent} sent, {found.decided_again} decided again, {found.committed} alerts"
-            sys.stdout.write(f"\n{each.act.name}: {counts}, recovered after {each.recovery_s or 0:.1f} s\n")
-    assert trial.error is None
-    assert [what for each in trial.outcomes for what in each.broken] == []
-    assert [each.account.compared for each in trial.outcomes] == [OPTIONS.transactions] * len(ACTS)
-    assert sum(each.account.committed for each in trial.outcomes)
+        for each in campaign.results:
+            found = each.reconciliation
+            counts = f"{found.sent} sent, {found.repeated_decisions} decided again, {found.alerts_committed} alerts"
+            sys.stdout.write(f"\n{each.experiment.name}: {counts}, recovered after {each.recovery_s or 0:.1f} s\n")
+    assert campaign.error is None
+    assert [violation for each in campaign.results for violation in each.violations] == []
+    assert [each.reconciliation.compared for each in campaign.results] == [OPTIONS.transactions] * len(EXPERIMENTS)
+    assert sum(each.reconciliation.alerts_committed for each in campaign.results)

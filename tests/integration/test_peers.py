@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from apps.peers.redis_consumer import in_memory
+from deploy.stack import redis as redis_service
 from deploy.stack.ports import LOOPBACK, free_ports
-from deploy.stack.redis import part
 from flink_jobs.settings import Settings, StackSettings
 from tests.contract.test_peers import BATCH, by_the_stages, decided, sent
 
@@ -21,14 +21,16 @@ pytestmark = pytest.mark.integration
 def server(tmp_path: Path) -> Iterator[redis.Redis]:
     """A separate Redis."""
     (port,) = free_ports(1)
-    service = part(Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path)
+    service = redis_service.service(
+        Settings.model_construct(stack=StackSettings(folder=tmp_path, redis_port=port)), tmp_path
+    )
     service.launch()
     try:
         service.await_ready()
         with redis.Redis(host=LOOPBACK, port=port) as client:
             yield client
     finally:
-        service.component.stop()
+        service.process.stop()
 
 
 @pytest.mark.parametrize("batch", [1, BATCH])

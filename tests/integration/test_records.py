@@ -1,4 +1,4 @@
-"""What may lie in the topics, through the running job: the good is decided, the bad is refused, nothing stops."""
+"""Valid and invalid records in the topics of a running job: valid ones are decided, others refused, nothing stops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHIN_S = 120.0
 
 def record(name: str, **fields: Any) -> tuple[bytes, bytes]:
     """A transaction of alice's, now, and its key."""
-    ordinary = {
+    defaults = {
         "transaction_id": name,
         "user_id": "alice",
         "amount": 12.5,
@@ -28,7 +28,7 @@ def record(name: str, **fields: Any) -> tuple[bytes, bytes]:
         "merchant_id": "bakery",
         "timestamp": round(time.time() * 1000),
     }
-    made = {key: value for key, value in (ordinary | fields).items() if value is not ...}
+    made = {key: value for key, value in (defaults | fields).items() if value is not ...}
     return str(made.get("user_id", "alice")).encode(), json.dumps(made).encode()
 
 
@@ -58,7 +58,7 @@ ALSO_REFUSED: list[tuple[bytes | None, bytes | None, str]] = [
 
 @pytest.fixture(scope="module")
 def job(stack: LocalStack) -> Iterator[LocalStack]:
-    """The job, running on topics of its own."""
+    """The job, running in a namespace."""
     own = stack.with_own_topics("records", checkpoint_interval_ms=2_000)
     own.sentinel("submit")
     yield own
@@ -90,7 +90,7 @@ def test_every_bad_record_is_refused_with_its_reason_byte_for_byte_and_good_ones
     )
     expected = [(reason, *pair) for reason, pair in REFUSED.items()]
     expected += [(reason, key, value) for key, value, reason in ALSO_REFUSED]
-    # Lengths first: ten megabytes would make an unreadable message.
+    # Lengths first: ten megabytes would make the message unreadable.
     assert sorted(map(_shown, found.elements())) == sorted(map(_shown, expected))
     assert found == Counter(expected)
     sources = {dict(letter.headers() or ())["source.topic"].decode() for letter in letters}
@@ -154,9 +154,9 @@ def test_rules_sent_to_the_control_topic_decide_from_then_on_and_bad_ones_are_re
     ]
 
 
-def test_dead_letters_can_be_looked_at_and_sent_back(job: LocalStack) -> None:
+def test_dead_letters_can_be_shown_and_replayed(job: LocalStack) -> None:
     names = job.settings.kafka.topics
-    job.produce(names.transactions, [record("sent-back", user_id="dave", timestamp="tomorrow")])
+    job.produce(names.transactions, [record("replayed", user_id="dave", timestamp="tomorrow")])
     letters = 0
     deadline = time.monotonic() + WITHIN_S
     while letters < 1 and time.monotonic() < deadline:
@@ -166,16 +166,16 @@ def test_dead_letters_can_be_looked_at_and_sent_back(job: LocalStack) -> None:
     reasons = [dict(letter.headers() or ())["reason"] for letter in job.read(names.dead_letters)]
     count = reasons.count(b"time_unreadable")
 
-    said = job.sentinel("dead-letters", "replay", "--reason", "time_unreadable")
+    printed = job.sentinel("dead-letters", "replay", "--reason", "time_unreadable")
 
-    assert f"{count} dead letters sent back" in said
+    assert f"{count} dead letters replayed" in printed
     job.await_records(names.dead_letters, len(reasons) + count, WITHIN_S)
 
 
 def test_the_minutes_of_the_metrics_add_up(job: LocalStack) -> None:
     names = job.settings.kafka.topics
     begun = round(time.time() * 1000) - 3_600_000
-    # A quiet shard or partition holds event time back until it is idle; so every partition is given the later minutes.
+    # A silent shard or partition holds event time back until it is idle, so every partition gets the later minutes.
     users = [f"shopper-{number}" for number in range(40)]
     sent = [
         record(f"{user}-{minute}", user_id=user, merchant_id="market", amount=10.0, timestamp=begun + minute * 60_000)
@@ -184,27 +184,27 @@ def test_the_minutes_of_the_metrics_add_up(job: LocalStack) -> None:
     ]
     job.produce(names.transactions, sent)
 
-    def told(merchant: str | None) -> list[dict[str, Any]]:
+    def rows_of(merchant: str | None) -> list[dict[str, Any]]:
         rows = [json.loads(message.value() or b"") for message in job.read(names.metrics)]
         return [row for row in rows if row["merchant_id"] == merchant]
 
-    def is_told() -> bool:
-        return all(sum(row["amount"] for row in told(merchant)) >= 10.0 * len(sent) for merchant in ("market", None))
+    def is_complete() -> bool:
+        return all(sum(row["amount"] for row in rows_of(merchant)) >= 10.0 * len(sent) for merchant in ("market", None))
 
     deadline = time.monotonic() + WITHIN_S
-    while not is_told() and time.monotonic() < deadline:
-        # Time must go on for a minute of all merchants to end. The merchant's own shard has fallen silent.
+    while not is_complete() and time.monotonic() < deadline:
+        # A minute of all merchants ends as event time goes on. The shard of this merchant is silent.
         job.produce(names.transactions, [record(f"{user}-{time.time()}", user_id=user) for user in users])
         time.sleep(2)
-    of_market, of_all = told("market"), told(None)
+    of_market, of_all = rows_of("market"), rows_of(None)
     assert sum(row["amount"] for row in of_market) == pytest.approx(10.0 * len(sent))
-    assert len({row["window_start"] for row in of_market}) == len(of_market), "a minute was told twice"
+    assert len({row["window_start"] for row in of_market}) == len(of_market), "a minute was written twice"
     assert sum(row["amount"] for row in of_all) >= 10.0 * len(sent), "all merchants"
     assert {frozenset(row) for row in of_all} == {frozenset(of_market[0])}
     assert all(row["transactions"] > 0 and row["window_start"].endswith(":00Z") for row in of_all)
 
 
-def test_status_and_watch_show_what_is_there(job: LocalStack) -> None:
+def test_status_and_watch_show_the_job_and_its_alerts(job: LocalStack) -> None:
     names = job.settings.kafka.topics
     now = round(time.time() * 1000)
     tests = [record(f"test-{number}", user_id="erin", amount=1.0, timestamp=now + number) for number in range(3)]

@@ -1,9 +1,9 @@
-"""The job goes from two subtasks to three and back, by savepoints, and computes what one process would have computed.
+"""A job rescaled from two subtasks to three and back, by savepoints, computes the same as one process.
 
-Compared is each decision, transaction by transaction, with that of ``udfs.pipeline.Pipeline``, which takes the same
-records one at a time and is never stopped: all features to the last bit, lateness, rules and patterns. Scores are not
-compared, as the model is a function of the features and has tests of its own. That this may be exact at all, although
-a running job takes records of different users in any order, is a matter of how the traffic is made (``apps/reference/order_free_traffic.py``).
+Each decision is compared with that of ``udfs.pipeline.Pipeline``, which takes the same records one at a time and is
+never stopped: all features to the last bit, lateness, rules and patterns. Scores are not compared: the model is a
+function of the features and tested elsewhere. A running job takes records of different users in any order; the traffic
+is made so that the result does not depend on it (``apps/reference/order_free_traffic.py``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SUBTASKS = (2, 3, 2)
 
 @pytest.fixture
 def job(stack: LocalStack) -> Iterator[LocalStack]:
-    """A third TaskManager, topics of its own, features in every decision; neither job nor TaskManager stays."""
+    """A job in a namespace with a third TaskManager and features in every decision; both are removed at the end."""
     settings = stack.settings.model_copy(
         update={
             "decision": DecisionSettings(sampled_features=1.0),
@@ -51,15 +51,15 @@ def job(stack: LocalStack) -> Iterator[LocalStack]:
         yield own
         own.cancel_job()
     finally:
-        third.component.stop()
+        third.process.stop()
         await_true(
-            lambda: third.component.name not in stack.rest.task_managers(), WITHIN_S, "rid of the third TaskManager"
+            lambda: third.process.name not in stack.rest.task_managers(), WITHIN_S, "rid of the third TaskManager"
         )
 
 
 @dataclass
 class Sender:
-    """Sends waves to the job, and knows all that it sent in order."""
+    """Sends rounds of records to the job, and keeps all of them in order."""
 
     job: LocalStack
     sent: list[TrafficRecord]
@@ -80,53 +80,53 @@ class Sender:
         self.to_decide += count_transactions(records)
 
     def await_decided(self) -> None:
-        """Wait until all that was sent is decided, and so known to every profile."""
+        """Wait until everything sent is decided, and so part of every profile."""
         decisions = self.job.settings.kafka.topics.decisions
         await_true(lambda: topics.records(self.job.settings, decisions) >= self.to_decide, WITHIN_S, "all decided")
 
-    def send_aside(self, records: Sequence[TrafficRecord]) -> None:
-        """Send what nothing is heard of: after a second checkpoint it is through, as batches gather for 70 ms."""
+    def send_labels_and_account_events(self, records: Sequence[TrafficRecord]) -> None:
+        """Send records that yield no decision, and wait for the second checkpoint, which holds them."""
         self.send(records)
         self.job.await_checkpoints(2, WITHIN_S)
 
 
-def at(job: LocalStack, parallelism: int) -> LocalStack:
-    """The same job with so many subtasks."""
-    of_job = job.settings.job.model_copy(update={"parallelism": parallelism})
-    settings = job.settings.model_copy(update={"job": of_job})
+def with_parallelism(job: LocalStack, parallelism: int) -> LocalStack:
+    """The same job with another number of subtasks."""
+    job_settings = job.settings.job.model_copy(update={"parallelism": parallelism})
+    settings = job.settings.model_copy(update={"job": job_settings})
     return replace(job, settings=settings, stack=Stack(settings))
 
 
 def subtasks(job: LocalStack) -> dict[str, int]:
-    """How many subtasks work on each stage."""
+    """Number of subtasks of each stage."""
     vertices = job.job().vertices
     stages = ("user stage", "device stage", "merchant stage")
     return {stage: vertex.parallelism for stage in stages for vertex in vertices if stage in vertex.name}
 
 
 def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
-    """What is compared of each decision by transaction; fails where there are two."""
+    """The compared fields of each decision, by transaction; fails if one was decided twice."""
     read = [json.loads(message.value() or b"") for message in job.read(job.settings.kafka.topics.decisions)]
     found = {each["transaction_id"]: comparable_fields(each) for each in read}
-    assert len(found) == len(read), "something was decided twice"
+    assert len(found) == len(read), "a transaction was decided twice"
     return found
 
 
 def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_process_does(job: LocalStack) -> None:
     sender = Sender(job, [])
-    waves = OrderFreeTraffic(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
+    traffic = OrderFreeTraffic(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
     for run, parallelism in enumerate(SUBTASKS):
-        rescaled = at(job, parallelism)
+        rescaled = with_parallelism(job, parallelism)
         rescaled.sentinel("restore" if run else "submit")
         assert set(subtasks(rescaled).values()) == {parallelism}
-        sender.await_decided()  # of the time before: what was on its way when the job stopped
+        sender.await_decided()  # records that were in flight when the job stopped
         for _ in range(2):
-            sender.send(waves.ordinary_round())
+            sender.send(traffic.ordinary_round())
             sender.await_decided()
-        sender.send_aside(waves.labels_and_account_events())
-        sender.send(waves.late_round())
+        sender.send_labels_and_account_events(traffic.labels_and_account_events())
+        sender.send(traffic.late_round())
         sender.await_decided()
-        sender.send(waves.ordinary_round())
+        sender.send(traffic.ordinary_round())
         if run < len(SUBTASKS) - 1:
             rescaled.sentinel("stop")
     sender.await_decided()
@@ -145,7 +145,7 @@ def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_pr
     }
     assert differing == {}
     assert found == expected
-    # The traffic has what could go wrong: without it the comparison would say little.
+    # The comparison says little unless the traffic exercises every feature, lateness and patterns.
     never = set(FEATURE_NAMES) - {
         name for each in expected.values() for name, value in each["features"].items() if value
     }

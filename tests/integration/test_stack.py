@@ -1,4 +1,4 @@
-"""The stack itself: real components that answer, and nothing left of it afterwards."""
+"""The stack: real services that answer."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_every_task_manager_offers_one_slot(stack: LocalStack) -> None:
     assert stack.rest.free_slots() == 2
 
 
-def test_topics_are_as_the_settings_want_them(stack: LocalStack) -> None:
+def test_topics_agree_with_the_settings(stack: LocalStack) -> None:
     found = topics.ensure(stack.settings)
     assert [each.topic.name for each in found if each.created or each.differences] == []
     assert topics.retention_ms(stack.settings, stack.settings.kafka.topics.alerts) == 7 * 86_400_000
 
 
-def test_new_topics_are_led_as_soon_as_they_are_made_however_often_one_asks_too_early(stack: LocalStack) -> None:
-    # About one client in ten hears of a topic before it has leaders.
+def test_new_topics_have_leaders_as_soon_as_they_are_created(stack: LocalStack) -> None:
+    # About one client in ten sees a topic before it has leaders.
     for number in range(12):
         own = stack.with_own_topics(f"new-{number}").settings
         assert topics.records(own, own.kafka.topics.transactions) == 0

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.cli.alert_line import STYLES, line
+from deploy.cli.alert_line import STYLES, format_alert
 from tests.pipeline.sent import NOW_MS, controlled, paid, pipeline
 from udfs.decision import Level
 
 BLOCK = {"version": 2, "rules": [{"id": "one", "when": "amount > 20", "reason": "TOO_MUCH", "action": "block"}]}
 
 
-def test_an_alert_of_the_job_says_how_bad_when_who_where_what_to_do_and_why() -> None:
+def test_an_alert_is_shown_with_time_severity_score_action_user_merchant_and_reasons() -> None:
     _, output = pipeline().process([paid("p-1", 30.0)], NOW_MS, [controlled("rules", 1, BLOCK)])
     (value,) = output.decisions.alerts
-    words = line(value).plain.split()
+    words = format_alert(value).plain.split()
     assert words == ["2026-01-01", "12:00:00", "CRITICAL", "0.90", "block", "alice", "at", "shop", "TOO_MUCH", "p-1"]
 
 
-def test_every_severity_has_a_style_but_the_least() -> None:
+def test_every_severity_but_minimal_has_a_style() -> None:
     assert STYLES.keys() == set(Level.__args__) - {"minimal"}  # type: ignore[attr-defined]
 
 
-def test_brackets_in_an_id_are_shown_and_not_obeyed() -> None:
-    assert "[red]eve[/red]" in line(b'{"user_id": "[red]eve[/red]"}').plain
+def test_brackets_in_an_id_are_no_markup() -> None:
+    assert "[red]eve[/red]" in format_alert(b'{"user_id": "[red]eve[/red]"}').plain
 
 
 @pytest.mark.parametrize(
     "value", [b"", b"\xff", b"no json", b"[1]", b'{"score": "high"}', b'{"score": null}', b'{"reasons": [1]}']
 )
-def test_what_is_no_alert_is_shown_as_it_is(value: bytes) -> None:
-    assert line(value).plain == f"unreadable alert: {value!r}"
+def test_a_record_that_is_no_alert_is_shown_as_it_is(value: bytes) -> None:
+    assert format_alert(value).plain == f"unreadable alert: {value!r}"
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(b"{}", "?"), (b'{"event_time": 99999999999999999}', "99999999999999999")]
 )
-def test_an_alert_that_says_little_is_shown_with_what_it_says(value: bytes, shown: str) -> None:
-    assert line(value).plain.split()[0] == shown
+def test_missing_fields_of_an_alert_are_question_marks(value: bytes, shown: str) -> None:
+    assert format_alert(value).plain.split()[0] == shown

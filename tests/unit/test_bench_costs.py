@@ -62,9 +62,9 @@ def test_others_are_the_cpu_of_the_machine_without_the_components() -> None:
 
 
 def test_the_cost_before_a_run_is_subtracted() -> None:
-    before = StageCost(busy_us=10, cpu_us=5, batches=1, gathered=2)
-    after = StageCost(busy_us=110, cpu_us=55, batches=11, gathered=22, idle_ms=7)
-    assert after.since(before) == StageCost(busy_us=100, cpu_us=50, batches=10, gathered=20, idle_ms=7)
+    before = StageCost(busy_us=10, cpu_us=5, batches=1, elements=2)
+    after = StageCost(busy_us=110, cpu_us=55, batches=11, elements=22, idle_ms=7)
+    assert after.since(before) == StageCost(busy_us=100, cpu_us=50, batches=10, elements=20, idle_ms=7)
 
 
 def test_the_table_of_stages_is_per_transaction_and_adds_up() -> None:

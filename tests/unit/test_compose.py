@@ -1,4 +1,4 @@
-"""docker-compose.yml and the image: held to the settings and to the local stack, since no test here can start them."""
+"""docker-compose.yml and the image agree with the settings and the local stack; no test here can start them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy" / "image" / "Dockerfile").read_text()
-OURS = [name for name, service in SERVICES.items() if "build" in service]
+PROJECT_SERVICES = [name for name, service in SERVICES.items() if "build" in service]
 
-# What containers have otherwise than the local stack: names for each other, listeners, folders.
+# Options in which containers differ from the local stack: host names, listeners, folders.
 BROKER_ADDRESSES = {
     "controller.quorum.voters",
     "listeners",
@@ -54,7 +54,7 @@ def is_setting(variable: str) -> bool:
 
 @pytest.fixture
 def in_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """The settings as a container of our image reads them."""
+    """The settings as a container of the image reads them."""
     monkeypatch.chdir(tmp_path)
     for name, value in environment("jobmanager").items():
         monkeypatch.setenv(name, value)
@@ -67,9 +67,9 @@ def test_every_sentinel_variable_is_a_setting() -> None:
     assert [name for name in sorted(variables) if not is_setting(name)] == []
 
 
-def test_every_container_of_our_image_has_the_same_settings() -> None:
-    assert len(OURS) > 4
-    assert all(environment(name) == environment("jobmanager") for name in OURS)
+def test_every_container_of_the_image_has_the_same_settings() -> None:
+    assert len(PROJECT_SERVICES) > 4
+    assert all(environment(name) == environment("jobmanager") for name in PROJECT_SERVICES)
 
 
 def test_the_task_managers_offer_the_slots_that_the_job_needs(in_container: Settings) -> None:
@@ -78,7 +78,7 @@ def test_the_task_managers_offer_the_slots_that_the_job_needs(in_container: Sett
 
 
 def test_the_broker_is_set_as_the_local_one() -> None:
-    given = environment("kafka")
+    broker = environment("kafka")
     local = kafka.properties(Settings.model_construct(), Path("/data"))
     expected = {
         f"KAFKA_{name.upper().replace('.', '_')}": value
@@ -86,12 +86,12 @@ def test_the_broker_is_set_as_the_local_one() -> None:
         if name not in BROKER_ADDRESSES
     }
     addresses = {f"KAFKA_{name.upper().replace('.', '_')}" for name in BROKER_ADDRESSES}
-    beside = addresses | {"CLUSTER_ID", "KAFKA_HEAP_OPTS"}
-    assert {name: value for name, value in given.items() if name not in beside} == expected
-    assert addresses <= given.keys()
-    assert given["CLUSTER_ID"] == kafka.CLUSTER_ID
+    excluded = addresses | {"CLUSTER_ID", "KAFKA_HEAP_OPTS"}
+    assert {name: value for name, value in broker.items() if name not in excluded} == expected
+    assert addresses <= broker.keys()
+    assert broker["CLUSTER_ID"] == kafka.CLUSTER_ID
     heap = Settings.model_construct().stack.kafka_heap_mb
-    assert given["KAFKA_HEAP_OPTS"] == f"-Xms{heap}m -Xmx{heap}m"
+    assert broker["KAFKA_HEAP_OPTS"] == f"-Xms{heap}m -Xmx{heap}m"
 
 
 def test_the_job_reaches_the_broker_by_the_address_that_it_advertises(in_container: Settings) -> None:
@@ -123,9 +123,9 @@ def test_every_image_is_pinned_to_a_version() -> None:
     assert [image for image in images if not re.search(r":v?\d+\.\d+\.\d+", image)] == []
 
 
-def test_our_image_has_the_version_of_the_project_and_its_python() -> None:
+def test_the_image_has_the_version_of_the_project_and_its_python() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {SERVICES[name]["image"] for name in OURS} == {f"stream-sentinel:{project['version']}"}
+    assert {SERVICES[name]["image"] for name in PROJECT_SERVICES} == {f"stream-sentinel:{project['version']}"}
     assert "ARG PYTHON=3.11." in DOCKERFILE
     assert project["requires-python"].startswith(">=3.11,")
 
@@ -143,9 +143,9 @@ def test_the_image_installs_only_what_the_constraints_allow() -> None:
     assert "pip install" not in install
 
 
-def test_the_image_runs_as_a_user_without_rights() -> None:
+def test_the_image_runs_as_a_user_without_privileges() -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE) == ["sentinel"]
-    assert all(SERVICES[name]["cap_drop"] == ["ALL"] for name in OURS)
+    assert all(SERVICES[name]["cap_drop"] == ["ALL"] for name in PROJECT_SERVICES)
 
 
 def test_the_image_holds_every_package_that_is_copied_into_the_build() -> None:
@@ -168,30 +168,30 @@ def test_the_cluster_of_the_containers_differs_from_the_local_one_in_addresses_f
 ) -> None:
     stack = in_container.stack.model_copy(update={"folder": tmp_path})
     local = flink_configuration.configuration(Settings.model_construct(stack=stack), tmp_path)
-    ours = configuration.configuration(in_container)
-    differing = {name for name in local.keys() | ours.keys() if local.get(name) != ours.get(name)}
+    containers = configuration.configuration(in_container)
+    differing = {name for name in local.keys() | containers.keys() if local.get(name) != containers.get(name)}
     assert differing == {
         *("jobmanager.rpc.address", "jobmanager.rpc.port", "jobmanager.bind-host"),
         *("taskmanager.host", "taskmanager.bind-host"),
         *("rest.address", "rest.bind-address"),
         *("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir", "io.tmp.dirs", "env.pid.dir"),
         *("high-availability.storageDir", "high-availability.zookeeper.quorum"),
-        "env.java.opts.taskmanager",  # what runs for long is compiled thoroughly
+        "env.java.opts.taskmanager",  # a long-running JVM uses the optimizing compiler
     }
-    assert ours["jobmanager.rpc.address"] == "jobmanager"
+    assert containers["jobmanager.rpc.address"] == "jobmanager"
 
 
 def test_checkpoints_and_savepoints_lie_on_the_volume_that_all_containers_share(in_container: Settings) -> None:
-    ours = configuration.configuration(in_container)
+    containers = configuration.configuration(in_container)
     (volume,) = SERVICES["jobmanager"]["volumes"]
     folder = volume.removeprefix("state:")
-    assert all(SERVICES[name]["volumes"] == [volume] for name in OURS)
+    assert all(SERVICES[name]["volumes"] == [volume] for name in PROJECT_SERVICES)
     for name in (
         "execution.checkpointing.dir",
         "execution.checkpointing.savepoint-dir",
         "high-availability.storageDir",
     ):
-        assert ours[name].startswith(f"file://{folder}/")
+        assert containers[name].startswith(f"file://{folder}/")
 
 
 def test_the_job_manager_finds_zookeeper_in_its_container_and_waits_for_it(in_container: Settings) -> None:
@@ -216,7 +216,7 @@ def test_a_container_gets_a_configuration_and_the_jars(in_container: Settings, t
 
 @pytest.fixture
 def rest_url() -> Iterator[str]:
-    """A JobManager that knows one TaskManager, called tm-1."""
+    """A JobManager at which one TaskManager, tm-1, is registered."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -233,7 +233,7 @@ def rest_url() -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_task_manager_is_healthy_when_the_job_manager_knows_it(rest_url: str) -> None:
+def test_a_task_manager_is_healthy_when_it_is_registered_at_the_job_manager(rest_url: str) -> None:
     assert health.is_healthy("jobmanager", rest_url, "jm")
     assert health.is_healthy("taskmanager", rest_url, "tm-1")
     assert not health.is_healthy("taskmanager", rest_url, "tm-2")

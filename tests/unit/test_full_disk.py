@@ -1,4 +1,4 @@
-"""A full disk for checkpoints: it takes nothing more until it is freed, and leaves nothing behind."""
+"""A full disk for checkpoints: every write fails until it is freed, and nothing remains of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.stack import disk
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """With a disk of its own, where that is allowed."""
+    """A folder with a small disk, if mounting is allowed."""
     small = tmp_path / "checkpoints"
     disk.mount(small, 2)
     yield small
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert not small.is_mount()
 
 
-def test_it_takes_nothing_more_until_it_is_freed(folder: Path) -> None:
+def test_writing_fails_until_the_disk_is_freed(folder: Path) -> None:
     (folder / "job").mkdir()
     assert disk.fill(folder)
     with pytest.raises(OSError):
@@ -30,7 +30,7 @@ def test_it_takes_nothing_more_until_it_is_freed(folder: Path) -> None:
     (folder / "job" / "more").write_bytes(bytes(10_000))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root gets a disk of its own")
-def test_where_no_disk_can_be_made_the_folder_is_unwritable(folder: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can mount a disk")
+def test_without_a_disk_the_folder_is_made_unwritable(folder: Path) -> None:
     assert "unwritable" in disk.fill(folder)
     disk.free(folder)

@@ -1,4 +1,4 @@
-"""A process that is asked to end, or whose terminal is closed, cleans up first."""
+"""SIGTERM and a closed terminal interrupt a program, which then cleans up."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.signals import ENDING, interrupted_by_ending_signals
+from deploy.signals import TERMINATION_SIGNALS, interrupt_on_termination
 
 
 @pytest.fixture(autouse=True)
-def _signals_as_they_were() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in ENDING}
+def _restore_handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in TERMINATION_SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", ENDING)
-def test_it_is_interrupted_as_by_ctrl_c_and_what_must_be_done_at_the_end_is_done(number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", TERMINATION_SIGNALS)
+def test_it_is_interrupted_as_by_ctrl_c_and_finally_blocks_run(number: signal.Signals) -> None:
     signal.signal(number, signal.SIG_DFL)
     stopped = []
 
     def work() -> None:
-        with interrupted_by_ending_signals():
+        with interrupt_on_termination():
             try:
                 os.kill(os.getpid(), number)
-                pytest.fail("nothing was interrupted")
+                pytest.fail("the signal did not interrupt")
             finally:
-                for again in ENDING:
+                for again in TERMINATION_SIGNALS:
                     os.kill(os.getpid(), again)  # as a shell and the kernel do when a terminal is closed
                 stopped.append("everything")
 
@@ -40,21 +40,21 @@ def test_it_is_interrupted_as_by_ctrl_c_and_what_must_be_done_at_the_end_is_done
 
 
 @pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.parametrize("number", ENDING)
-def test_afterwards_a_signal_does_what_it_did_before(number: signal.Signals, fails: bool) -> None:
-    heard: list[int] = []
-    signal.signal(number, lambda number, _: heard.append(number))
+@pytest.mark.parametrize("number", TERMINATION_SIGNALS)
+def test_afterwards_the_previous_handler_is_in_force(number: signal.Signals, fails: bool) -> None:
+    received: list[int] = []
+    signal.signal(number, lambda number, _: received.append(number))
     try:
-        with interrupted_by_ending_signals():
+        with interrupt_on_termination():
             if fails:
                 raise OSError
     except OSError:
         pass
     os.kill(os.getpid(), number)
-    assert heard == [number]
+    assert received == [number]
 
 
-def test_what_nohup_ignores_stays_ignored() -> None:
+def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with interrupted_by_ending_signals():
+    with interrupt_on_termination():
         os.kill(os.getpid(), signal.SIGHUP)

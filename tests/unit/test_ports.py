@@ -1,4 +1,4 @@
-"""Loopback ports: a taken one is refused with who holds it, and free ones are found."""
+"""Loopback ports: one in use is refused with the name of its owner, and free ones are found."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.errors import OperationError
-from deploy.stack.ports import LOOPBACK, UNCLAIMED, accepts, free_ports, holder, require_free
+from deploy.stack.ports import CANDIDATES, LOOPBACK, free_ports, port_owner, require_free
 
 
 @pytest.fixture
 def listening() -> Iterator[int]:
-    """A port that this process listens on."""
+    """A port on which this process listens."""
     with socket.create_server((LOOPBACK, 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_a_port_that_is_listened_on_is_refused_with_who_holds_it_and_what_to_change(listening: int) -> None:
+def test_a_port_in_use_is_refused_with_its_owner_and_the_setting_to_change(listening: int) -> None:
     with pytest.raises(OperationError) as refused:
         require_free(listening, "kafka", "stack.kafka_port")
-    said = str(refused.value)
-    assert f"kafka cannot start: port {listening} is in use by" in said
-    assert f"(pid {os.getpid()})" in said
-    assert "stack.kafka_port" in said
+    message = str(refused.value)
+    assert f"kafka cannot start: port {listening} is in use by" in message
+    assert f"(pid {os.getpid()})" in message
+    assert "stack.kafka_port" in message
 
 
-def test_a_port_that_is_listened_on_for_all_addresses_is_refused_too() -> None:
+def test_a_port_in_use_on_all_addresses_is_refused_as_well() -> None:
     with socket.create_server(("", 0)) as server, pytest.raises(OperationError):
         require_free(server.getsockname()[1], "kafka", "stack.kafka_port")
 
@@ -42,19 +42,14 @@ def test_a_port_that_was_closed_a_moment_ago_is_free() -> None:
     require_free(port, "kafka", "stack.kafka_port")
 
 
-def test_nobody_known_holds_a_port_that_is_free() -> None:
+def test_a_free_port_has_no_known_owner() -> None:
     (port,) = free_ports(1)
-    assert holder(port) == "another process"
+    assert port_owner(port) == "another process"
 
 
 def test_free_ports_are_distinct_and_can_be_listened_on() -> None:
     found = free_ports(20)
     assert len(set(found)) == 20
     for port in found:
-        assert port in UNCLAIMED
+        assert port in CANDIDATES
         require_free(port, "any", "any")
-
-
-def test_a_port_answers_while_it_is_listened_on(listening: int) -> None:
-    assert accepts(listening)
-    assert not accepts(free_ports(1)[0])

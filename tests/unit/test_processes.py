@@ -1,4 +1,4 @@
-"""Processes of the stack: known again, stopped surely, and nobody else's."""
+"""Managed processes: found again by another command, stopped reliably, and never confused with another process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from deploy.errors import OperationError
-from deploy.stack.process import Component, Record
+from deploy.stack.process import ManagedProcess, Record
 
 PATIENCE_S = 30.0
 SLEEP = (sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)")
@@ -25,111 +25,113 @@ STUBBORN = (
 
 
 @pytest.fixture
-def component(tmp_path: Path) -> Iterator[Component]:
-    made = Component("sleeper", tmp_path, tmp_path / "logs" / "sleeper.log")
-    yield made
-    made.kill()
+def managed(tmp_path: Path) -> Iterator[ManagedProcess]:
+    sleeper = ManagedProcess("sleeper", tmp_path, tmp_path / "logs" / "sleeper.log")
+    yield sleeper
+    sleeper.kill()
 
 
-def started(component: Component, command: tuple[str, ...] = SLEEP) -> psutil.Process:
-    """The running process, once it has said so."""
-    component.start(command, os.environ, component.folder)
-    component.wait_until(lambda: "ready" in component.last_words(), PATIENCE_S)
-    process = component.process()
+def started(managed: ManagedProcess, command: tuple[str, ...] = SLEEP) -> psutil.Process:
+    """Start the process, and wait until it prints that it is ready."""
+    managed.start(command, os.environ, managed.folder)
+    managed.wait_until(lambda: "ready" in managed.log_tail(), PATIENCE_S)
+    process = managed.find()
     assert process is not None
     return process
 
 
-def again(component: Component) -> Component:
-    """The same component as another run of the command line sees it."""
-    return Component(component.name, component.folder, component.log)
+def reopened(managed: ManagedProcess) -> ManagedProcess:
+    """The same process as another command sees it."""
+    return ManagedProcess(managed.name, managed.folder, managed.log)
 
 
-def test_what_never_was_started_is_not_running_and_there_is_nothing_to_stop(component: Component) -> None:
-    assert not component.is_running()
-    assert component.stop() is False
-    assert component.last_words() == "(nothing)"
+def test_a_process_that_was_never_started_is_not_running_and_cannot_be_stopped(managed: ManagedProcess) -> None:
+    assert not managed.is_running()
+    assert managed.stop() is False
+    assert managed.log_tail() == "(nothing)"
 
 
-def test_a_process_is_known_again_by_another_run(component: Component) -> None:
-    process = started(component)
-    assert again(component).process() == process
+def test_a_process_is_found_by_another_command(managed: ManagedProcess) -> None:
+    process = started(managed)
+    assert reopened(managed).find() == process
 
 
-def test_it_runs_in_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(component: Component) -> None:
-    process = started(component)
+def test_it_runs_in_a_new_session_so_that_ctrl_c_does_not_reach_it(managed: ManagedProcess) -> None:
+    process = started(managed)
     assert os.getsid(process.pid) == process.pid
 
 
-def test_stopping_ends_it_and_forgets_it(component: Component) -> None:
-    process = started(component)
-    assert again(component).stop() is True
+def test_stopping_ends_it_and_deletes_its_record(managed: ManagedProcess) -> None:
+    process = started(managed)
+    assert reopened(managed).stop() is True
     assert not process.is_running()
-    assert not component.is_running()
-    assert not component.record_file.exists()
+    assert not managed.is_running()
+    assert not managed.record_file.exists()
 
 
-def test_one_that_does_not_want_to_end_is_made_to(component: Component) -> None:
-    process = started(component, STUBBORN)
-    assert component.stop(patience_s=0.1) is True
+def test_a_process_that_ignores_sigterm_is_killed(managed: ManagedProcess) -> None:
+    process = started(managed, STUBBORN)
+    assert managed.stop(patience_s=0.1) is True
     assert not process.is_running()
 
 
-def test_a_killed_one_is_gone_and_can_be_started_again(component: Component) -> None:
-    first = started(component)
-    component.kill()
-    assert not component.is_running()
-    assert started(component).pid != first.pid
+def test_a_killed_process_can_be_started_again(managed: ManagedProcess) -> None:
+    first = started(managed)
+    managed.kill()
+    assert not managed.is_running()
+    assert started(managed).pid != first.pid
 
 
-def test_one_that_was_killed_by_somebody_else_is_not_running(component: Component) -> None:
-    process = started(component)
+def test_a_process_that_was_killed_from_outside_is_not_running(managed: ManagedProcess) -> None:
+    process = started(managed)
     os.kill(process.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now: nobody has asked how it ended
-    assert not component.is_running()
-    assert component.stop() is False
+    os.waitid(
+        os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
+    )  # it is a zombie now, as its exit status was not collected
+    assert not managed.is_running()
+    assert managed.stop() is False
 
 
-def test_a_stranger_with_the_same_pid_is_left_alone(component: Component, tmp_path: Path) -> None:
-    stranger = started(Component("stranger", tmp_path, tmp_path / "stranger.log"))
-    component.record_file.write_bytes(msgspec.json.encode(Record(stranger.pid, stranger.create_time() - 3_600)))
-    assert not component.is_running()
-    component.kill()
-    assert component.stop() is False
+def test_another_process_with_the_same_pid_is_left_alone(managed: ManagedProcess, tmp_path: Path) -> None:
+    stranger = started(ManagedProcess("stranger", tmp_path, tmp_path / "stranger.log"))
+    managed.record_file.write_bytes(msgspec.json.encode(Record(stranger.pid, stranger.create_time() - 3_600)))
+    assert not managed.is_running()
+    managed.kill()
+    assert managed.stop() is False
     assert stranger.is_running()
     stranger.kill()
     stranger.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("content", [b"", b"12", b'{"pid": "x"}'])
-def test_a_damaged_record_is_no_process(component: Component, content: bytes) -> None:
-    component.record_file.parent.mkdir(parents=True)
-    component.record_file.write_bytes(content)
-    assert not component.is_running()
+def test_a_damaged_record_means_no_process(managed: ManagedProcess, content: bytes) -> None:
+    managed.record_file.parent.mkdir(parents=True)
+    managed.record_file.write_bytes(content)
+    assert not managed.is_running()
 
 
-def test_one_that_dies_while_starting_is_reported_with_its_last_words(component: Component) -> None:
-    component.start((sys.executable, "-c", "raise SystemExit('no disk left')"), os.environ, component.folder)
+def test_a_process_that_dies_while_starting_is_reported_with_the_end_of_its_log(managed: ManagedProcess) -> None:
+    managed.start((sys.executable, "-c", "raise SystemExit('no disk left')"), os.environ, managed.folder)
     with pytest.raises(OperationError, match=r"sleeper died while starting; its log ends with:\nno disk left"):
-        component.wait_until(lambda: False, PATIENCE_S)
+        managed.wait_until(lambda: False, PATIENCE_S)
 
 
-def test_one_that_never_gets_ready_is_reported_with_its_last_words(component: Component) -> None:
-    started(component)
+def test_a_process_that_never_gets_ready_is_reported_with_the_end_of_its_log(managed: ManagedProcess) -> None:
+    started(managed)
     with pytest.raises(OperationError, match=r"sleeper was not up after 0 s; its log ends with:\nready"):
-        component.wait_until(lambda: False, 0.0, "up")
+        managed.wait_until(lambda: False, 0.0, "up")
 
 
-def test_only_the_end_of_a_long_log_is_quoted(component: Component) -> None:
-    component.log.parent.mkdir(parents=True)
-    component.log.write_text("\n".join(f"line {number}" for number in range(1_000)))
-    assert component.last_words().splitlines() == [f"line {number}" for number in range(985, 1_000)]
+def test_only_the_end_of_a_long_log_is_quoted(managed: ManagedProcess) -> None:
+    managed.log.parent.mkdir(parents=True)
+    managed.log.write_text("\n".join(f"line {number}" for number in range(1_000)))
+    assert managed.log_tail().splitlines() == [f"line {number}" for number in range(985, 1_000)]
 
 
-def test_it_is_given_the_environment_it_is_told_and_no_other(component: Component) -> None:
+def test_it_has_the_given_environment_and_no_other(managed: ManagedProcess) -> None:
     command = (sys.executable, "-c", "import os; print(sorted(os.environ), flush=True)")
-    component.start(command, {"ONLY": "this", "PATH": "/bin"}, component.folder)
+    managed.start(command, {"ONLY": "this", "PATH": "/bin"}, managed.folder)
     with pytest.raises(OperationError):
-        component.wait_until(lambda: False, PATIENCE_S)
-    assert "ONLY" in component.last_words()
-    assert "HOME" not in component.last_words()
+        managed.wait_until(lambda: False, PATIENCE_S)
+    assert "ONLY" in managed.log_tail()
+    assert "HOME" not in managed.log_tail()

@@ -1,4 +1,4 @@
-"""The client that submits the job is given the very settings of the one who submits it."""
+"""Flink's client, which builds the job, loads exactly the settings of the command that submits it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.job.submission import with_settings
+from deploy.job.submission import settings_environment
 from flink_jobs.settings import Settings, load_settings
 
 CHANGED = Settings.model_validate(
@@ -32,20 +32,20 @@ def use(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("settings", [Settings(), CHANGED, WITH_PROPERTIES], ids=["defaults", "changed", "properties"])
 def test_settings_pass_through_the_environment_unchanged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(with_settings({}, settings), monkeypatch)
+    use(settings_environment({}, settings), monkeypatch)
     assert load_settings() == settings
 
 
 def test_a_file_in_the_working_folder_adds_nothing_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sentinel.yaml").write_text("kafka: {properties: {security.protocol: SSL}}\njob: {shards: 9}\n")
-    use(with_settings({}, CHANGED), monkeypatch)
+    use(settings_environment({}, CHANGED), monkeypatch)
     assert load_settings() == CHANGED
 
 
 def test_variables_that_are_set_already_add_nothing_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"SENTINEL_JOB__PARALLELISM": "9", "SENTINEL_SETTINGS": "/nowhere.yaml", "PATH": "/bin"}
-    made = with_settings(environment, CHANGED)
+    made = settings_environment(environment, CHANGED)
     assert made["PATH"] == "/bin"
     use(made, monkeypatch)
     assert load_settings() == CHANGED

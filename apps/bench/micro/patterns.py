@@ -2,9 +2,9 @@
 
 Features of simulated payments without attacks, with account events, are computed first. Then the time is measured that
 patterns add to each stage, in batches of ``BATCH`` records, warm: selecting the events that satisfy a step,
-matching them, and storing their progress. Profiles lie in the store of the stage. A stage loads and stores them for features in
-any case, so the time of that without progress is measured, too, and subtracted. Each figure is the minimum of some
-rounds, since other work on the machine only adds time.
+matching them, and storing their progress. Profiles lie in the store of the stage. A stage loads and stores them for
+features in any case, so the time of that without progress is measured, too, and subtracted. Each figure is the minimum
+of some rounds, since other work on the machine only adds time.
 """
 
 from __future__ import annotations

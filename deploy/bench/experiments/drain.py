@@ -99,7 +99,7 @@ def run_drains(settings: Settings, options: DrainOptions, report: Report) -> Dra
         first = drain_backlog(run, sent.transactions, report)
         if not options.warm:
             return Drains(first, None, sent.transactions / sending_s)
-        held = kafka_clients.held_sender(run.settings, f"{run.settings.job.name}-backlog")
+        held = kafka_clients.held_producer(run.settings, f"{run.settings.job.name}-backlog")
         since_ms = time.time() * 1000
         sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, options.transactions, report)
         measured = drain_next_backlog(run, sent.transactions, since_ms, held.commit)

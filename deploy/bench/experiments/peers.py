@@ -22,7 +22,7 @@ from deploy.bench.peers.runner import Runner, start_peer, start_sentinel
 from deploy.bench.peers.throughput import Throughput, measure_throughput
 from deploy.clients.simulated_feed import natural_speedup, open_feed, options_until_now
 from deploy.errors import OperationError
-from deploy.signals import interrupted_by_ending_signals
+from deploy.signals import interrupt_on_termination
 from flink_jobs.settings import Settings
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ def run(settings: Settings, options: ComparisonOptions, report: Report) -> Resul
     tables: list[Table] = []
     plots: list[Plot] = []
     figures: dict[str, Cell] = {}
-    with interrupted_by_ending_signals():
+    with interrupt_on_termination():
         if options.backlog:
             measured = comparison.measure_throughputs()
             figures |= _throughput_figures(measured)

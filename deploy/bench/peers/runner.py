@@ -25,7 +25,7 @@ from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.job.cleanup import cancel_job
 from deploy.paths import ROOT, RUN
-from deploy.stack.process import Component
+from deploy.stack.process import ManagedProcess
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
@@ -85,7 +85,7 @@ class ProcessRunner:
         uses_redis: whether their state is in Redis.
     """
 
-    def __init__(self, settings: Settings, components: list[Component], *, uses_redis: bool) -> None:
+    def __init__(self, settings: Settings, components: list[ManagedProcess], *, uses_redis: bool) -> None:
         self.settings = settings
         self._components = components
         self._services = {BROKER, STORE} if uses_redis else {BROKER}
@@ -95,7 +95,7 @@ class ProcessRunner:
         used = CpuTimes.now(self.settings).components
         found = {name: seconds for name, seconds in used.items() if name in self._services}
         for component in self._components:
-            process = component.process()
+            process = component.find()
             if process is not None:
                 found[component.name] = sum(map(_cpu_seconds, [process, *process.children(recursive=True)]))
         return found
@@ -104,7 +104,7 @@ class ProcessRunner:
         """Raise when one of the processes has ended."""
         for component in self._components:
             if not component.is_running():
-                raise OperationError(f"{component.name} ended; its log ends with:\n{component.last_words()}")
+                raise OperationError(f"{component.name} ended; its log ends with:\n{component.log_tail()}")
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
@@ -139,7 +139,9 @@ def start_peer(peer: Peer, settings: Settings, report: Report) -> Iterator[Runne
             with _flink_job(peer_settings.model_copy(update={"job": job}), file, arguments, report) as runner:
                 yield runner
             return
-        components = [Component(f"{group}-{number}", FOLDER, _log(peer, number)) for number in range(peer.processes)]
+        components = [
+            ManagedProcess(f"{group}-{number}", FOLDER, _log(peer, number)) for number in range(peer.processes)
+        ]
         try:
             for number, component in enumerate(components):
                 component.log.unlink(missing_ok=True)

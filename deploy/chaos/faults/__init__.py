@@ -1,31 +1,21 @@
-"""The faults there are, one a file.
-
-To add one: a file with a ``Fault`` called ``FAULT``, and its name in ``_MODULES``.
-"""
+"""The faults, one file each. Every module here that defines ``FAULT`` is found by itself."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 from deploy.chaos.fault import Fault
 
 __all__ = ["FAULTS"]
 
-# In the order in which one job goes through them: the upgrade begins with the job of an earlier version, and after the
-# skewed clocks event time is ahead for good.
-_MODULES = (
-    "upgraded",
-    "task_manager_killed",
-    "job_manager_killed",
-    "broker_killed",
-    "broker_paused",
-    "checkpoints_full",
-    "redis_gone",
-    "poison_flood",
-    "hot_key",
-    "burst",
-    "rescaled",
-    "clock_skew",
-)
+_PHASES = ("start", "any", "end")
 
-FAULTS: tuple[Fault, ...] = tuple(import_module(f"{__name__}.{name}").FAULT for name in _MODULES)
+
+def _find() -> tuple[Fault, ...]:
+    found: list[Fault] = [import_module(f"{__name__}.{module.name}").FAULT for module in iter_modules(__path__)]
+    return tuple(sorted(found, key=lambda fault: (_PHASES.index(fault.phase), fault.name)))
+
+
+FAULTS = _find()
+"""In the order in which one job goes through them: by phase, then by name."""

@@ -6,15 +6,13 @@ from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
 class BrokerKilled(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        scene.stack.broker().component.kill()
+    def inject(self, target: Target) -> None:
+        target.stack.broker().process.kill()
 
-    def revert(self, scene: Target) -> None:
-        part = scene.stack.broker()
-        if not part.component.is_running():
-            part.launch()
+    def revert(self, target: Target) -> None:
+        target.stack.broker().ensure_launched()
 
 
 FAULT: Fault = BrokerKilled(
-    name="broker-killed", what="kill -9 of the only broker, which is started again a second later"
+    name="broker-killed", description="kill -9 of the only broker, which is started again a second later"
 )

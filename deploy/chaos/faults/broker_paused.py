@@ -1,4 +1,4 @@
-"""The broker neither answers nor closes its connections: a long pause of its JVM, of its disk or of its machine."""
+"""The broker neither answers nor closes its connections, as in a long pause of its JVM, its disk or its machine."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
 class BrokerPaused(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        process = scene.stack.broker().component.process()
+    def inject(self, target: Target) -> None:
+        process = target.stack.broker().process.find()
         if process is not None:
             process.suspend()
 
-    def revert(self, scene: Target) -> None:
-        process = scene.stack.broker().component.process()
+    def revert(self, target: Target) -> None:
+        process = target.stack.broker().process.find()
         if process is not None:
             process.resume()
 
 
 FAULT: Fault = BrokerPaused(
-    name="broker-paused", what="the broker is stopped for 30 s (SIGSTOP) and goes on (SIGCONT)", lasts_s=30.0
+    name="broker-paused", description="the broker is paused for 30 s (SIGSTOP, then SIGCONT)", duration_s=30.0
 )

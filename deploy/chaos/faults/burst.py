@@ -1,7 +1,7 @@
-"""Far more comes than is usual."""
+"""Far more payments come than usual."""
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Fault, Traffic, TrafficFault
+from deploy.chaos.fault import Fault, TrafficFault, TrafficShape
 
-FAULT: Fault = TrafficFault(name="burst", what="ten times the rate", traffic=Traffic(burst=10.0))
+FAULT: Fault = TrafficFault(name="burst", description="ten times the rate", traffic=TrafficShape(rate_factor=10.0))

@@ -1,11 +1,11 @@
-"""One key has far more than its share."""
+"""One key has far more than its share of the payments."""
 
 from __future__ import annotations
 
-from deploy.chaos.fault import Fault, Traffic, TrafficFault
+from deploy.chaos.fault import Fault, TrafficFault, TrafficShape
 
 FAULT: Fault = TrafficFault(
     name="hot-key",
-    what="30 % of the payments are of one user, at one merchant, with one device",
-    traffic=Traffic(hot=0.3),
+    description="30 % of the payments are of one user, at one merchant, with one device",
+    traffic=TrafficShape(hot_key_share=0.3),
 )

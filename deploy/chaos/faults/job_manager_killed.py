@@ -1,4 +1,4 @@
-"""The JobManager dies; with high availability it goes on with its jobs when it is back."""
+"""The JobManager dies; with high availability its successor continues its jobs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
 class JobManagerKilled(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        scene.stack.job_manager().component.kill()
+    def inject(self, target: Target) -> None:
+        target.stack.job_manager().process.kill()
 
-    def revert(self, scene: Target) -> None:
-        part = scene.stack.job_manager()
-        if not part.component.is_running():
-            part.launch()
+    def revert(self, target: Target) -> None:
+        target.stack.job_manager().ensure_launched()
 
 
 FAULT: Fault = JobManagerKilled(
-    name="job-manager-killed", what="kill -9 of the JobManager, which is started again a second later"
+    name="job-manager-killed", description="kill -9 of the JobManager, which is started again a second later"
 )

@@ -1,4 +1,4 @@
-"""Redis dies. The job does not use it: nothing may happen."""
+"""Redis dies. The job does not use it, so nothing may happen."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from deploy.chaos.fault import Fault, InfrastructureFault, Target
 
 
 class RedisGone(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        scene.stack.redis().component.kill()
+    def inject(self, target: Target) -> None:
+        target.stack.redis().process.kill()
 
-    def revert(self, scene: Target) -> None:
-        part = scene.stack.redis()
-        if not part.component.is_running():
-            part.launch()
+    def revert(self, target: Target) -> None:
+        target.stack.redis().ensure_launched()
 
 
-FAULT: Fault = RedisGone(name="redis-gone", what="kill -9 of Redis, which stays away for 5 s", lasts_s=5.0)
+FAULT: Fault = RedisGone(
+    name="redis-gone", description="kill -9 of Redis, which is started again after 5 s", duration_s=5.0
+)

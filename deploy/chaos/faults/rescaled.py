@@ -1,30 +1,30 @@
-"""The job is stopped with a savepoint and goes on from it with another parallelism, while payments keep coming."""
+"""The job is stopped with a savepoint and restored with another parallelism, while payments keep coming."""
 
 from __future__ import annotations
 
 from deploy.chaos.fault import Fault, InfrastructureFault, Target
 from deploy.job import submission
 
-WITHIN_S = 120.0
+SAVEPOINT_WITHIN_S = 120.0
 
 
 class Rescaled(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        job = scene.rest.running(scene.settings.job.name)
-        path = scene.rest.stop_with_savepoint(job.id, None, WITHIN_S)
-        scene.rest.await_ended(job.id, WITHIN_S)
-        parallelism = 1 if scene.settings.job.parallelism > 1 else 2
-        of_job = scene.settings.job.model_copy(update={"parallelism": parallelism})
-        scene.settings = scene.settings.model_copy(update={"job": of_job})
-        submission.submit(scene.settings, savepoint=path)
+    def inject(self, target: Target) -> None:
+        job = target.rest.running(target.settings.job.name)
+        path = target.rest.stop_with_savepoint(job.id, None, SAVEPOINT_WITHIN_S)
+        target.rest.await_ended(job.id, SAVEPOINT_WITHIN_S)
+        parallelism = 1 if target.settings.job.parallelism > 1 else 2
+        job_settings = target.settings.job.model_copy(update={"parallelism": parallelism})
+        target.settings = target.settings.model_copy(update={"job": job_settings})
+        submission.submit(target.settings, savepoint=path)
 
-    def revert(self, scene: Target) -> None:
-        """It runs again."""
+    def revert(self, target: Target) -> None:
+        """Do nothing: the job runs again, with another parallelism."""
 
 
 FAULT: Fault = Rescaled(
     name="rescaled",
-    what="stopped with a savepoint and restored from it with one subtask instead of two",
-    lasts_s=0.0,
-    mixes=False,  # without a JobManager or a broker nobody can ask for a savepoint
+    description="stopped with a savepoint and restored from it with one subtask instead of two",
+    duration_s=0.0,
+    phase="end",
 )

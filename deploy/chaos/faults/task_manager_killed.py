@@ -8,31 +8,30 @@ from deploy.stack.service import Service
 
 
 class TaskManagerKilled(InfrastructureFault):
-    def inject(self, scene: Target) -> None:
-        """Any of those that work."""
-        busy = _busy(scene)
-        working = [part for part in _task_managers(scene) if part.component.name in busy]
-        scene.rng.choice(working or _task_managers(scene)).component.kill()
+    def inject(self, target: Target) -> None:
+        """Kill one of the TaskManagers that run tasks."""
+        busy = _busy(target)
+        candidates = [each for each in _task_managers(target) if each.process.name in busy]
+        target.rng.choice(candidates or _task_managers(target)).process.kill()
 
-    def revert(self, scene: Target) -> None:
-        """As systemd or Kubernetes would: it is started again, and nobody waits for it."""
-        for part in _task_managers(scene):
-            if not part.component.is_running():
-                part.launch()
+    def revert(self, target: Target) -> None:
+        """Start it again as systemd or Kubernetes would, without waiting for it."""
+        for task_manager in _task_managers(target):
+            task_manager.ensure_launched()
 
 
-def _busy(scene: Target) -> list[str]:
+def _busy(target: Target) -> list[str]:
     try:
-        return scene.rest.busy_task_managers()
+        return target.rest.busy_task_managers()
     except OperationError:
-        return []  # the JobManager is away itself
+        return []  # the JobManager is down as well
 
 
-def _task_managers(scene: Target) -> list[Service]:
-    numbers = range(1, scene.settings.stack.task_managers + 1)
-    return [scene.stack.task_manager(number) for number in numbers]
+def _task_managers(target: Target) -> list[Service]:
+    numbers = range(1, target.settings.stack.task_managers + 1)
+    return [target.stack.task_manager(number) for number in numbers]
 
 
 FAULT: Fault = TaskManagerKilled(
-    name="task-manager-killed", what="kill -9 of a TaskManager, which is started again a second later"
+    name="task-manager-killed", description="kill -9 of a TaskManager, which is started again a second later"
 )
