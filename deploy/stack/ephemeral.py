@@ -86,8 +86,8 @@ def _settings(folder: Path, stack: dict[str, object]) -> Settings:
 def _remove(stack: Stack, prefix: str) -> None:
     stack.down()
     disk.unmount(checkpoint_folder(stack.settings))
-    logs, kept = stack.folder / "logs", RUN / f"{prefix}-logs"
+    logs, kept_logs = stack.folder / "logs", RUN / f"{prefix}-logs"
     if logs.exists():
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.move(logs, kept)
+        shutil.rmtree(kept_logs, ignore_errors=True)
+        shutil.move(logs, kept_logs)
     shutil.rmtree(stack.folder)

@@ -33,7 +33,7 @@ class LocalStack:
     stack: Stack
     rest: FlinkRest
 
-    def with_own_topics(self, prefix: str, **job: object) -> LocalStack:
+    def with_namespace(self, prefix: str, **job: object) -> LocalStack:
         """Put a namespace on the same processes, and create its topics.
 
         Args:

@@ -59,10 +59,10 @@ ALSO_REFUSED: list[tuple[bytes | None, bytes | None, str]] = [
 @pytest.fixture(scope="module")
 def job(stack: LocalStack) -> Iterator[LocalStack]:
     """The job, running in a namespace."""
-    own = stack.with_own_topics("records", checkpoint_interval_ms=2_000)
-    own.sentinel("submit")
-    yield own
-    own.cancel_job()
+    namespaced = stack.with_namespace("records", checkpoint_interval_ms=2_000)
+    namespaced.sentinel("submit")
+    yield namespaced
+    namespaced.cancel_job()
 
 
 def _shown(letter: tuple[str, bytes | None, bytes | None]) -> str:

@@ -46,10 +46,12 @@ def job(stack: LocalStack) -> Iterator[LocalStack]:
     third.launch()
     try:
         third.await_ready()
-        own = LocalStack(settings, Stack(settings), stack.rest)
-        own = own.with_own_topics("rescale", checkpoint_interval_ms=1_000, shards=4, device_shards=4, merchant_shards=4)
-        yield own
-        own.cancel_job()
+        namespaced = LocalStack(settings, Stack(settings), stack.rest)
+        namespaced = namespaced.with_namespace(
+            "rescale", checkpoint_interval_ms=1_000, shards=4, device_shards=4, merchant_shards=4
+        )
+        yield namespaced
+        namespaced.cancel_job()
     finally:
         third.process.stop()
         await_true(

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_records_come_back_from_kafka_as_they_were_sent(stack: LocalStack) -> None:
-    names = stack.with_own_topics("echo").settings.kafka.topics
+    names = stack.with_namespace("echo").settings.kafka.topics
     sent = [(b"user-1", b"{}"), (None, b"\xff\x00"), (b"user-2", None), (b"", b"")]
 
     stack.produce(names.transactions, sent)
@@ -41,6 +41,6 @@ def test_topics_agree_with_the_settings(stack: LocalStack) -> None:
 def test_new_topics_have_leaders_as_soon_as_they_are_created(stack: LocalStack) -> None:
     # About one client in ten sees a topic before it has leaders.
     for number in range(12):
-        own = stack.with_own_topics(f"new-{number}").settings
-        assert topics.records(own, own.kafka.topics.transactions) == 0
-        topics.delete(own)
+        settings = stack.with_namespace(f"new-{number}").settings
+        assert topics.records(settings, settings.kafka.topics.transactions) == 0
+        topics.delete(settings)

@@ -45,10 +45,10 @@ def environment(service: str) -> dict[str, str]:
 
 def is_setting(variable: str) -> bool:
     model: Any = Settings
-    for part in variable.removeprefix("SENTINEL_").lower().split("__"):
-        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+    for section in variable.removeprefix("SENTINEL_").lower().split("__"):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)) or section not in model.model_fields:
             return False
-        model = model.model_fields[part].annotation
+        model = model.model_fields[section].annotation
     return not (isinstance(model, type) and issubclass(model, BaseModel))
 
 
