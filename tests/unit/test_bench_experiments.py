@@ -145,8 +145,8 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr("deploy.bench.resources.FlinkRest", Rest)
     monkeypatch.setattr("deploy.bench.peers.rate_ramp.open_feed", feed)
     monkeypatch.setattr("deploy.bench.backlog.count_decisions", lambda _: len(broker.decisions))
-    monkeypatch.setattr("deploy.clients.kafka_clients.sender", lambda _: broker)
-    monkeypatch.setattr("deploy.clients.kafka_clients.held_sender", lambda *_: HeldSender(broker=broker))
+    monkeypatch.setattr("deploy.clients.kafka_clients.producer", lambda _: broker)
+    monkeypatch.setattr("deploy.clients.kafka_clients.held_producer", lambda *_: HeldSender(broker=broker))
     monkeypatch.setattr(CpuTimes, "now", staticmethod(cpu))
     return broker
 
