@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / ".run"
 KAFKA_JARS = RUN / "jars" / "kafka"
 FLINK_JARS = RUN / "jars" / "flink"
+EDGE_JAR = RUN / "edge" / "sentinel-edge.jar"
+"""Our own operators and schemas, built from ``flink_jobs/java``."""
 
 
 def under_root(path: Path) -> Path:

@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly RUN=$PWD/.run
 readonly VENV=$RUN/venv
 readonly JARS=$RUN/jars
+readonly EDGE=$RUN/edge
 # A complete folder holds the hash of its inputs in this file, which is written last and removed first.
 readonly STAMP=.complete
 
@@ -123,6 +124,14 @@ fetch_jars() {
     mv "$fresh" "$JARS"
 }
 
+build_edge() {
+    local wanted=$1
+    report "building flink_jobs/java (half a minute the first time)"
+    rm -f "$EDGE/$STAMP"
+    logged edge mvn --batch-mode --no-transfer-progress --file flink_jobs/java/pom.xml -DskipTests package
+    printf '%s\n' "$wanted" >"$EDGE/$STAMP"
+}
+
 compile_code() {
     local wanted=$1
     report "compiling state/, models/ and udfs/ (a minute when they have changed)"
@@ -132,9 +141,11 @@ compile_code() {
 }
 
 main() {
-    local packages jars code sources
+    local packages jars edge code sources
     packages="$(hash_of pyproject.toml deploy/constraints.txt) $PWD"
     jars=$(hash_of deploy/pom.xml)
+    readarray -d '' -t sources < <(find flink_jobs/java/pom.xml flink_jobs/java/src/main -type f -print0 | sort -z)
+    edge=$(hash_of "${sources[@]}")
     readarray -d '' -t sources < <(find state models udfs -name '*.py' -print0 | sort -z)
     code="$(hash_of pyproject.toml deploy/constraints.txt "${sources[@]}") ${XDG_CACHE_HOME:-$HOME}"
     mkdir -p "$RUN"
@@ -144,11 +155,12 @@ main() {
         flock 9
     fi
     if is_current "$VENV" "$packages" && is_current "$JARS" "$jars" &&
-        is_current "$RUN/compiled" "$code"; then
+        is_current "$EDGE" "$edge" && is_current "$RUN/compiled" "$code"; then
         return
     fi
     require_tools
     is_current "$JARS" "$jars" || fetch_jars "$jars"
+    is_current "$EDGE" "$edge" || build_edge "$edge"
     is_current "$VENV" "$packages" || make_environment "$packages"
     is_current "$RUN/compiled" "$code" || compile_code "$code"
     report "done"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
 from flink_jobs.settings import Settings
 from flink_jobs.shards import MAX_PARALLELISM
 
 
-def create_environment(settings: Settings) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    """Create the stream environment and its table environment."""
+def create_environment(settings: Settings) -> StreamExecutionEnvironment:
+    """Create the stream environment."""
     configuration = Configuration()
     for key, value in _options(settings).items():
         configuration.set_string(key, value)
     environment = StreamExecutionEnvironment.get_execution_environment(configuration)
     environment.set_parallelism(settings.job.parallelism)
-    return environment, StreamTableEnvironment.create(environment)
+    return environment
 
 
 def _options(settings: Settings) -> dict[str, str]:
@@ -37,8 +36,6 @@ def _options(settings: Settings) -> dict[str, str]:
         # A checkpoint flushes memtables synchronously: cheap flushes keep the pause short.
         "state.backend.rocksdb.thread.num": "4",
         "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
-        "execution.buffer-timeout.interval": "5 ms",
-        "table.exec.resource.default-parallelism": str(job.parallelism),
-        "table.exec.source.idle-timeout": f"{int(settings.event_time.idle_partition_s * 1000)} ms",
-        "table.local-time-zone": "UTC",
+        # Records of one fetch share buffers; stages send without delay (``flink_jobs.explode``).
+        "execution.buffer-timeout.interval": "1 ms",
     }

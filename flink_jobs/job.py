@@ -9,68 +9,88 @@ from __future__ import annotations
 
 import sys
 
+from pyflink.common import Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
-from flink_jobs import sinks, sources, stages, wiring
+from flink_jobs import jvm, kafka, stages, wiring
 from flink_jobs.environment import create_environment
-from flink_jobs.explode import explode_records
-from flink_jobs.mini_batch import RECORD, mini_batch
-from flink_jobs.minute_metrics import write_metrics
-from flink_jobs.operator_uids import name_operators
+from flink_jobs.explode import explode_messages, explode_records
+from flink_jobs.mini_batch import BYTES, mini_batch
 from flink_jobs.settings import Settings, SettingsError, load_settings
 from flink_jobs.shards import find_shards
 from flink_jobs.wiring import ModelRefusedError
 from udfs.names import Uid
+from udfs.stages.minute_totals import MINUTE_COLUMNS
 
 
 def build(settings: Settings) -> StreamExecutionEnvironment:
     """Build the job graph; nothing runs before the environment is executed."""
-    environment, tables = create_environment(settings)
+    environment = create_environment(settings)
     job = settings.job
-    users, devices = find_shards(job.shards), find_shards(job.device_shards)
-    merchants = find_shards(job.merchant_shards)
+    shards = find_shards(job.shards), find_shards(job.device_shards), find_shards(job.merchant_shards)
+    users, devices, merchants = shards
 
-    events = sources.read_events(tables, settings, users)
-    control_of_users = sources.read_control(tables, settings, sources.CONTROL_OF_USERS, users)
-    control_of_devices = sources.read_control(tables, settings, sources.CONTROL_OF_DEVICES, devices)
-    control = sources.read_control(tables, settings, sources.CONTROL, merchants)
+    events = kafka.read_events(environment, settings, users)
+    control = kafka.read_control(environment, settings)
 
-    to_users = [_records(tables, events), _records(tables, control_of_users)]
-    by_user = mini_batch(to_users, Uid.BATCH_BY_USER, job.mini_batch_ms)
-    from_users = stages.user_stage(by_user, settings, users, devices, merchants)
+    by_user = mini_batch([events], control, users, Uid.BATCH_BY_USER, job.mini_batch_ms)
+    from_users = stages.user_stage(by_user, settings, *shards)
+    to_devices = explode_messages(from_users, "to-devices", "device_keys", "device_messages")
+    direct = explode_messages(from_users, "to-merchants", "merchant_keys", "merchant_messages")
 
-    to_devices = [_messages(from_users, "device"), _records(tables, control_of_devices)]
-    by_device = mini_batch(to_devices, Uid.BATCH_BY_DEVICE, job.downstream_mini_batch_ms)
-    from_devices = stages.device_stage(by_device, settings, devices, merchants)
+    by_device = mini_batch([to_devices], control, devices, Uid.BATCH_BY_DEVICE, job.downstream_mini_batch_ms)
+    from_devices = stages.device_stage(by_device, settings, *shards)
+    onward = explode_messages(from_devices, "devices-to-merchants", "merchant_keys", "merchant_messages")
 
-    messages = [_messages(stage, "merchant") for stage in (from_users, from_devices)]
-    to_merchants = [*messages, _records(tables, control)]
-    by_merchant = mini_batch(to_merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
-    decided = stages.merchant_stage(by_merchant, settings, merchants)
+    by_merchant = mini_batch([direct, onward], control, merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
+    decided = stages.merchant_stage(by_merchant, settings, *shards)
 
-    writes = tables.create_statement_set()
-    sinks.write_decisions(tables, writes, settings, decided)
-    sinks.write_alerts(tables, writes, settings, decided)
-    sinks.write_dead_letters(tables, writes, settings, [from_users, decided])
-    write_metrics(tables, writes, settings, decided)
-    writes.attach_as_datastream()
-
-    name_operators(environment)
+    _write_refused(from_users, settings)
+    _write_decisions(decided, settings)
+    _write_alerts(decided, settings)
+    _write_totals(decided, settings)
     return environment
 
 
-def _records(tables: StreamTableEnvironment, view: str) -> DataStream:
-    return _stream(tables, f"SELECT shard, record FROM {view}")
+def _write_refused(from_users: DataStream, settings: Settings) -> None:
+    """Dead letters of the user stage."""
+    groups = {settings.kafka.topics.dead_letters: stages.DEAD_LETTERS}
+    refused = explode_records(from_users, "refused", groups, headers=len(kafka.HEADERS))
+    kafka.write(refused, settings, Uid.DEAD_LETTERS)
 
 
-def _stream(tables: StreamTableEnvironment, query: str) -> DataStream:
-    """Rows of ``(shard, record)`` in the task of their source; a union in SQL would add a task."""
-    return tables.to_append_stream(tables.sql_query(query), RECORD)
+def _write_decisions(decided: DataStream, settings: Settings) -> None:
+    """Decisions, minutes of merchants, and refused control records: one sink, so that one flush serves all."""
+    topics = settings.kafka.topics
+    groups = {
+        topics.decisions: stages.DECISIONS,
+        topics.metrics: stages.METRICS,
+        topics.dead_letters: stages.DEAD_LETTERS,
+    }
+    records = explode_records(decided, "decided", groups, headers=len(kafka.HEADERS))
+    kafka.write(records, settings, Uid.DECISIONS, exactly_once=settings.job.decisions_exactly_once)
 
 
-def _messages(stage: DataStream, entity: str) -> DataStream:
-    return explode_records(stage, f"{entity}_shards", f"{entity}_messages")
+def _write_alerts(decided: DataStream, settings: Settings) -> None:
+    """Alerts, exactly once, in a task of their own: committing a transaction must not stop decisions."""
+    records = explode_records(decided, "alerted", {settings.kafka.topics.alerts: stages.ALERTS})
+    kafka.write(records, settings, Uid.ALERTS, exactly_once=True).disableChaining()
+
+
+def _write_totals(decided: DataStream, settings: Settings) -> None:
+    """Minutes of all merchants together."""
+    edge, stream = jvm.edge(), decided._j_data_stream
+    names = list(stream.getType().getFieldNames())
+    totals = jvm.ints([names.index(name) for name in MINUTE_COLUMNS])
+    idle_ms = int(settings.event_time.idle_partition_s * 1000)
+    feed = edge.MinuteTotalsFeed.Factory(names.index("watermark"), names.index("minutes"), totals, idle_ms)
+    row = Types.ROW([Types.LONG(), Types.PRIMITIVE_ARRAY(Types.DOUBLE())]).get_java_type_info()
+    by_subtask = jvm.operator(stream, Uid.TOTALS_OF_SUBTASK.value, feed, row)
+    adder = edge.MinuteTotals.Factory(settings.kafka.topics.metrics, jvm.strings(list(MINUTE_COLUMNS)), idle_ms)
+    record = Types.ROW([Types.STRING(), BYTES, BYTES]).get_java_type_info()
+    minutes = jvm.operator(by_subtask, Uid.MINUTE_TOTALS.value, adder, record, parallelism=1)
+    minutes.getTransformation().setMaxParallelism(1)
+    kafka.write(DataStream(minutes), settings, Uid.METRICS).setParallelism(1)
 
 
 def main() -> None:

@@ -1,61 +1,66 @@
-"""Mini-batching: records become short batches of one shard, so that Python is called once for a batch.
+"""Mini-batching: the records of a subtask become short batches, so that Python is called once for a batch.
 
-``MiniBatch.java`` buffers the records of each shard and flushes them at an interval. It is chained to the stage: while
-Python is busy nothing is read, and the next batch is larger. The interval adapts: it is at least the time that the
-previous batch took. Under load batches grow, and the cost per payment falls. A batch is flushed early when the buffered
-records of the task exceed ``FULL_BYTES``.
+``sentinel.edge.MiniBatch`` is chained to the stage. It flushes a batch as soon as the input is idle, so an idle stage
+waits for nothing. While the stage is busy, records gather in the input, and batches grow with the load: the cost per
+payment falls. A batch covers all shards of the subtask, so the number of shards costs nothing.
 
-The buffer is not in Flink state. Before a checkpoint barrier it is flushed to the stage, followed by an empty batch for
-each shard, on which the stage writes what its state lacks: PyFlink has no hook before a snapshot.
+The buffer is not in Flink state. Before a checkpoint barrier it is flushed to the stage, followed by an empty batch, on
+which the stage writes what its state lacks: PyFlink has no hook before a snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from py4j.java_gateway import JavaObject
 from pyflink.common import Types
 from pyflink.datastream import DataStream, KeyedStream
-from pyflink.java_gateway import get_gateway
 
-from flink_jobs.java_operator import operator_factory
+from flink_jobs import jvm
+from flink_jobs.shards import Shards
 from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 RECORD = Types.ROW([Types.LONG(), BYTES])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
-MAX_STRETCH = 5
-"""Longest interval of a mini-batch, in multiples of the least one."""
+LONGEST_MS = 50
+"""Age at which a batch is flushed although the input has more."""
 FULL_BYTES = 512 * 1024
-"""Bytes buffered for all shards of a task at which it flushes early."""
+"""Size at which a batch is flushed although the input has more."""
 
 
-def mini_batch(streams: Sequence[DataStream], uid: Uid, interval_ms: int) -> KeyedStream:
-    """Batch rows of ``(shard, record)`` by shard.
+def mini_batch(
+    keyed: list[DataStream], broadcast: DataStream, shards: Shards, uid: Uid, interval_ms: int
+) -> KeyedStream:
+    """Batch rows of ``(shard key, record)``.
 
     Args:
-        streams: two or more streams of ``RECORD``.
+        keyed: streams of ``RECORD`` whose rows go to the subtask of their key.
+        broadcast: stream of ``RECORD`` whose rows go to every subtask.
+        shards: of the stage.
         uid: of the operator.
-        interval_ms: least interval of the mini-batches, milliseconds.
+        interval_ms: least age of a batch, milliseconds.
+
+    Returns:
+        Rows of ``(key, records)``, keyed by a key of the subtask.
     """
-    jvm = get_gateway().jvm
-    first, *others = streams
-    records = first.union(*others)
+    java = jvm.jvm()
+    flink = java.org.apache.flink.streaming.api
     key_type = Types.ROW([Types.LONG()]).get_java_type_info()
-    selector = jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
-    by_shard = records._j_data_stream.keyBy(selector, key_type)
-    # On the partitioned stream, not the keyed one: a keyed operator would open a RocksDB instance that it never uses.
-    transformation = jvm.org.apache.flink.streaming.api.transformations.OneInputTransformation(
-        by_shard.getTransformation(),
+    selector = flink.functions.python.KeyByKeySelector()
+    partitioned = [stream._j_data_stream.keyBy(selector, key_type).getTransformation() for stream in keyed]
+    everywhere = broadcast._j_data_stream.broadcast().getTransformation()
+    inputs: JavaObject = java.java.util.ArrayList()
+    for transformation in (*partitioned, everywhere):
+        inputs.add(transformation)
+    environment = keyed[0]._j_data_stream.getExecutionEnvironment()
+    union = flink.datastream.DataStream(environment, flink.transformations.UnionTransformation(inputs))
+    # On the union and not on a keyed stream: a keyed operator would open a RocksDB instance that it never uses.
+    batches = jvm.operator(
+        union,
         uid.value,
-        operator_factory("MiniBatch", interval_ms, MAX_STRETCH * interval_ms, FULL_BYTES),
+        jvm.edge().MiniBatch.Factory(jvm.longs(shards.keys), interval_ms, LONGEST_MS, FULL_BYTES),
         BATCH.get_java_type_info(),
-        by_shard.getParallelism(),
+        environment.getParallelism(),
     )
-    batches = jvm.org.apache.flink.streaming.api.datastream.DataStream(
-        by_shard.getExecutionEnvironment(), transformation
-    )
-    # Not keyBy, which would shuffle again: the stream is already partitioned by this key.
-    keyed = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream(
-        batches, selector, key_type
-    )
-    return KeyedStream(keyed, BATCH, records)
+    # Not keyBy, which would shuffle again: the key of a batch is one of its subtask's.
+    rekeyed = flink.datastream.DataStreamUtils.reinterpretAsKeyedStream(batches, selector, key_type)
+    return KeyedStream(rekeyed, BATCH, keyed[0])

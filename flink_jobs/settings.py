@@ -115,18 +115,18 @@ class JobSettings(_Section):
 
     name: str = "stream-sentinel"
     parallelism: Positive = 2
-    shards: Annotated[int, Field(ge=1, le=128, description="shards of the user stage; fixed once there is state")] = 2
+    shards: Annotated[int, Field(ge=1, le=128, description="shards of the user stage; fixed once there is state")] = 64
     device_shards: Annotated[
         int, Field(ge=1, le=128, description="shards of the device stage; fixed once there is state")
-    ] = 2
+    ] = 64
     merchant_shards: Annotated[
         int, Field(ge=1, le=128, description="shards of the merchant stage; fixed once there is state")
-    ] = 2
+    ] = 64
     mini_batch_ms: Milliseconds = Field(
-        default=10, description="least mini-batch interval in front of the user stage, milliseconds"
+        default=1, description="least age of a mini-batch in front of the user stage, milliseconds"
     )
     downstream_mini_batch_ms: Milliseconds = Field(
-        default=10, description="least mini-batch interval in front of the device and merchant stages, milliseconds"
+        default=1, description="least age of a mini-batch in front of the device and merchant stages, milliseconds"
     )
     max_record_bytes: Positive = Field(default=1024 * 1024, description="larger input records are refused, bytes")
     cached_profiles: Positive = Field(default=50_000, description="decoded profiles kept by each stage instance")

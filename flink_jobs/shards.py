@@ -13,18 +13,39 @@ from dataclasses import dataclass
 from py4j.java_gateway import JavaClass, JVMView
 from pyflink.java_gateway import get_gateway
 
+from udfs.stages.stage_message import Routes
+
 MAX_PARALLELISM = 128
 """Number of key groups; fixed for the life of a job's state."""
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The key (LONG) of every shard, by its number."""
+    """The shards of a stage.
+
+    Attributes:
+        keys: Flink key (LONG) of each shard, by its number.
+        key_groups: of the keys.
+    """
 
     keys: tuple[int, ...]
+    key_groups: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.keys)
+    def of_subtask(self, subtask: int, parallelism: int) -> list[int]:
+        """Numbers of the shards that a subtask owns."""
+        return [number for number, owner in enumerate(self._owners(parallelism)) if owner == subtask]
+
+    def subtask_keys(self, parallelism: int) -> dict[int, int]:
+        """A Flink key of each subtask that owns a shard."""
+        return dict(zip(self._owners(parallelism), self.keys, strict=True))
+
+    def routes(self, parallelism: int) -> Routes:
+        """Routes from entities of the stage to its subtasks."""
+        return Routes(self._owners(parallelism))
+
+    def _owners(self, parallelism: int) -> list[int]:
+        """Subtask of each shard, as Flink assigns key groups."""
+        return [group * parallelism // MAX_PARALLELISM for group in self.key_groups]
 
 
 def find_shards(count: int) -> Shards:
@@ -37,7 +58,7 @@ def find_shards(count: int) -> Shards:
         if group in wanted:
             found.setdefault(group, key)
         key += 1
-    return Shards(tuple(found[group] for group in wanted))
+    return Shards(tuple(found[group] for group in wanted), tuple(wanted))
 
 
 def _key_group(key: int) -> int:

@@ -16,15 +16,16 @@ from pyflink.datastream import DataStream, KeyedProcessFunction, KeyedStream, Ru
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig
 
 from flink_jobs import wiring
-from flink_jobs.keyed_state import FlinkKeyedState
+from flink_jobs.keyed_state import KeyContext, ShardState
 from flink_jobs.mini_batch import BYTES
 from flink_jobs.operator_metrics import OperatorMetrics
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
 from udfs.names import Kind, StateName, Uid
 from udfs.stages.envelope import DeadLetter
-from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals, watermarks
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals
 from udfs.stages.open_windows import metrics_record
+from udfs.stages.stage import Stage
 from udfs.warmup import warm_up
 
 # Lists cross to Java by element: 0.8 us for the key and value of a decision. One block with lengths costs the same.
@@ -32,56 +33,53 @@ _MANY_BYTES = Types.OBJECT_ARRAY(BYTES)
 _MANY_LONGS = Types.OBJECT_ARRAY(Types.LONG())
 # One column each, not an array of rows: in thread mode PyFlink reuses one Row for all elements of an array. Kafka's
 # headers are bytes.
-_REFUSED = {
-    "refused_keys": _MANY_BYTES,
-    "refused_values": _MANY_BYTES,
-    "reasons": _MANY_BYTES,
-    "details": _MANY_BYTES,
-    "source_topics": _MANY_BYTES,
-    "source_partitions": _MANY_BYTES,
-    "source_offsets": _MANY_BYTES,
-}
-_TO_MERCHANTS = {"merchant_shards": _MANY_LONGS, "merchant_messages": _MANY_BYTES}
-_USER_OUTPUT = {"device_shards": _MANY_LONGS, "device_messages": _MANY_BYTES, **_TO_MERCHANTS, **_REFUSED}
-_DECISIONS = {
-    "decision_keys": _MANY_BYTES,
-    "decision_values": _MANY_BYTES,
-    "alert_keys": _MANY_BYTES,
-    "alert_values": _MANY_BYTES,
-}
-_TOTALS = {
-    "event_clocks": _MANY_LONGS,
-    "minutes": _MANY_LONGS,
-    **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in MINUTE_COLUMNS},
-}
+DEAD_LETTERS = (
+    "refused_keys",
+    "refused_values",
+    "reasons",
+    "details",
+    "source_topics",
+    "source_partitions",
+    "source_offsets",
+)
+_DEAD_LETTERS = dict.fromkeys(DEAD_LETTERS, _MANY_BYTES)
+_TO_MERCHANTS = {"merchant_keys": _MANY_LONGS, "merchant_messages": _MANY_BYTES}
+_USER_OUTPUT = {"device_keys": _MANY_LONGS, "device_messages": _MANY_BYTES, **_TO_MERCHANTS, **_DEAD_LETTERS}
+DECISIONS, ALERTS, METRICS = (
+    ("decision_keys", "decision_values"),
+    ("alert_keys", "alert_values"),
+    ("metric_keys", "metric_values"),
+)
+_TOTALS = {"minutes": _MANY_LONGS, **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in MINUTE_COLUMNS}}
 _MERCHANT_OUTPUT = {
-    **_DECISIONS,
-    "metric_keys": _MANY_BYTES,
-    "metric_values": _MANY_BYTES,
+    "watermark": Types.LONG(),
+    **dict.fromkeys((*DECISIONS, *ALERTS, *METRICS), _MANY_BYTES),
     **_TOTALS,
-    **_REFUSED,
+    **_DEAD_LETTERS,
 }
-_NO_DECISIONS: tuple[list[Any], ...] = ([],) * len(_DECISIONS)
-_NO_TOTALS: tuple[list[Any], ...] = ([],) * len(_TOTALS)
 
 
 def user_stage(
     batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
 ) -> DataStream:
-    """Add the user stage; its rows hold messages by key of the target shard, and dead letters."""
+    """Add the user stage; its rows hold messages by key of the target subtask, and dead letters."""
     stage = batches.process(_UserStage(settings, users, devices, merchants), _row_type(_USER_OUTPUT))
     return stage.name("user stage").uid(Uid.USER_STAGE)
 
 
-def device_stage(batches: KeyedStream, settings: Settings, devices: Shards, merchants: Shards) -> DataStream:
-    """Add the device stage; its rows hold messages by key of the merchant shard."""
-    stage = batches.process(_DeviceStage(settings, devices, merchants), _row_type(_TO_MERCHANTS))
+def device_stage(
+    batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
+) -> DataStream:
+    """Add the device stage; its rows hold messages by key of the target subtask."""
+    stage = batches.process(_DeviceStage(settings, users, devices, merchants), _row_type(_TO_MERCHANTS))
     return stage.name("device stage").uid(Uid.DEVICE_STAGE)
 
 
-def merchant_stage(batches: KeyedStream, settings: Settings, merchants: Shards) -> DataStream:
-    """Add the merchant stage; its rows hold decisions, alerts, closed minutes, totals for the window, dead letters."""
-    stage = batches.process(_MerchantStage(settings, merchants), _row_type(_MERCHANT_OUTPUT))
+def merchant_stage(
+    batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
+) -> DataStream:
+    """Add the merchant stage; its rows hold decisions, alerts, closed minutes, totals by minute, dead letters."""
+    stage = batches.process(_MerchantStage(settings, users, devices, merchants), _row_type(_MERCHANT_OUTPUT))
     return stage.name("merchant stage").uid(Uid.MERCHANT_STAGE)
 
 
@@ -90,39 +88,34 @@ def _row_type(columns: Mapping[str, TypeInformation]) -> TypeInformation:
 
 
 class _Stage(KeyedProcessFunction):
-    """Base of the operators: finds the shard of a key, holds keyed state, calls checkpoint and batch."""
+    """Base of the operators: attaches the shards of the subtask, calls checkpoint and batch."""
 
-    def __init__(self, settings: Settings, shards: Shards) -> None:
+    _stage: Stage[Any]
+
+    def __init__(self, settings: Settings, users: Shards, devices: Shards, merchants: Shards) -> None:
         self._settings = settings
-        self._number = {key: number for number, key in enumerate(shards.keys)}
+        self._users, self._devices, self._merchants = users, devices, merchants
 
     def process_element(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        """Process a batch of a shard; an empty one is the signal of ``MiniBatch`` that a checkpoint begins."""
+        """Process a batch; an empty one is the signal of ``MiniBatch`` that a checkpoint begins."""
+        self._keys.reset()
         if value:
             yield from self._batch(value, ctx)
             return
         with self._metrics.batch(0):
-            self._stage.checkpoint(self._shard(ctx), self._state, _now_ms())
+            self._stage.checkpoint(_now_ms())
 
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         raise NotImplementedError
 
-    @staticmethod
-    def _tune_garbage_collector() -> None:
-        """Run the cyclic garbage collector rarely: stages make no cycles, and a full collection visits every profile.
-
-        With the defaults it takes 5 to 8 % of a drain, in pauses that grow with the number of cached profiles.
-        """
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 1_000)
-
-    def _open_state(self, context: RuntimeContext, name: StateName) -> FlinkKeyedState:
-        warm_up()
-        self._tune_garbage_collector()
+    def _open(self, context: RuntimeContext, stage: Stage[Any], name: StateName, shards: Shards) -> None:
+        """Attach the shards of this subtask, and declare the counters that all stages have."""
+        _tune_garbage_collector()
+        self._stage = stage
         self._metrics = OperatorMetrics(context)
         self._metrics.declare("pattern_events_forgotten", "pattern_searches_given_up")
         self._counted = 0, 0
+        self._keys = KeyContext(context)
         # PICKLED: PyFlink fails on an unset value of the plain type.
         descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
         lifetime = Time.days(self._settings.job.profile_ttl_days)
@@ -135,7 +128,10 @@ class _Stage(KeyedProcessFunction):
             .cleanup_in_rocksdb_compact_filter(10_000, lifetime)
             .build()
         )
-        return FlinkKeyedState(context.get_map_state(descriptor))
+        entries = context.get_map_state(descriptor)
+        subtask, parallelism = _subtask(context)
+        for number in shards.of_subtask(subtask, parallelism):
+            stage.attach(number, ShardState(self._keys, shards.keys[number], entries))
 
     def _count_patterns(self) -> None:
         """Count evicted pattern events and truncated searches, from the stage's totals since the start."""
@@ -144,11 +140,8 @@ class _Stage(KeyedProcessFunction):
         self._metrics.count("pattern_events_forgotten", self._counted[0] - evicted)
         self._metrics.count("pattern_searches_given_up", self._counted[1] - truncated)
 
-    def _shard(self, context: KeyedProcessFunction.Context) -> int:
-        return self._number[context.get_current_key()]
-
-    def _refused_columns(self, letters: Sequence[DeadLetter]) -> tuple[list[Any], ...]:
-        """The columns of ``_REFUSED``."""
+    def _dead_letter_columns(self, letters: Sequence[DeadLetter]) -> tuple[list[Any], ...]:
+        """The columns of ``DEAD_LETTERS``."""
         names = self._settings.kafka.topics
         topics = {
             Kind.TRANSACTION: names.transactions,
@@ -169,62 +162,66 @@ class _Stage(KeyedProcessFunction):
 
 
 class _UserStage(_Stage):
-    def __init__(self, settings: Settings, users: Shards, devices: Shards, merchants: Shards) -> None:
-        super().__init__(settings, users)
-        self._devices, self._merchants = devices, merchants
-
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = self._open_state(runtime_context, StateName.USER_PROFILES)
-        self._stage = wiring.user_stage(self._settings)
+        warm_up()
+        _, parallelism = _subtask(runtime_context)
+        self._device_keys = self._devices.subtask_keys(parallelism)
+        self._merchant_keys = self._merchants.subtask_keys(parallelism)
+        stage = wiring.user_stage(
+            self._settings, self._devices.routes(parallelism), self._merchants.routes(parallelism)
+        )
+        self._open(runtime_context, stage, StateName.USER_PROFILES, self._users)
+        self._user_stage = stage
         self._metrics.declare("duplicates", "late", "too_late", "refused")
 
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._metrics.batch(len(value)):
-            output = self._stage.process(self._shard(ctx), value, self._state, _now_ms())
+            output = self._user_stage.process(value, _now_ms())
             self._count_patterns()
             self._metrics.count("duplicates", output.duplicates)
             self._metrics.count("late", output.late)
             self._metrics.count("too_late", output.too_late)
             self._metrics.count("refused", len(output.dead_letters))
         yield from _row(
-            *_message_columns(output.to_devices, self._devices),
-            *_message_columns(output.to_merchants, self._merchants),
-            *self._refused_columns(output.dead_letters),
+            *_message_columns(output.to_devices, self._device_keys),
+            *_message_columns(output.to_merchants, self._merchant_keys),
+            *self._dead_letter_columns(output.dead_letters),
         )
 
 
 class _DeviceStage(_Stage):
-    def __init__(self, settings: Settings, devices: Shards, merchants: Shards) -> None:
-        super().__init__(settings, devices)
-        self._merchants = merchants
-
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = self._open_state(runtime_context, StateName.DEVICE_PROFILES)
-        self._stage = wiring.device_stage(self._settings)
+        warm_up()
+        _, parallelism = _subtask(runtime_context)
+        self._merchant_keys = self._merchants.subtask_keys(parallelism)
+        stage = wiring.device_stage(self._settings, self._merchants.routes(parallelism))
+        self._open(runtime_context, stage, StateName.DEVICE_PROFILES, self._devices)
+        self._device_stage = stage
 
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         with self._metrics.batch(len(value)):
-            messages = self._stage.process(self._shard(ctx), value, self._state, _now_ms())
+            messages = self._device_stage.process(value, _now_ms())
             self._count_patterns()
-        yield from _row(*_message_columns(messages, self._merchants))
+        yield from _row(*_message_columns(messages, self._merchant_keys))
 
 
 class _MerchantStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = self._open_state(runtime_context, StateName.MERCHANT_PROFILES)
-        self._stage = wiring.merchant_stage(self._settings)
+        warm_up()
+        stage = wiring.merchant_stage(self._settings)
+        self._open(runtime_context, stage, StateName.MERCHANT_PROFILES, self._merchants)
+        self._merchant_stage = stage
         self._metrics.declare("decisions", "alerts")
-        self._idle_timers: dict[int, int] = {}
+        self._idle_timer: int | None = None
 
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        shard = self._shard(ctx)
         with self._metrics.batch(len(value)):
-            output = self._stage.process(shard, value, self._state, _now_ms())
+            output = self._merchant_stage.process(value, _now_ms())
             self._count_patterns()
             decisions = output.decisions
             self._metrics.count("alerts", len(decisions.alerts))
             self._metrics.count("decisions", len(decisions.decisions))
-        self._register_idle_timer(shard, ctx)
+        self._register_idle_timer(ctx)
         totals = output.minutes.totals()
         yield from _row(
             decisions.decision_keys,
@@ -232,43 +229,68 @@ class _MerchantStage(_Stage):
             decisions.alert_keys,
             decisions.alerts,
             *_metric_columns(output.closed),
-            watermarks(output.before, output.watermark, len(totals)),
             [minute for minute, _ in totals],
             *([each[column] for _, each in totals] for column in range(len(MINUTE_COLUMNS))),
-            *self._refused_columns(output.dead_letters),
+            *self._dead_letter_columns(output.dead_letters),
+            first=(output.watermark,),
         )
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        shard = self._shard(ctx)
+        """Close the minutes of merchants if no batch came for long."""
+        self._keys.reset()
         # After a restart, restored timers may fire in addition to one registered since: one is enough.
-        if self._idle_timers.setdefault(shard, timestamp) != timestamp:
+        if self._idle_timer is not None and self._idle_timer != timestamp:
             return
-        del self._idle_timers[shard]
-        closed = self._stage.close_idle(shard, self._state, _now_ms())
-        self._register_idle_timer(shard, ctx)
-        yield from _row(*_NO_DECISIONS, *_metric_columns(closed), *_NO_TOTALS, *self._refused_columns(()))
+        self._idle_timer = None
+        closed = self._merchant_stage.close_idle(_now_ms())
+        self._register_idle_timer(ctx)
+        totals: tuple[list[Any], ...] = ([],) * len(_TOTALS)
+        nothing: tuple[list[Any], ...] = ([],) * len((*DECISIONS, *ALERTS))
+        yield from _row(
+            *nothing,
+            *_metric_columns(closed),
+            *totals,
+            *self._dead_letter_columns(()),
+            first=(self._merchant_stage.clock.watermark,),
+        )
 
-    def _register_idle_timer(self, shard: int, context: KeyedProcessFunction.Context) -> None:
-        """Register a timer that closes the minutes of the shard if it is idle then; one at a time."""
-        deadline = self._stage.idle_deadline(shard)
-        if deadline is not None and shard not in self._idle_timers:
-            self._idle_timers[shard] = deadline
+    def _register_idle_timer(self, context: KeyedProcessFunction.Context) -> None:
+        """Register a timer that closes the minutes if the subtask is idle then; one at a time."""
+        deadline = self._merchant_stage.idle_deadline()
+        if deadline is not None and self._idle_timer is None:
+            self._idle_timer = deadline
             context.timer_service().register_processing_time_timer(deadline)
+
+
+def _subtask(context: RuntimeContext) -> tuple[int, int]:
+    """Index of the subtask and parallelism; PyFlink's own accessors call methods that Flink 2 has removed."""
+    info = context._runtime_context.getTaskInfo()
+    return int(info.getIndexOfThisSubtask()), int(info.getNumberOfParallelSubtasks())
+
+
+def _tune_garbage_collector() -> None:
+    """Run the cyclic garbage collector rarely: stages make no cycles, and a full collection visits every profile.
+
+    With the defaults it takes 5 to 8 % of a drain, in pauses that grow with the number of cached profiles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 def _metric_columns(closed: Sequence[MinuteTotals]) -> tuple[list[bytes], list[bytes]]:
     return [counted.merchant_id.encode() for counted in closed], [metrics_record(counted) for counted in closed]
 
 
-def _row(*columns: Sequence[Any]) -> Iterator[Row]:
-    """A row of these columns; none if all are empty."""
+def _row(*columns: Sequence[Any], first: tuple[Any, ...] = ()) -> Iterator[Row]:
+    """A row of columns, behind ``first``; none if all columns are empty."""
     if any(columns):
-        yield Row(*columns)
+        yield Row(*first, *columns)
 
 
-def _message_columns(messages: Sequence[tuple[int, bytes]], shards: Shards) -> tuple[list[int], list[bytes]]:
-    """Columns of shard keys and of messages."""
-    return [shards.keys[shard] for shard, _ in messages], [message for _, message in messages]
+def _message_columns(messages: Sequence[tuple[int, bytes]], keys: Mapping[int, int]) -> tuple[list[int], list[bytes]]:
+    """Columns of Flink keys and of messages."""
+    return [keys[subtask] for subtask, _ in messages], [message for _, message in messages]
 
 
 def _now_ms() -> int:

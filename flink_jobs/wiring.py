@@ -15,6 +15,7 @@ from udfs.records.limits import Limits
 from udfs.rules import default_rules
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantStage, MerchantStageOptions
+from udfs.stages.stage_message import Routes
 from udfs.stages.user import UserStage, UserStageOptions
 
 SHIPPED_MODEL = Path(models.__file__).parent / "shipped"
@@ -38,15 +39,16 @@ def check_model(settings: Settings) -> None:
         raise ModelRefusedError(str(error)) from None
 
 
-def user_stage(settings: Settings) -> UserStage:
+def user_stage(settings: Settings, devices: Routes, merchants: Routes) -> UserStage:
     """Build the user stage."""
     event_time = settings.event_time
     limits = Limits(record_bytes=settings.job.max_record_bytes, ahead_ms=int(event_time.maximum_ahead_s * 1000))
     return UserStage(
         UserStageOptions(
             limits=limits,
-            device_shards=settings.job.device_shards,
-            merchant_shards=settings.job.merchant_shards,
+            shards=settings.job.shards,
+            devices=devices,
+            merchants=merchants,
             out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
             lateness_ms=_lateness_ms(settings),
             idle_ms=int(event_time.idle_partition_s * 1000),
@@ -55,12 +57,13 @@ def user_stage(settings: Settings) -> UserStage:
     )
 
 
-def device_stage(settings: Settings) -> DeviceStage:
+def device_stage(settings: Settings, merchants: Routes) -> DeviceStage:
     """Build the device stage; as sources of the merchant stage its shards are numbered after those of users."""
     return DeviceStage(
         DeviceStageOptions(
             first_source=settings.job.shards,
-            merchant_shards=settings.job.merchant_shards,
+            shards=settings.job.device_shards,
+            merchants=merchants,
             lateness_ms=_lateness_ms(settings),
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
@@ -74,6 +77,7 @@ def merchant_stage(settings: Settings) -> MerchantStage:
     share = decision.sampled_features
     return MerchantStage(
         MerchantStageOptions(
+            shards=settings.job.merchant_shards,
             rules=default_rules(FEATURE_NAMES),
             thresholds=Thresholds(
                 block=decision.block,

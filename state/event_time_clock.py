@@ -88,6 +88,18 @@ class EventTimeClock:
             clock._watermark, clock._newest = msgspec.msgpack.decode(packed, type=tuple[int, dict[int, int]])
         return clock
 
+    def merge(self, packed: bytes | None) -> None:
+        """Merge the clock of another shard, as ``pack`` packed it: the joint one claims only what both claim.
+
+        After a rescale the shards of a subtask come from several subtasks.
+        """
+        if packed is None:
+            return
+        watermark, reached = msgspec.msgpack.decode(packed, type=tuple[int, dict[int, int]])
+        for source, time in reached.items():
+            self._newest[source] = min(self._newest.get(source, time), time)
+        self._watermark = watermark if self._watermark == NO_WATERMARK else min(self._watermark, watermark)
+
     def pack(self) -> bytes:
         """Pack the watermark and the progress of each source; the times of last activity are not stored."""
         return msgspec.msgpack.encode((self._watermark, self._newest))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.pipeline.sent import NOW_MS
 from udfs.patterns import PatternSet, load_patterns
+from udfs.patterns.pending_matches import PendingMatches
 from udfs.pipeline import Pipeline
+from udfs.stages.pattern_matching import BatchMatcher, PatternMatcher
 
 
 def matches_of(pipeline: Pipeline, *records: bytes) -> list[tuple[str, tuple[str, ...]]]:
@@ -41,3 +44,16 @@ def pattern_body(*steps: Mapping[str, Any], version: int = 1, **overrides: Any) 
 def with_pattern(*steps: Mapping[str, Any], **overrides: Any) -> Pipeline:
     """A pipeline with the set of ``pattern_set``."""
     return Pipeline(patterns=pattern_set(*steps, **overrides))
+
+
+@dataclass
+class OneShard:
+    """A shard as pattern matching sees it, with event time set by hand."""
+
+    profile: Callable[[str], Any]
+    pending: PendingMatches = field(default_factory=PendingMatches)
+    watermark: int = 0
+
+    def batch(self, matcher: PatternMatcher, patterns: PatternSet) -> BatchMatcher:
+        """Begin a batch of this shard alone."""
+        return matcher.batch(patterns, [self], lambda _: self)

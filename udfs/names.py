@@ -50,20 +50,18 @@ class Uid(StrEnum):
 
     EVENTS = "events"
     CONTROL = "control"
-    CONTROL_OF_USERS = "control-of-users"
-    CONTROL_OF_DEVICES = "control-of-devices"
+    BATCH_BY_USER = "batch-by-user"
     USER_STAGE = "user-stage"
+    BATCH_BY_DEVICE = "batch-by-device"
     DEVICE_STAGE = "device-stage"
+    BATCH_BY_MERCHANT = "batch-by-merchant"
     MERCHANT_STAGE = "merchant-stage"
-    METRICS_WINDOW = "metrics-window"
+    TOTALS_OF_SUBTASK = "totals-of-subtask"
+    MINUTE_TOTALS = "minute-totals"
     DECISIONS = "decisions"
     ALERTS = "alerts"
     DEAD_LETTERS = "dead-letters"
     METRICS = "metrics"
-    MERCHANT_METRICS = "merchant-metrics"
-    BATCH_BY_USER = "batch-by-user"
-    BATCH_BY_DEVICE = "batch-by-device"
-    BATCH_BY_MERCHANT = "batch-by-merchant"
 
 
 class StateName(StrEnum):

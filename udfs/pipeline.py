@@ -1,13 +1,12 @@
-"""All stages in one process, over records in memory: for training tables, backtests and tests.
-
-It is the job without Flink: the same stages, the same state in a dict, one shard of each.
-"""
+"""The stages of the job in one process, without Flink, over records in memory: for training, backtests and tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from state.kernel.times import HOUR_MS
+from state.store.keyed_state import KeyedState
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet, default_patterns
@@ -16,41 +15,55 @@ from udfs.rules import RuleSet, default_rules
 from udfs.stages.decision_engine import ScoringModel
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
+from udfs.stages.stage_message import Routes
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
 
 _SHARD = 0
 
 
 class MemoryState(dict[str, bytes]):
-    """Keyed state of one shard, in memory."""
+    """Keyed state of one shard in memory."""
 
     def put_many(self, entries: dict[str, bytes]) -> None:
-        """Write several."""
+        """Write several entries."""
         self.update(entries)
 
     def remove(self, key: str) -> None:
-        """Forget what is there."""
+        """Remove an entry."""
         self.pop(key, None)
 
 
+S = TypeVar("S", bound=KeyedState)
+
+
+class PipelineStates(NamedTuple, Generic[S]):
+    """Keyed state of the stages of a pipeline."""
+
+    users: S
+    devices: S
+    merchants: S
+
+
 class Pipeline:
-    """A user stage, a device stage and a merchant stage in a row.
+    """The user stage, the device stage and the merchant stage in a row, each with one shard.
 
     Args:
-        model: to be asked; None lets rules decide alone.
-        rules: in force at first; None for the ready ones.
-        patterns: likewise; None for the ready ones.
+        model: None lets rules decide alone.
+        rules: in force until a control record changes them; None for the default ones.
+        patterns: in force until a control record changes them; None for the default ones.
         thresholds: in force until a control record changes them.
         limits: of the records.
-        out_of_orderness_ms: disorder that is not called late.
-        lateness_ms: how late an event may come and be decided and matched exactly.
-        cached_profiles: decoded profiles kept.
-        changelog: whether a checkpoint writes what changed, as in the job; otherwise it writes every profile that did.
+        out_of_orderness_ms: disorder within a partition that is not late, milliseconds.
+        lateness_ms: an event at most this late is decided and matched exactly, milliseconds.
+        cached_profiles: decoded profiles kept by each stage.
+        changelog: whether a checkpoint writes changes of profiles, as in the job, instead of whole profiles.
+        states: to go on from; None for empty ones.
 
     Attributes:
-        users: the stages, for whoever brings their own way from one to the next.
-        devices: likewise.
-        merchants: likewise.
+        users: the user stage.
+        devices: the device stage.
+        merchants: the merchant stage.
+        states: keyed state of the stages; complete after ``checkpoint``.
     """
 
     def __init__(
@@ -65,76 +78,67 @@ class Pipeline:
         lateness_ms: int = HOUR_MS,
         cached_profiles: int = 50_000,
         changelog: bool = False,
+        states: PipelineStates[Any] | None = None,
     ) -> None:
         idle_ms = 30_000
         patterns = patterns or default_patterns()
-        self.user_state, self.device_state, self.merchant_state = MemoryState(), MemoryState(), MemoryState()
+        common: dict[str, Any] = {
+            "shards": 1,
+            "lateness_ms": lateness_ms,
+            "idle_ms": idle_ms,
+            "cached_profiles": cached_profiles,
+            "changelog": changelog,
+            "patterns": patterns,
+        }
+        here = Routes([0])
         self.users = UserStage(
             UserStageOptions(
-                limits=limits,
-                device_shards=1,
-                merchant_shards=1,
-                out_of_orderness_ms=out_of_orderness_ms,
-                lateness_ms=lateness_ms,
-                idle_ms=idle_ms,
-                cached_profiles=cached_profiles,
-                changelog=changelog,
-                patterns=patterns,
+                limits=limits, devices=here, merchants=here, out_of_orderness_ms=out_of_orderness_ms, **common
             )
         )
-        self.devices = DeviceStage(
-            DeviceStageOptions(
-                first_source=1,
-                merchant_shards=1,
-                lateness_ms=lateness_ms,
-                idle_ms=idle_ms,
-                cached_profiles=cached_profiles,
-                changelog=changelog,
-                patterns=patterns,
-            )
-        )
+        self.devices = DeviceStage(DeviceStageOptions(first_source=1, merchants=here, **common))
         self.merchants = MerchantStage(
             MerchantStageOptions(
                 rules=rules or default_rules(FEATURE_NAMES),
                 thresholds=thresholds,
                 model=model,
                 sample_every=0,
-                lateness_ms=lateness_ms,
-                idle_ms=idle_ms,
-                cached_profiles=cached_profiles,
-                changelog=changelog,
-                patterns=patterns,
+                **common,
             )
         )
+        self.states: PipelineStates[Any] = states or PipelineStates(MemoryState(), MemoryState(), MemoryState())
+        self.users.attach(_SHARD, self.states.users)
+        self.devices.attach(_SHARD, self.states.devices)
+        self.merchants.attach(_SHARD, self.states.merchants)
 
     def process(
         self, records: Sequence[bytes], now_ms: int, control: Sequence[bytes] = ()
     ) -> tuple[UserOutput, MerchantOutput]:
-        """Take in a batch.
+        """Process a batch.
 
         Args:
-            records: sealed envelopes of transactions, account events and labels.
+            records: encoded envelopes of transactions, account events and labels.
             now_ms: the wall clock, epoch milliseconds.
-            control: sealed envelopes of control records, which are in force for the batch.
+            control: encoded envelopes of control records, in force from this batch on.
         """
-        taken = self.users.process(_SHARD, [*control, *records], self.user_state, now_ms)
-        to_devices = [*control, *(handoff for _, handoff in taken.to_devices)]
-        passed_on = self.devices.process(_SHARD, to_devices, self.device_state, now_ms) if to_devices else []
-        handed_over = [*control, *(handoff for _, handoff in (*taken.to_merchants, *passed_on))]
-        return taken, self.merchants.process(_SHARD, handed_over, self.merchant_state, now_ms)
+        output = self.users.process([*control, *records], now_ms)
+        to_devices = [*control, *(message for _, message in output.to_devices)]
+        from_devices = self.devices.process(to_devices, now_ms) if to_devices else []
+        to_merchants = [*control, *(message for _, message in (*output.to_merchants, *from_devices))]
+        return output, self.merchants.process(to_merchants, now_ms)
 
     def checkpoint(self, now_ms: int) -> None:
-        """Write what the states lack; whoever keeps them can go on from them with another pipeline.
+        """Write everything that the states lack; another pipeline can go on from them.
 
         Args:
             now_ms: the wall clock, epoch milliseconds.
         """
-        self.users.checkpoint(_SHARD, self.user_state, now_ms)
-        self.devices.checkpoint(_SHARD, self.device_state, now_ms)
-        self.merchants.checkpoint(_SHARD, self.merchant_state, now_ms)
+        self.users.checkpoint(now_ms)
+        self.devices.checkpoint(now_ms)
+        self.merchants.checkpoint(now_ms)
 
     def write_profiles(self) -> None:
-        """Write the profiles alone, and not what shards keep beside them."""
-        self.users.write_profiles(_SHARD, self.user_state)
-        self.devices.write_profiles(_SHARD, self.device_state)
-        self.merchants.write_profiles(_SHARD, self.merchant_state)
+        """Write the profiles only, without clocks, control and pending matches."""
+        self.users.write_profiles()
+        self.devices.write_profiles()
+        self.merchants.write_profiles()

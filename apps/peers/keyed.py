@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
+from udfs.pipeline import PipelineStates
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.stage_message import decode_message
 
@@ -67,8 +68,9 @@ class KeyedStages:
     """
 
     def __init__(self, model: str = SHIPPED_MODEL, cached_profiles: int = NO_CACHE) -> None:
-        self._stages = stages(model, cached_profiles)
         self._users, self._devices, self._merchants = SingleProfileState(), SingleProfileState(), SingleProfileState()
+        states = PipelineStates(self._users, self._devices, self._merchants)
+        self._stages = stages(model, cached_profiles, states)
 
     def user(self, record: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
         """Process one encoded envelope; return the messages to its device or merchant.
@@ -76,8 +78,8 @@ class KeyedStages:
         One record at a time: of several, payments to different merchants would share a message.
         """
         self._users.packed = packed
-        output = self._stages.users.process(0, [record], self._users, _now_ms())
-        self._stages.users.write_profiles(0, self._users)
+        output = self._stages.users.process([record], _now_ms())
+        self._stages.users.write_profiles()
         messages = [
             *(RoutedMessage(True, _device_of(message), message) for _, message in output.to_devices),
             *(RoutedMessage(False, _merchant_of(message), message) for _, message in output.to_merchants),
@@ -87,15 +89,15 @@ class KeyedStages:
     def device(self, message: bytes, packed: PackedProfile) -> tuple[list[RoutedMessage], PackedProfile]:
         """Process one message of the user stage; return the messages to merchants."""
         self._devices.packed = packed
-        output = self._stages.devices.process(0, [message], self._devices, _now_ms())
-        self._stages.devices.write_profiles(0, self._devices)
+        output = self._stages.devices.process([message], _now_ms())
+        self._stages.devices.write_profiles()
         return [RoutedMessage(False, _merchant_of(each), each) for _, each in output], self._devices.packed
 
     def merchant(self, messages: Sequence[bytes], packed: PackedProfile) -> tuple[DecisionBatch, PackedProfile]:
         """Process messages of one merchant; return decisions and alerts."""
         self._merchants.packed = packed
-        output = self._stages.merchants.process(0, messages, self._merchants, _now_ms())
-        self._stages.merchants.write_profiles(0, self._merchants)
+        output = self._stages.merchants.process(messages, _now_ms())
+        self._stages.merchants.write_profiles()
         return output.decisions, self._merchants.packed
 
 

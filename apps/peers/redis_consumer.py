@@ -17,7 +17,7 @@ from apps.peers import kafka
 from apps.peers.options import PeerOptions, read_options
 from apps.peers.peer import Guarantees, Peer, Runtime
 from apps.peers.work import NO_CACHE, SHIPPED_MODEL, Decide, stages
-from udfs.pipeline import MemoryState
+from udfs.pipeline import MemoryState, PipelineStates
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.envelope import decode_envelope
 
@@ -131,12 +131,11 @@ class RedisDecider:
     ) -> None:
         self._client = client
         self._batched = batched
-        # No cache: another process may change a profile.
-        self._stages = stages(model, NO_CACHE)
         self._states = [RedisState(client, f"{prefix}:{kind}:", f"{prefix}:{kind}:{process}") for kind in "udm"]
         for state in self._states:
             state.buffers = batched
-        self._stages.user_state, self._stages.device_state, self._stages.merchant_state = self._states
+        # No cache: another process may change a profile.
+        self._stages = stages(model, NO_CACHE, PipelineStates(*self._states))
 
     def decide(self, records: Sequence[bytes]) -> DecisionBatch:
         """Decide a batch of encoded envelopes."""

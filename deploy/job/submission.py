@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.errors import OperationError
-from deploy.paths import ROOT, python_executable
+from deploy.paths import EDGE_JAR, ROOT, python_executable
 from deploy.stack import flink, flink_configuration
 from deploy.stack.stack import Stack, silent
 from flink_jobs.settings import Settings, StackSettings
@@ -90,7 +90,8 @@ def _restart_outdated_task_managers(stack: Stack, rest: FlinkRest, report: Calla
     In thread mode a TaskManager has one Python interpreter for all its jobs, which keeps what it has imported: another
     submission would silently run the code of the first.
     """
-    newest = max(file.stat().st_mtime for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+    code = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    newest = max(file.stat().st_mtime for file in [*code, EDGE_JAR])
     if newest <= stack.task_managers_started_at() or any(not job.ended for job in rest.jobs()):
         return
     report("the code is newer than the TaskManagers, restarting them")

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from deploy.errors import OperationError
-from deploy.paths import FLINK_JARS, ROOT, python_executable, site_packages
+from deploy.paths import EDGE_JAR, FLINK_JARS, ROOT, python_executable, site_packages
 from deploy.stack import java, ports, zookeeper
 from flink_jobs.settings import Settings
 
@@ -73,7 +73,7 @@ def write(values: Mapping[str, Any], conf: Path) -> None:
 
 
 def link_jars(flink_home: Path, lib: Path) -> None:
-    """Fill a lib folder with links to Flink's jars, its Python jar and the Kafka connector.
+    """Fill a lib folder with links to Flink's jars, its Python jar, the Kafka connector and our own operators.
 
     flink-python must lie on the class path of the cluster: shipped with each job it is loaded twice, and the second
     submission to the same TaskManager fails.
@@ -88,8 +88,9 @@ def link_jars(flink_home: Path, lib: Path) -> None:
         *java.jars(flink_home / "lib"),
         *(flink_home / "opt").glob("flink-python*.jar"),
         *java.jars(FLINK_JARS),
+        EDGE_JAR,
     )
-    # By name: another Flink may have the last two in its lib folder already.
+    # By name: another Flink may have some of them in its lib folder already.
     for name, jar in {jar.name: jar for jar in wanted}.items():
         (lib / name).symlink_to(jar)
 

@@ -9,14 +9,13 @@ import msgspec
 import pytest
 
 from state.kernel.times import DAY_MS, HOUR_MS
-from tests.matching import matches_of, matches_one_by_one
+from tests.matching import OneShard, matches_of, matches_one_by_one
 from tests.payments import payment
 from tests.pipeline.sent import NOW_MS, happened, paid, restarted
 from udfs.features.catalogue import USER_WIDTH
 from udfs.patterns import Entity, Pattern, default_patterns
 from udfs.patterns.compiled import PAYMENT, BufferedEvent, CompiledPattern
 from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
-from udfs.patterns.pending_matches import PendingMatches
 from udfs.pipeline import Pipeline
 from udfs.records.account_event import KINDS
 from udfs.stages.pattern_matching import PatternMatcher
@@ -122,5 +121,5 @@ def test_an_ordinary_payment_never_decodes_the_progress() -> None:
     lunch: dict[str, Any] = {"card_present": True, "location": {"latitude": 48.2, "longitude": 16.4, "country": "AT"}}
     _, output = Pipeline().process([paid("lunch", 14.50, **lunch)], NOW_MS)
     payments = [payment("lunch", 14.50, card_present=True)]
-    batch = PatternMatcher(Entity.USER, HOUR_MS).batch(costly, PendingMatches(), DEFAULTS, 0)
+    batch = OneShard(costly).batch(PatternMatcher(Entity.USER, HOUR_MS), DEFAULTS)
     assert batch.observe(["alice"], payments, output.features[:, :USER_WIDTH]) == [()]

@@ -13,7 +13,7 @@ from tests.payments import NOON_MS
 from udfs.decision import Alert, Decision
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind, ShardEntry
-from udfs.pipeline import MemoryState, Pipeline
+from udfs.pipeline import MemoryState, Pipeline, PipelineStates
 from udfs.rules import default_rules
 from udfs.stages.envelope import Envelope, encode_envelope
 from udfs.stages.merchant import MerchantOutput
@@ -96,15 +96,13 @@ def pipeline(**options: Any) -> Pipeline:
 
 def restarted(before: Pipeline, **options: Any) -> Pipeline:
     """A new pipeline that has nothing of the old one but a copy of its state."""
-    after = pipeline(**options)
-    after.user_state, after.device_state, after.merchant_state = copied(before)
-    return after
+    return pipeline(states=copied(before), **options)
 
 
-def copied(one: Pipeline) -> tuple[MemoryState, MemoryState, MemoryState]:
-    """Copies of the state of all stages as of a checkpoint now, the users' first."""
+def copied(one: Pipeline) -> PipelineStates[MemoryState]:
+    """Copies of the states of all stages as of a checkpoint now."""
     one.checkpoint(NOW_MS)
-    return MemoryState(one.user_state), MemoryState(one.device_state), MemoryState(one.merchant_state)
+    return PipelineStates(*map(MemoryState, one.states))
 
 
 def memory(one: Pipeline) -> list[dict[str, bytes]]:

@@ -12,7 +12,7 @@ EVENTS = "user_account_event_count_24h"
 def frauds(one: Pipeline, merchant: str = "shop") -> list[int]:
     """When the payments were made that the merchant's profile knows as fraud."""
     one.checkpoint(NOW_MS)
-    return list(MerchantProfile.unpack(one.merchant_state[merchant]).fraud_times)
+    return list(MerchantProfile.unpack(one.states.merchants[merchant]).fraud_times)
 
 
 def test_a_password_reset_is_counted_in_the_payments_after_it_and_not_before() -> None:

@@ -137,8 +137,8 @@ def test_a_record_in_force_that_is_not_understood_any_more_stops_the_job() -> No
     one = pipeline()
     decide(one, control=(controlled("rules", 2, rules(5)),))
     one.checkpoint(NOW_MS)
-    packed = one.merchant_state[ShardEntry.CONTROL]
-    one.merchant_state[ShardEntry.CONTROL] = packed.replace(b"amount > 20", b"amount ! 20")
+    packed = one.states.merchants[ShardEntry.CONTROL]
+    one.states.merchants[ShardEntry.CONTROL] = packed.replace(b"amount > 20", b"amount ! 20")
     with pytest.raises(ControlLostError, match="control 'rules' is in force and cannot be read"):
         decide(restarted(one), paid("a", 30.0))
 
@@ -147,11 +147,23 @@ def test_a_record_in_force_that_is_not_understood_any_more_stops_the_job() -> No
 
 
 def test_every_shard_takes_the_change_and_one_of_them_answers() -> None:
-    stage = merchant_stage()
+    states = [MemoryState() for _ in range(4)]
+    subtasks = [
+        merchant_stage({0: states[0], 1: states[1]}, shards=4),
+        merchant_stage({2: states[2], 3: states[3]}, shards=4),
+    ]
     sent = [controlled("rules", 1, rules(2)), controlled("rules", 1, "nonsense")]
-    states = [MemoryState() for _ in range(3)]
-    letters = [stage.process(shard, sent, state, NOW_MS).dead_letters for shard, state in enumerate(states)]
-    assert [len(of_shard) for of_shard in letters] == [1, 0, 0]
-    for shard, state in enumerate(states):
-        stage.checkpoint(shard, state, NOW_MS)
+    assert [len(stage.process(sent, NOW_MS).dead_letters) for stage in subtasks] == [1, 0]
+    for stage in subtasks:
+        stage.checkpoint(NOW_MS)
     assert len({state[ShardEntry.CONTROL] for state in states}) == 1
+
+
+def test_a_subtask_whose_shards_differ_goes_on_with_the_newest_control() -> None:
+    states = [MemoryState(), MemoryState()]
+    for number, version in enumerate((1, 2)):
+        stage = merchant_stage({number: states[number]}, shards=2)
+        stage.process([controlled("rules", version, rules(version))], NOW_MS)
+        stage.checkpoint(NOW_MS)
+    assert merchant_stage(dict(enumerate(states)), shards=2).control.rules.version == 2
+    assert merchant_stage(dict(enumerate(reversed(states))), shards=2).control.rules.version == 2

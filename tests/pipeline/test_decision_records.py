@@ -14,7 +14,6 @@ from tests.pipeline.stages import merchant_stage, user_stage
 from tests.pipeline.test_alerts import OF_A_DECISION
 from tests.pipeline.traffic import traffic
 from udfs.decision import Thresholds, level
-from udfs.pipeline import MemoryState
 
 
 def strictly(value: bytes) -> dict[str, Any]:
@@ -54,8 +53,8 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
     users = user_stage()
     merchants = merchant_stage(sample_every=60_000)
     sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
-    handoffs = [sealed for _, sealed in users.process(0, sent, MemoryState(), NOW_MS).to_merchants]
-    told = decisions(merchants.process(0, handoffs, MemoryState(), NOW_MS))
+    messages = [message for _, message in users.process(sent, NOW_MS).to_merchants]
+    told = decisions(merchants.process(messages, NOW_MS))
     assert [one.features.get("amount") for one in told] == [None, 10.0, None, 10.0]
 
 

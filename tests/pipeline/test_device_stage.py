@@ -135,10 +135,11 @@ def test_an_analyst_who_clears_a_payment_clears_the_device() -> None:
 
 
 def test_a_label_gets_no_further_than_the_device() -> None:
-    stage, state = device_stage(), MemoryState()
-    handoffs = [sealed for _, sealed in user_stage().process(0, [label_of_phone()], MemoryState(), NOW_MS).to_devices]
-    assert stage.process(0, handoffs, state, NOW_MS) == []
-    stage.checkpoint(0, state, NOW_MS)
+    state = MemoryState()
+    stage = device_stage({0: state})
+    messages = [message for _, message in user_stage().process([label_of_phone()], NOW_MS).to_devices]
+    assert stage.process(messages, NOW_MS) == []
+    stage.checkpoint(NOW_MS)
     assert DeviceProfile.unpack(state["phone"]).fraud_times.tolist() == [at(0)]
 
 
@@ -152,7 +153,7 @@ def test_a_device_is_remembered_across_a_restart() -> None:
     _, output = again.process([paid("b", 10.0, 1, user="bob", device=PHONE)], NOW_MS)
     assert feature(output, "device_user_distinct_1h") == [2.0]
     again.checkpoint(NOW_MS)
-    assert DeviceProfile.unpack(again.device_state["phone"]).fraud_times.tolist() == [at(0)]
+    assert DeviceProfile.unpack(again.states.devices["phone"]).fraud_times.tolist() == [at(0)]
 
 
 # Event time
@@ -168,18 +169,17 @@ class Stages:
     def __init__(self) -> None:
         self._user, self._device = user_stage(), device_stage()
         self._merchant = merchant_stage()
-        self._states = MemoryState(), MemoryState(), MemoryState()
 
     def user(self, *records: bytes) -> tuple[list[bytes], list[bytes]]:
         """What is handed to devices, and what to merchants."""
-        output = self._user.process(0, records, self._states[0], NOW_MS)
-        return [sealed for _, sealed in output.to_devices], [sealed for _, sealed in output.to_merchants]
+        output = self._user.process(records, NOW_MS)
+        return [message for _, message in output.to_devices], [message for _, message in output.to_merchants]
 
-    def device(self, handoffs: Sequence[bytes]) -> list[bytes]:
-        return [sealed for _, sealed in self._device.process(0, handoffs, self._states[1], NOW_MS)]
+    def device(self, messages: Sequence[bytes]) -> list[bytes]:
+        return [message for _, message in self._device.process(messages, NOW_MS)]
 
-    def merchant(self, handoffs: Sequence[bytes]) -> MerchantOutput:
-        return self._merchant.process(0, handoffs, self._states[2], NOW_MS)
+    def merchant(self, messages: Sequence[bytes]) -> MerchantOutput:
+        return self._merchant.process(messages, NOW_MS)
 
 
 def test_event_time_at_the_merchants_waits_for_payments_that_are_still_at_the_device_stage() -> None:

@@ -35,6 +35,7 @@ def test_an_empty_key_is_a_key_and_an_empty_value_a_value() -> None:
     assert decode_envelope(encode_envelope(nothing)) == nothing
 
 
-def test_it_is_spelled_as_the_source_of_the_job_spells_it() -> None:
-    assert encode_envelope(Envelope("t", 3, 42, b"alice", b"{}\n")) == b"t 3 42 YWxpY2U=\n{}\n"
-    assert encode_envelope(Envelope("l", 0, 0, None, None)) == b"l 0 0 -"
+def test_it_is_laid_out_as_the_source_of_the_job_writes_it() -> None:
+    header = b"t" + b"\x03" + b"\0\0\0\x03" + b"\0\0\0\0\0\0\0\x2a" + b"\0\0\0\x05"
+    assert encode_envelope(Envelope("t", 3, 42, b"alice", b"{}\n")) == header + b"alice" + b"{}\n"
+    assert encode_envelope(Envelope("l", 0, 0, None, None)) == b"l" + bytes(17)

@@ -1,4 +1,4 @@
-"""What a stage hands over arrives as it was, and at the shard that keeps the device or the merchant."""
+"""Messages between stages arrive as they were sent, at the subtask that keeps the device or the merchant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.event_time_clock import NO_WATERMARK
 from tests.pipeline.sent import NOW_MS, labelled, paid, pipeline
 from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic
@@ -19,16 +18,19 @@ from udfs.stages.envelope import is_control
 from udfs.stages.stage_message import (
     MAX_MESSAGE_PAYMENTS,
     Payment,
+    Routes,
     StageMessage,
     decode_message,
     encode_message,
     in_event_time,
-    partition_by_shard,
+    partition_by_subtask,
     shard_of,
 )
 from udfs.stages.user import UserOutput
 
-DEVICE_SHARDS, MERCHANT_SHARDS = 3, 4
+USER_SHARDS, DEVICE_SHARDS, MERCHANT_SHARDS = 5, 3, 4
+TO_DEVICES, TO_MERCHANTS = [0, 0, 1], [0, 0, 1, 1]
+"""Subtask of each shard."""
 WIDTH = 5
 names = st.text(max_size=20)
 times = st.integers(-(2**62), 2**62)
@@ -63,17 +65,20 @@ labels = st.builds(
 
 
 @given(
-    st.integers(0, 255), times, st.lists(payments, max_size=4), st.lists(labels, max_size=3), st.integers(0, 2**32 - 1)
+    st.dictionaries(st.integers(0, 255), times, max_size=4),
+    st.lists(payments, max_size=4),
+    st.lists(labels, max_size=3),
+    st.integers(0, 2**32 - 1),
 )
-def test_what_is_sealed_is_what_is_opened(
-    source: int, watermark: int, sent: list[Payment], told: list[Label], seed: int
+def test_a_message_is_decoded_as_it_was_encoded(
+    watermarks: dict[int, int], sent: list[Payment], labelled: list[Label], seed: int
 ) -> None:
     features = np.random.default_rng(seed).normal(size=(len(sent), WIDTH))
     features[features < -1] = np.nan
-    handoff = StageMessage(source, watermark, sent, features.tobytes(), told)
-    opened = decode_message(encode_message(handoff))
-    assert opened == handoff
-    np.testing.assert_array_equal(opened.matrix(WIDTH), features)
+    message = StageMessage(watermarks, sent, features.tobytes(), labelled)
+    decoded = decode_message(encode_message(message))
+    assert decoded == message
+    np.testing.assert_array_equal(decoded.matrix(WIDTH), features)
 
 
 @settings(max_examples=10)
@@ -83,13 +88,11 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
 ) -> None:
     sent = [msgspec.structs.replace(payment, event_time=number) for number in range(count)]
     features = np.arange(count * WIDTH, dtype=float).reshape(count, WIDTH)
-    handed_over = partition_by_shard(sent, features, [label], ([2] * count, [2]), 7, 1_000)
-    assert {shard for shard, _ in handed_over} == {2}
-    *parts, last = [decode_message(sealed) for _, sealed in handed_over]
-    assert all(
-        (part.watermark, len(part.payments), part.labels) == (NO_WATERMARK, MAX_MESSAGE_PAYMENTS, []) for part in parts
-    )
-    assert (last.watermark, last.labels) == (1_000, [label])
+    messages = partition_by_subtask(sent, features, [label], ([2] * count, [2]), {7: 1_000})
+    assert {subtask for subtask, _ in messages} == {2}
+    *parts, last = [decode_message(message) for _, message in messages]
+    assert all((part.watermarks, len(part.payments), part.labels) == ({}, MAX_MESSAGE_PAYMENTS, []) for part in parts)
+    assert (last.watermarks, last.labels) == ({7: 1_000}, [label])
     assert 1 <= len(last.payments) <= MAX_MESSAGE_PAYMENTS
     together, matrix = in_event_time([*parts, last], WIDTH)
     assert together == sent
@@ -98,7 +101,7 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
 
 @given(st.lists(payments, max_size=3))
 def test_a_handoff_is_never_taken_for_a_control_record(sent: list[Payment]) -> None:
-    assert not is_control(encode_message(StageMessage(0, 0, sent, b"", [])))
+    assert not is_control(encode_message(StageMessage({}, sent, b"", [])))
 
 
 @given(names)
@@ -120,7 +123,7 @@ def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_th
     number = 0
     for source, group in enumerate(sent):
         features = np.arange(number, number + len(group), dtype=float)[:, None] * np.ones(WIDTH)
-        handoffs.append(StageMessage(source, 0, group, features.tobytes(), []))
+        handoffs.append(StageMessage({source: 0}, group, features.tobytes(), []))
         rows |= dict(enumerate(group, number))
         number += len(group)
     ordered, features = in_event_time(handoffs, WIDTH)
@@ -132,12 +135,13 @@ def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_th
     assert places == sorted(places, key=lambda place: (rows[place].event_time, place))
 
 
-def handed_over(records: list[bytes]) -> UserOutput:
-    stage = user_stage(device_shards=DEVICE_SHARDS, merchant_shards=MERCHANT_SHARDS)
-    return stage.process(2, records, MemoryState(), NOW_MS)
+def sent_on(records: list[bytes], shards: int = 1) -> UserOutput:
+    states = {number: MemoryState() for number in range(shards)}
+    stage = user_stage(states, shards=shards, devices=Routes(TO_DEVICES), merchants=Routes(TO_MERCHANTS))
+    return stage.process(records, NOW_MS)
 
 
-def as_handed_over(payment: Payment) -> Payment:
+def as_sent(payment: Payment) -> Payment:
     """The payment before the stages after the user's found anything."""
     of_users = default_patterns().of(Entity.USER).by_id
     return msgspec.structs.replace(payment, matches=tuple(one for one in payment.matches if one.pattern in of_users))
@@ -146,63 +150,67 @@ def as_handed_over(payment: Payment) -> Payment:
 @settings(deadline=None)
 @given(traffic())
 def test_every_payment_goes_to_its_device_or_else_to_its_merchant_with_its_own_features(records: list[bytes]) -> None:
-    output = handed_over(records)
+    output = sent_on(records)
     alone = pipeline().process(records, NOW_MS)[1]
     expected = {
         payment.transaction_id: (payment, row)
         for payment, row in zip(alone.payments, alone.features[:, :USER_WIDTH].tolist(), strict=True)
     }
     seen = 0
-    for shard, sealed in output.to_devices:
-        handoff = decode_message(sealed)
-        for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH), strict=True):
-            assert shard_of(payment.device_id or "", DEVICE_SHARDS) == shard
-            assert payment == as_handed_over(expected[payment.transaction_id][0])
+    for subtask, encoded in output.to_devices:
+        message = decode_message(encoded)
+        for payment, row in zip(message.payments, message.matrix(USER_WIDTH), strict=True):
+            assert TO_DEVICES[shard_of(payment.device_id or "", DEVICE_SHARDS)] == subtask
+            assert payment == as_sent(expected[payment.transaction_id][0])
             np.testing.assert_array_equal(row, expected[payment.transaction_id][1])
             seen += 1
-    for shard, sealed in output.to_merchants:
-        handoff = decode_message(sealed)
-        for payment, row in zip(handoff.payments, handoff.matrix(USER_WIDTH + DEVICE_WIDTH), strict=True):
+    for subtask, encoded in output.to_merchants:
+        message = decode_message(encoded)
+        for payment, row in zip(message.payments, message.matrix(USER_WIDTH + DEVICE_WIDTH), strict=True):
             assert payment.device_id is None
-            assert shard_of(payment.merchant_id, MERCHANT_SHARDS) == shard
-            assert payment == as_handed_over(expected[payment.transaction_id][0])
+            assert TO_MERCHANTS[shard_of(payment.merchant_id, MERCHANT_SHARDS)] == subtask
+            assert payment == as_sent(expected[payment.transaction_id][0])
             np.testing.assert_array_equal(row[:USER_WIDTH], expected[payment.transaction_id][1])
             assert np.isnan(row[USER_WIDTH:]).all()
             seen += 1
-        assert all(shard_of(label.merchant_id, MERCHANT_SHARDS) == shard for label in handoff.labels)
+        assert all(TO_MERCHANTS[shard_of(label.merchant_id, MERCHANT_SHARDS)] == subtask for label in message.labels)
     assert seen == len(expected) == output.transactions
 
 
 @settings(deadline=None)
 @given(traffic())
-def test_a_shard_gets_one_handoff_a_batch_and_all_of_a_kind_carry_one_source_and_watermark(
+def test_a_subtask_gets_one_message_a_batch_and_all_carry_the_watermarks_of_the_shards_in_it(
     records: list[bytes],
 ) -> None:
-    output = handed_over(records)
-    for handoffs in (output.to_devices, output.to_merchants):
-        opened = [decode_message(sealed) for _, sealed in handoffs]
-        assert len({shard for shard, _ in handoffs}) == len(handoffs)
-        assert {handoff.source for handoff in opened} <= {2}
-        assert len({handoff.watermark for handoff in opened}) <= 1
+    output = sent_on(records, USER_SHARDS)
+    decoded = [decode_message(message) for _, message in (*output.to_devices, *output.to_merchants)]
+    users = {payment.user_id for message in decoded for payment in message.payments}
+    shards = {shard_of(user, USER_SHARDS) for user in users}
+    for messages in (output.to_devices, output.to_merchants):
+        decoded = [decode_message(message) for _, message in messages]
+        assert len({subtask for subtask, _ in messages}) == len(messages)
+        assert all(message.watermarks.keys() == shards for message in decoded)
+        assert all(message.watermarks == decoded[0].watermarks for message in decoded)
 
 
 def test_a_label_goes_to_its_merchants_shard_without_any_payment() -> None:
-    output = handed_over([labelled("a", "fraud", merchant="bank")])
-    ((shard, sealed),) = output.to_merchants
+    output = sent_on([labelled("a", "fraud", merchant="bank")])
+    ((subtask, message),) = output.to_merchants
     assert output.to_devices == []
-    assert shard == shard_of("bank", MERCHANT_SHARDS)
-    assert [label.transaction_id for label in decode_message(sealed).labels] == ["a"]
+    assert subtask == TO_MERCHANTS[shard_of("bank", MERCHANT_SHARDS)]
+    assert [label.transaction_id for label in decode_message(message).labels] == ["a"]
 
 
 def test_a_label_that_names_a_device_goes_to_its_shard_as_well() -> None:
-    output = handed_over([labelled("a", "fraud", merchant="bank", device="phone")])
+    output = sent_on([labelled("a", "fraud", merchant="bank", device="phone")])
     ((at_devices, to_device),), ((at_merchants, to_merchant),) = output.to_devices, output.to_merchants
-    assert (at_devices, at_merchants) == (shard_of("phone", DEVICE_SHARDS), shard_of("bank", MERCHANT_SHARDS))
+    assert at_devices == TO_DEVICES[shard_of("phone", DEVICE_SHARDS)]
+    assert at_merchants == TO_MERCHANTS[shard_of("bank", MERCHANT_SHARDS)]
     assert decode_message(to_device).labels == decode_message(to_merchant).labels
 
 
-def test_what_nobody_needs_is_not_handed_over() -> None:
-    output = handed_over([paid("a", 1.0, device={"id": "phone"})])
+def test_what_nobody_needs_is_not_sent_on() -> None:
+    output = sent_on([paid("a", 1.0, device={"id": "phone"})])
     assert (len(output.to_devices), output.to_merchants) == (1, [])
-    output = handed_over([paid("a", 1.0)])
+    output = sent_on([paid("a", 1.0)])
     assert (output.to_devices, len(output.to_merchants)) == ([], 1)

@@ -17,9 +17,9 @@ from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, at, decisions, paid, pipeline, restarted, summed
 from tests.pipeline.traffic import USERS, cut, cuts, traffic
 from udfs.decision import Decision
-from udfs.pipeline import MemoryState, Pipeline
+from udfs.pipeline import Pipeline
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteAggregator, MinuteTotals, watermarks
+from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteAggregator, MinuteTotals
 from udfs.stages.open_windows import OpenWindows, metrics_record
 
 END = 35 * 60.0
@@ -86,12 +86,7 @@ def test_a_minute_of_a_merchant_is_told_once_and_not_before_it_is_over(
         for minute, merchant_id, _ in output.closed:
             assert (minute, merchant_id) not in told
             told.add((minute, merchant_id))
-        totals = output.minutes.totals()
-        moments = watermarks(output.before, output.watermark, len(totals))
-        assert moments == sorted(moments)
-        assert len(moments) == len(totals)
-        assert moments[-1:] in ([], [output.watermark])
-        assert all(moment in (0, watermark) for moment in moments[:-1]), "a window is closed before all is counted"
+        assert output.watermark >= watermark
         watermark = output.watermark
 
 
@@ -113,11 +108,14 @@ def test_minutes_that_are_open_at_a_restart_are_told_as_if_there_had_been_none(
 def test_open_windows_come_back_from_state_and_an_unknown_format_is_refused() -> None:
     windows = OpenWindows()
     windows.add([MinuteTotals(at(1), "shop", [1.0, 2.0, 0, 0, 0, 0, 0, 0])])
-    restored = OpenWindows.of(windows.pack())
+    windows.add([MinuteTotals(at(1), "game", [1.0, 3.0, 0, 0, 0, 0, 0, 0])])
+    restored = OpenWindows()
+    for merchant in ("shop", "game"):
+        restored.restore(windows.pack(merchant.__eq__))
     assert restored.close(at(1_000)) == windows.close(at(1_000)) != []
-    _, *rest = msgspec.msgpack.decode(windows.pack())
+    _, *rest = msgspec.msgpack.decode(windows.pack(lambda _: True))
     with pytest.raises(ProfileVersionError, match="format 2"):
-        OpenWindows.of(msgspec.msgpack.encode((2, *rest)))
+        OpenWindows().restore(msgspec.msgpack.encode((2, *rest)))
 
 
 def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:
@@ -127,35 +125,28 @@ def test_a_batch_that_spans_many_minutes_is_counted_in_each_of_them() -> None:
     assert [counted.minute for counted in output.minutes] == [at(minute) for minute in range(10)]
     totals = output.minutes.totals()
     assert [minute for minute, _ in totals] == [at(minute) for minute in range(10)]
-    *others, last = watermarks(output.before, output.watermark, len(totals))
-    assert set(others) == {at(0) - 5_000}, "no window is closed before the last of the batch is added"
-    assert last == output.watermark == at(9) - 5_000
-
-
-def test_a_batch_of_one_row_moves_event_time_and_one_of_none_has_no_row_to_do_it() -> None:
-    assert watermarks(at(3), at(10), 1) == [at(10)]
-    assert watermarks(at(3), at(10), 0) == []
+    assert output.watermark == at(9) - 5_000
 
 
 def test_a_shard_that_was_closed_when_silent_does_not_drive_event_time_ahead_of_the_others() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
-    one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
+    one.merchants.close_idle(NOW_MS + IDLE_MS)
     _, output = one.process([paid("b", 1.0, 0.5), paid("c", 1.0, 2)], NOW_MS + 2 * IDLE_MS)
     totals = output.minutes.totals()
     assert [minute for minute, _ in totals] == [at(1), at(2)], "the first minute was told"
-    assert watermarks(output.before, output.watermark, len(totals)) == [at(0) - 5_000, at(2) - 5_000]
+    assert output.watermark == at(2) - 5_000
 
 
 def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_once() -> None:
     one = pipeline()
-    assert one.merchants.idle_deadline(0) is None, "nothing is open"
+    assert one.merchants.idle_deadline() is None, "nothing is open"
     one.process([paid("a", 10.0, 0), paid("b", 5.0, 3)], NOW_MS)
-    assert one.merchants.idle_deadline(0) == NOW_MS + IDLE_MS
-    assert one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS - 1) == []
-    over = one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
+    assert one.merchants.idle_deadline() == NOW_MS + IDLE_MS
+    assert one.merchants.close_idle(NOW_MS + IDLE_MS - 1) == []
+    over = one.merchants.close_idle(NOW_MS + IDLE_MS)
     assert [(minute, totals[0]) for minute, _, totals in over] == [(at(3), 1.0)]
-    assert one.merchants.idle_deadline(0) is None
+    assert one.merchants.idle_deadline() is None
     _, output = one.process([paid("c", 1.0, 3.5), paid("d", 1.0, 60)], NOW_MS + 2 * IDLE_MS)
     assert [counted.minute for counted in output.minutes] == [at(4), at(60)], (
         "its minute was told: it counts in the next"
@@ -166,10 +157,10 @@ def test_a_restart_opens_no_minute_again_that_was_told_when_its_shard_was_silent
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
     one.checkpoint(NOW_MS)
-    one.merchants.close_idle(0, one.merchant_state, NOW_MS + IDLE_MS)
-    again = pipeline()
-    again.merchant_state = MemoryState(one.merchant_state)  # as it is, without a checkpoint
-    assert again.merchants.close_idle(0, again.merchant_state, NOW_MS + 2 * IDLE_MS) == []
+    one.merchants.close_idle(NOW_MS + IDLE_MS)
+    one.checkpoint(NOW_MS + IDLE_MS)
+    again = restarted(one)
+    assert again.merchants.close_idle(NOW_MS + 2 * IDLE_MS) == []
     _, output = again.process([paid("b", 10.0, 0.5)], NOW_MS + 2 * IDLE_MS)
     assert [counted.minute for counted in output.minutes] == [at(1)]
 
@@ -179,17 +170,17 @@ def test_a_shard_that_left_minutes_open_at_a_restart_is_waited_for_as_long_as_an
     one.process([paid("a", 10.0, 0)], NOW_MS)
     again = restarted(one)
     later = NOW_MS + 10 * IDLE_MS
-    assert again.merchants.close_idle(0, again.merchant_state, later) == []
-    assert again.merchants.idle_deadline(0) == later + IDLE_MS
-    assert len(again.merchants.close_idle(0, again.merchant_state, later + IDLE_MS)) == 1
+    assert again.merchants.close_idle(later) == []
+    assert again.merchants.idle_deadline() == later + IDLE_MS
+    assert len(again.merchants.close_idle(later + IDLE_MS)) == 1
 
 
 def test_a_minute_of_a_silent_shard_is_not_told_before_it_is_over() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], at(0))
-    assert one.merchants.close_idle(0, one.merchant_state, at(0.5)) == [], "it is not over"
-    assert one.merchants.idle_deadline(0) == at(0.5) + IDLE_MS, "nobody is to look again at once"
-    assert len(one.merchants.close_idle(0, one.merchant_state, at(1))) == 1
+    assert one.merchants.close_idle(at(0.5)) == [], "it is not over"
+    assert one.merchants.idle_deadline() == at(0.5) + IDLE_MS, "nobody is to look again at once"
+    assert len(one.merchants.close_idle(at(1))) == 1
 
 
 def test_payments_of_a_minute_and_merchant_make_one_record_when_the_minute_is_over() -> None:

@@ -53,8 +53,7 @@ def test_a_batch_that_was_lost_with_the_machine_is_decided_again_and_alike() -> 
     decide(one, *(paid(f"p{i}", 10.0, i) for i in range(8)))
     checkpoint = copied(one)
     lost = decide(one, paid("p8", 480.0, 9), paid("p9", 480.0, 9.1))
-    restored = pipeline()
-    restored.user_state, restored.device_state, restored.merchant_state = checkpoint
+    restored = pipeline(states=checkpoint)
     assert decide(restored, paid("p8", 480.0, 9), paid("p9", 480.0, 9.1)) == lost
 
 

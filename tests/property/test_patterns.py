@@ -17,6 +17,7 @@ from state.kernel.times import MINUTE_MS
 from state.profiles.user_profile import UserProfile
 from state.store.changelog import Change
 from state.store.profile_store import ProfileStore
+from tests.matching import OneShard
 from tests.oracles.patterns import Oracle, Seen
 from udfs.conditions import code_of
 from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
@@ -267,7 +268,8 @@ class Stage:
     def restart(self) -> None:
         store = ProfileStore(lambda: Profile({}), Profile.unpack, Profile.pack_all, 100)
         self._profiles = store.shard(0, self.state)
-        self._pending = PendingMatches.unpack(self.state.get(ShardEntry.PENDING_MATCHES.value))
+        pending = PendingMatches.unpack(self.state.get(ShardEntry.PENDING_MATCHES.value))
+        self._shard = OneShard(self._profiles.get, pending, self._watermark)
         self._matcher = PatternMatcher(Entity.USER, LATENESS_MS)
 
     def process(self, batch: list[Event], watermark: int) -> list[tuple[str, tuple[str, ...]]]:
@@ -281,12 +283,12 @@ class Stage:
                 account_events.append(PositionedAccountEvent(before, UserProfile(), event))
             else:
                 before += 1
-        batch_matcher = self._matcher.batch(self._profiles.get, self._pending, self._patterns, self._watermark)
+        batch_matcher = self._shard.batch(self._matcher, self._patterns)
         reported = batch_matcher.observe([one.user_id for one in paid], paid, features, account_events)
-        self._watermark = watermark
-        batch_matcher.on_watermark(watermark)
-        key = ShardEntry.PENDING_MATCHES.value
-        self._profiles.checkpoint({key: self._pending.pack()} if self._pending.changed else {})
+        self._watermark = self._shard.watermark = watermark
+        batch_matcher.on_watermark()
+        key, pending = ShardEntry.PENDING_MATCHES.value, self._shard.pending
+        self._profiles.checkpoint({key: pending.pack()} if pending.changed else {})
         return [(match.pattern, match.transaction_ids) for matches in reported for match in matches]
 
 

@@ -14,7 +14,7 @@ import pytest
 from state.kernel.sections import ProfileVersionError
 from state.kernel.times import MINUTE_MS
 from state.profiles.user_profile import UserProfile
-from tests.matching import matches_one_by_one, pattern_set, with_pattern
+from tests.matching import OneShard, matches_one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, paid, record
 from udfs.features.catalogue import USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent
@@ -58,9 +58,9 @@ class Profile:
 
 def batch_matcher(
     patterns: PatternSet, profile: Profile, pending: PendingMatches
-) -> tuple[PatternMatcher, BatchMatcher]:
-    matcher = PatternMatcher(Entity.USER, LATENESS_MS)
-    return matcher, matcher.batch(lambda _: profile, pending, patterns, 0)
+) -> tuple[PatternMatcher, BatchMatcher, OneShard]:
+    matcher, shard = PatternMatcher(Entity.USER, LATENESS_MS), OneShard(lambda _: profile, pending)
+    return matcher, shard.batch(matcher, patterns), shard
 
 
 # Which events are the same
@@ -118,7 +118,7 @@ def test_each_account_event_prunes_once_though_it_has_no_id(monkeypatch: pytest.
 
     monkeypatch.setattr(pattern_matching, "prune", counted)
     patterns = load(body)
-    _, batch = batch_matcher(patterns, Profile(), PendingMatches())
+    _, batch, _ = batch_matcher(patterns, Profile(), PendingMatches())
     account_events = [account_event("password_reset", minute) for minute in (0, 1, 2)]
     batch.observe([], [], np.empty((0, USER_WIDTH)), account_events)
     assert times == [at(0), at(1), at(2)]
@@ -151,15 +151,17 @@ def test_a_timer_leaves_no_entry_of_patterns_that_are_not_in_progress() -> None:
     patterns = load([first | {"id": "one", "steps": NO_CHECK}, first | {"id": "other", "steps": other}])
     profile = Profile()
     pending = PendingMatches()
-    _, batch = batch_matcher(patterns, profile, pending)
+    _, batch, shard = batch_matcher(patterns, profile, pending)
     batch.observe([], [], np.empty((0, USER_WIDTH)), [account_event("password_reset", 0)])
     assert pending.changed
     pending.pack()
-    batch.on_watermark(at(10) + 1)
+    shard.watermark = at(10) + 1
+    batch.on_watermark()
     assert list(profile.progress) == ["one"]
     assert pending.changed
     pending.pack()
-    batch.on_watermark(at(10) + 2)
+    shard.watermark = at(10) + 2
+    batch.on_watermark()
     assert not pending.changed
 
 
@@ -219,7 +221,7 @@ def test_a_truncated_search_returns_the_best_match_so_far() -> None:
 def test_truncated_searches_are_counted_for_the_stage_and_for_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("udfs.patterns.search.Budget.__init__.__defaults__", (1,))
     patterns = pattern_set({"name": "one", "kind": "login"}, {"name": "two", "kind": "login"})
-    matcher, batch = batch_matcher(patterns, Profile(), PendingMatches())
+    matcher, batch, _ = batch_matcher(patterns, Profile(), PendingMatches())
     batch.observe([], [], np.empty((0, USER_WIDTH)), [account_event("login", minute) for minute in (0, 1)])
     assert matcher.search_truncated == 1
     assert patterns.search_truncated == {"two": 1}

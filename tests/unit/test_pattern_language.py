@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.matching import matches_of, matches_one_by_one, with_pattern
+from tests.matching import matches_of, matches_one_by_one, pattern_set, with_pattern
 from tests.pipeline.sent import at, copied, happened, paid, record
 from udfs.names import Kind
 from udfs.pipeline import Pipeline
@@ -178,8 +178,7 @@ def test_when_nothing_followed_in_time_the_match_is_reported_with_the_next_payme
 def test_a_timer_survives_a_restart() -> None:
     before = with_pattern(*NO_CHECK)
     matches_of(before, happened("password_reset", 0))
-    after = with_pattern(*NO_CHECK)
-    after.user_state, after.device_state, after.merchant_state = copied(before)
+    after = Pipeline(patterns=pattern_set(*NO_CHECK), states=copied(before))
     assert matches_in(after, paid("bobs", 5.0, 11, user="bob"), paid("a", 9.0, 12)) == [()]
 
 

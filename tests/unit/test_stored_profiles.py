@@ -100,11 +100,11 @@ def packed_profiles() -> dict[str, bytes]:
     for pipeline in (ordinary, hot):
         pipeline.checkpoint(NOW_MS)
     return {
-        "user": ordinary.user_state["alice"],
-        "merchant": ordinary.merchant_state["shop"],
-        "device": ordinary.device_state["phone"],
-        "user-hot": hot.user_state["alice"],
-        "merchant-hot": hot.merchant_state["shop"],
+        "user": ordinary.states.users["alice"],
+        "merchant": ordinary.states.merchants["shop"],
+        "device": ordinary.states.devices["phone"],
+        "user-hot": hot.states.users["alice"],
+        "merchant-hot": hot.states.merchants["shop"],
     }
 
 

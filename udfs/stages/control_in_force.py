@@ -88,7 +88,7 @@ class ControlInForce:
             yield ShardEntry.CONTROL.value, self._packed
 
     def restore(self, packed: bytes | None, names: Sequence[str]) -> None:
-        """Restore from a state entry; None changes nothing.
+        """Restore from a state entry, unless a newer version of a kind is in force; None changes nothing.
 
         Args:
             packed: the entry, as ``entries`` gave it.
@@ -97,15 +97,17 @@ class ControlInForce:
         Raises:
             ControlLostError: an accepted record cannot be decoded by this version of the program.
         """
-        if packed is None:
+        if packed is None or packed == self._packed:
             return
-        self._records = msgspec.msgpack.decode(packed, type=dict[str, tuple[int, bytes]])
-        self._packed = packed
-        for kind, (_, value) in self._records.items():
+        for kind, (version, value) in msgspec.msgpack.decode(packed, type=dict[str, tuple[int, bytes]]).items():
+            if version <= self._records.get(kind, (0, b""))[0]:
+                continue
             change = decode_control(value, kind.encode(), names)
             if isinstance(change, Refusal):
                 raise ControlLostError(f"control {kind!r} is in force and cannot be read: {change.detail}")
+            self._records[kind] = (version, value)
             self._in_force[kind] = change.value
+        self._packed = msgspec.msgpack.encode(self._records)
 
 
 class ControlLostError(Exception):

@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.profiles.shared_profile import DeviceProfile
-from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import USER_WIDTH
 from udfs.features.shared_block import DEVICE_BLOCK
 from udfs.patterns import Entity
 from udfs.records.label import Label
+from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import decode_envelope, is_control
-from udfs.stages.shard import Shard
-from udfs.stages.stage import Stage, StageOptions, profile_store
+from udfs.stages.stage import DownstreamStage, StageOptions, profile_store
 from udfs.stages.stage_message import (
     Payment,
+    Routes,
     StageMessage,
     decode_message,
     in_event_time,
-    partition_by_shard,
-    shard_of,
+    partition_by_subtask,
     with_matches,
 )
 
@@ -34,60 +33,59 @@ class DeviceStageOptions(StageOptions):
 
     Attributes:
         first_source: number of the first device shard among all sources of the merchant stage.
-        merchant_shards: number of shards of the merchant stage.
+        merchants: routes to the subtasks of the merchant stage.
     """
 
     first_source: int
-    merchant_shards: int
+    merchants: Routes
 
 
-class DeviceStage(Stage[DeviceProfile]):
+class DeviceStage(DownstreamStage[DeviceProfile]):
     """Computes the features of devices and matches their patterns."""
 
     def __init__(self, options: DeviceStageOptions) -> None:
-        super().__init__(options, Entity.DEVICE, profile_store(DeviceProfile, options))
+        control = ControlInForce(patterns=options.patterns)
+        super().__init__(options, Entity.DEVICE, profile_store(DeviceProfile, options), control)
         self._options = options
 
-    def process(self, number: int, records: Sequence[bytes], state: KeyedState, now_ms: int) -> list[tuple[int, bytes]]:
-        """Process a batch of one shard.
+    def process(self, records: Sequence[bytes], now_ms: int) -> list[tuple[int, bytes]]:
+        """Process a batch.
 
         Args:
-            number: of the shard.
-            records: encoded messages of the user stage, and control records, in order of arrival.
-            state: keyed state of the shard; it lacks the batch until ``checkpoint``.
+            records: encoded messages of the user stage for attached shards, and control records, in order of arrival.
             now_ms: the wall clock, epoch milliseconds.
 
         Returns:
-            Number of a merchant shard, and an encoded message for it.
+            Number of a subtask of the merchant stage, and an encoded message for it.
         """
-        shard = self.shard(number, state)
         messages: list[StageMessage] = []
         for record in records:
             if is_control(record):
                 # The merchant stage receives the same record, and writes the dead letter if it is refused.
-                self._apply_control(shard, decode_envelope(record))
+                self._apply_control(decode_envelope(record))
             else:
                 messages.append(decode_message(record))
         labels = [label for message in messages for label in message.labels]
         payments, user_features = in_event_time(messages, USER_WIDTH)
-        features = self._features(shard, payments, user_features, labels)
-        matcher = self.matcher.batch(shard.profiles.get, shard.pending, shard.control.patterns, shard.clock.watermark)
+        features = self._features(payments, user_features, labels)
+        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
         device_ids = [payment.device_id or "" for payment in payments]
         payments = with_matches(payments, matcher.observe(device_ids, payments, features))
-        watermark = self._advance(shard, messages, now_ms)
-        matcher.on_watermark(watermark)
-        shard.profiles.after_batch(len(payments) + len(labels))
-        targets = [shard_of(payment.merchant_id, self._options.merchant_shards) for payment in payments]
-        return partition_by_shard(payments, features, (), (targets, ()), self._options.first_source + number, watermark)
+        watermark = self._advance(messages, now_ms)
+        matcher.on_watermark()
+        self._after_batch([*device_ids, *(label.device_id or "" for label in labels)])
+        targets = self._options.merchants.of([payment.merchant_id for payment in payments])
+        # One source for all shards of the instance; after a rescale a source that is gone becomes idle.
+        source = self._options.first_source + min(self._shards)
+        return partition_by_subtask(payments, features, (), (targets, ()), {source: watermark})
 
-    @staticmethod
     def _features(
-        shard: Shard[DeviceProfile],
+        self,
         payments: Sequence[Payment],
         user_features: NDArray[np.float64],
         labels: Sequence[Label],
     ) -> NDArray[np.float64]:
         """Features of users and devices, (n, USER_WIDTH + DEVICE_WIDTH)."""
-        pairs = [(shard.profiles.get(payment.device_id or ""), payment) for payment in payments]
-        labelled = [(shard.profiles.get(label.device_id), label) for label in labels if label.device_id is not None]
+        pairs = [(self.profile_of(payment.device_id or ""), payment) for payment in payments]
+        labelled = [(self.profile_of(label.device_id), label) for label in labels if label.device_id is not None]
         return np.hstack((user_features, DEVICE_BLOCK.update_and_compute(pairs, labelled)))

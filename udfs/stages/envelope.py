@@ -1,8 +1,12 @@
-"""The envelope of a Kafka record inside the job: kind, partition, offset, key and value (``flink_jobs.sources``)."""
+"""The envelope of a Kafka record inside the job: kind, partition, offset, key and value.
+
+Written by ``sentinel.edge.EnvelopeDeserializer`` (flink_jobs/java), big-endian: kind (1 byte), flags (1: has a key, 2:
+has a value), partition (4), offset (8), length of the key (4), key, value.
+"""
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+import struct
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +14,9 @@ import msgspec
 from udfs.names import Kind
 from udfs.records.refusal import Refusal
 
-_NO_KEY = b"-"
+_HEADER = struct.Struct(">cBiqI")
+_HAS_KEY, _HAS_VALUE = 1, 2
+_CONTROL = Kind.CONTROL.encode()
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -32,24 +38,27 @@ class DeadLetter(NamedTuple):
 
 def decode_envelope(record: bytes) -> Envelope:
     """Decode an envelope."""
-    header, newline, value = record.partition(b"\n")
-    kind, partition, offset, key = header.split(b" ")
+    kind, flags, partition, offset, key_length = _HEADER.unpack_from(record)
+    end = _HEADER.size + key_length
     return Envelope(
         kind.decode(),
-        int(partition),
-        int(offset),
-        None if key == _NO_KEY else a2b_base64(key),
-        value if newline else None,
+        partition,
+        offset,
+        record[_HEADER.size : end] if flags & _HAS_KEY else None,
+        record[end:] if flags & _HAS_VALUE else None,
     )
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """Encode an envelope as the job's source does; for tests, backtests and training."""
-    key = _NO_KEY if envelope.key is None else b2a_base64(envelope.key, newline=False)
-    header = b"%b %d %d %b" % (envelope.kind.encode(), envelope.partition, envelope.offset, key)
-    return header if envelope.value is None else header + b"\n" + envelope.value
+    key, value = envelope.key, envelope.value
+    flags = (0 if key is None else _HAS_KEY) | (0 if value is None else _HAS_VALUE)
+    header = _HEADER.pack(
+        envelope.kind.encode(), flags, envelope.partition, envelope.offset, 0 if key is None else len(key)
+    )
+    return header + (key or b"") + (value or b"")
 
 
 def is_control(record: bytes) -> bool:
     """Whether a record is a control envelope; stage messages begin with another byte."""
-    return record[:1] == Kind.CONTROL.encode()
+    return record[:1] == _CONTROL

@@ -13,6 +13,7 @@ from state.store.keyed_state import KeyedState
 from udfs.decision import Thresholds
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.shared_block import MERCHANT_BLOCK
+from udfs.names import ShardEntry
 from udfs.patterns import Entity
 from udfs.records.label import Label
 from udfs.rules import RuleSet
@@ -22,8 +23,15 @@ from udfs.stages.envelope import DeadLetter, decode_envelope, is_control
 from udfs.stages.minute_totals import MinuteAggregator, MinuteTotals
 from udfs.stages.minute_windows import MinuteWindows
 from udfs.stages.shard import Shard
-from udfs.stages.stage import Stage, StageOptions, profile_store
-from udfs.stages.stage_message import Payment, StageMessage, decode_message, in_event_time, with_matches
+from udfs.stages.stage import DownstreamStage, StageOptions, profile_store
+from udfs.stages.stage_message import (
+    Payment,
+    StageMessage,
+    decode_message,
+    in_event_time,
+    shard_of,
+    with_matches,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +61,7 @@ class MerchantOutput:
         decisions: encoded decisions and alerts.
         minutes: counts of the batch by minute, for the total of all merchants.
         closed: merchants' minutes that are complete.
-        before: event time that all shards of this subtask had reached before the batch, epoch milliseconds.
-        watermark: event time that they have reached after it, epoch milliseconds.
+        watermark: event time after the batch, epoch milliseconds.
         dead_letters: control records that were refused.
     """
 
@@ -63,69 +70,64 @@ class MerchantOutput:
     decisions: DecisionBatch
     minutes: MinuteAggregator
     closed: list[MinuteTotals]
-    before: int
     watermark: int
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
-class MerchantStage(Stage[MerchantProfile]):
+class MerchantStage(DownstreamStage[MerchantProfile]):
     """Computes merchant features, applies control, decides, and aggregates minutes; one component each."""
 
     def __init__(self, options: MerchantStageOptions) -> None:
-        super().__init__(options, Entity.MERCHANT, profile_store(MerchantProfile, options))
-        self._options = options
+        control = ControlInForce(options.rules, options.thresholds, options.patterns)
+        super().__init__(options, Entity.MERCHANT, profile_store(MerchantProfile, options), control)
         self._engine = DecisionEngine(options.model, options.sample_every, FEATURE_NAMES)
         self._windows = MinuteWindows(options.idle_ms)
 
-    def process(self, number: int, records: Sequence[bytes], state: KeyedState, now_ms: int) -> MerchantOutput:
-        """Process a batch of one shard.
+    def process(self, records: Sequence[bytes], now_ms: int) -> MerchantOutput:
+        """Process a batch.
 
         Args:
-            number: of the shard.
-            records: encoded stage messages and control records, in order of arrival.
-            state: keyed state of the shard; it lacks the batch until ``checkpoint``.
+            records: encoded messages for attached shards, and control records, in order of arrival.
             now_ms: the wall clock, epoch milliseconds.
         """
-        shard = self.shard(number, state)
-        messages, dead_letters = self._decode(shard, records)
-        matcher = self.matcher.batch(shard.profiles.get, shard.pending, shard.control.patterns, shard.clock.watermark)
-        minutes = self._windows.open(shard, now_ms)
-        before = self._windows.watermark
-        self._windows.advance(shard, self._advance(shard, messages, now_ms), now_ms)
+        messages, dead_letters = self._decode(records)
+        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        minutes = self._windows.open(self.clock.watermark, now_ms)
         labels = [label for message in messages for label in message.labels]
         payments, upstream_features = in_event_time(messages, USER_WIDTH + DEVICE_WIDTH)
-        features = self._features(shard, payments, upstream_features, labels)
+        features = self._features(payments, upstream_features, labels)
         merchant_ids = [payment.merchant_id for payment in payments]
         payments = with_matches(payments, matcher.observe(merchant_ids, payments, features))
-        matcher.on_watermark(shard.clock.watermark)
-        decisions = self._engine.decide(payments, features, shard.control, minutes, now_ms)
-        closed = self._windows.close(shard, minutes)
-        shard.profiles.after_batch(len(payments) + len(labels))
-        watermark = self._windows.watermark
-        return MerchantOutput(payments, features, decisions, minutes, closed, before, watermark, dead_letters)
+        watermark = self._advance(messages, now_ms)
+        matcher.on_watermark()
+        decisions = self._engine.decide(payments, features, self.control, minutes, now_ms)
+        closed = self._windows.close(minutes, watermark)
+        self._after_batch([*merchant_ids, *(label.merchant_id for label in labels)])
+        return MerchantOutput(payments, features, decisions, minutes, closed, watermark, dead_letters)
 
-    def idle_deadline(self, number: int) -> int | None:
-        """When a shard without further batches closes its minutes, wall clock, epoch milliseconds; None for never."""
-        shard = self._shards.get(number)
-        return None if shard is None else self._windows.idle_deadline(shard)
+    def attach(self, number: int, state: KeyedState) -> None:
+        """Load a shard from its state, with the minutes of its merchants that are open."""
+        super().attach(number, state)
+        self._windows.restore(state.get(ShardEntry.MINUTES.value))
 
-    def close_idle(self, number: int, state: KeyedState, now_ms: int) -> list[MinuteTotals]:
-        """Close the minutes of a shard that is idle.
+    def idle_deadline(self) -> int | None:
+        """When an instance without further batches closes its minutes, wall clock, epoch ms; None for never."""
+        return self._windows.idle_deadline()
+
+    def close_idle(self, now_ms: int) -> list[MinuteTotals]:
+        """Close the minutes of an idle instance, since event time will not.
 
         Args:
-            number: of the shard.
-            state: keyed state of the shard.
             now_ms: the wall clock, epoch milliseconds.
         """
-        return self._windows.close_idle(self.shard(number, state), now_ms)
+        return self._windows.close_idle(now_ms)
 
-    def _default_control(self) -> ControlInForce:
-        options = self._options
-        return ControlInForce(options.rules, options.thresholds, options.patterns)
+    def _entries(self, shard: Shard[MerchantProfile]) -> dict[str, bytes]:
+        shards = self._stage_options.shards
+        packed = self._windows.pack(lambda merchant_id: shard_of(merchant_id, shards) == shard.number)
+        return {} if packed is None else {ShardEntry.MINUTES.value: packed}
 
-    def _decode(
-        self, shard: Shard[MerchantProfile], records: Sequence[bytes]
-    ) -> tuple[list[StageMessage], list[DeadLetter]]:
+    def _decode(self, records: Sequence[bytes]) -> tuple[list[StageMessage], list[DeadLetter]]:
         """Decode messages and apply control records; refusals of control become dead letters."""
         messages: list[StageMessage] = []
         dead_letters: list[DeadLetter] = []
@@ -134,20 +136,19 @@ class MerchantStage(Stage[MerchantProfile]):
                 messages.append(decode_message(record))
                 continue
             envelope = decode_envelope(record)
-            refusal = self._apply_control(shard, envelope)
-            # Every shard refuses the record; one of them writes the dead letter.
-            if refusal is not None and shard.number == 0:
+            refusal = self._apply_control(envelope)
+            # Every subtask refuses the record; that of the first shard writes the dead letter.
+            if refusal is not None and 0 in self._shards:
                 dead_letters.append(DeadLetter(envelope, refusal))
         return messages, dead_letters
 
-    @staticmethod
     def _features(
-        shard: Shard[MerchantProfile],
+        self,
         payments: Sequence[Payment],
         upstream_features: NDArray[np.float64],
         labels: Sequence[Label],
     ) -> NDArray[np.float64]:
         """All features (n, F) in catalogue order: those of the stages before, then the merchant's."""
-        pairs = [(shard.profiles.get(payment.merchant_id), payment) for payment in payments]
-        labelled = [(shard.profiles.get(label.merchant_id), label) for label in labels]
+        pairs = [(self.profile_of(payment.merchant_id), payment) for payment in payments]
+        labelled = [(self.profile_of(label.merchant_id), label) for label in labels]
         return np.hstack((upstream_features, MERCHANT_BLOCK.update_and_compute(pairs, labelled)))

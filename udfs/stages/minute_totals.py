@@ -93,11 +93,3 @@ def add_up(sums: dict[Key, Totals], key: Key, more: Totals) -> None:
     else:
         for column, value in enumerate(more):
             totals[column] += value
-
-
-def watermarks(before: int, after: int, rows: int) -> list[int]:
-    """Watermark that accompanies each of a batch's rows to Flink's window: the one after the batch with the last row.
-
-    With the first row it would close the minutes of the rows behind it, where a batch spans hours.
-    """
-    return [max(before, 0)] * (rows - 1) + [after] * min(rows, 1)

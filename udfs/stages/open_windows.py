@@ -1,11 +1,11 @@
-"""One-minute windows of a shard's merchants that are open, and the records of those that are closed.
+"""One-minute windows of merchants that are open, and the records of those that are closed.
 
-A merchant belongs to one shard, so its minute is complete here; Flink's window adds up only the total of all merchants.
+A merchant belongs to one shard, so its minute is complete here; only the total of all merchants is added up downstream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -58,33 +58,32 @@ class OpenWindows:
             for merchant_id, totals in self._minutes.pop(minute).items()
         ]
 
-    def pack(self) -> bytes:
-        """Pack the open windows for state."""
+    def pack(self, belongs: Callable[[str], bool]) -> bytes:
+        """Pack the open windows of the merchants that belong to a shard."""
         counted = [
             MinuteTotals(minute, merchant_id, totals)
             for minute, merchants in self._minutes.items()
             for merchant_id, totals in merchants.items()
+            if belongs(merchant_id)
         ]
         return msgspec.msgpack.encode((_FORMAT, self.over_until, counted))
 
-    @classmethod
-    def of(cls, packed: bytes | None) -> OpenWindows:
-        """Unpack what ``pack`` packed; None gives no open windows.
+    def restore(self, packed: bytes | None) -> None:
+        """Add the windows that ``pack`` packed; None adds nothing.
 
         Raises:
-            ProfileVersionError: another version of the program wrote it.
+            ProfileVersionError: another version of the program wrote them.
         """
-        windows = cls()
         if packed is None:
-            return windows
-        stored_format, windows.over_until, counted = msgspec.msgpack.decode(packed, type=_Stored)
+            return
+        stored_format, over_until, counted = msgspec.msgpack.decode(packed, type=_Stored)
         if stored_format != _FORMAT:
             raise ProfileVersionError(
                 f"the open windows of a shard have format {stored_format}, this program reads {_FORMAT}: "
                 "run the program that wrote them, or a newer one"
             )
-        windows.add(counted)
-        return windows
+        self.over_until = max(self.over_until, over_until)
+        self.add(counted)
 
 
 class MinuteMetrics(msgspec.Struct, gc=False):

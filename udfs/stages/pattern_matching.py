@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -30,6 +30,21 @@ class HasProgress(Protocol):
         """Progress by pattern id; decoding it is costly, so it is read only when an event touches a pattern."""
 
 
+class MatchShard(Protocol):
+    """A shard as pattern matching sees it."""
+
+    @property
+    def pending(self) -> PendingMatches:
+        """Matches and timers that wait."""
+
+    @property
+    def watermark(self) -> int:
+        """Event time, epoch milliseconds."""
+
+    def profile(self, entity_id: str) -> HasProgress:
+        """The profile of an entity."""
+
+
 class PatternMatcher:
     """Matches the patterns of one entity; one instance serves all shards of a stage.
 
@@ -49,39 +64,32 @@ class PatternMatcher:
         self.search_truncated = 0
 
     def batch(
-        self,
-        profile_of: Callable[[str], HasProgress],
-        pending: PendingMatches,
-        patterns: PatternSet,
-        watermark: int,
+        self, patterns: PatternSet, shards: Collection[MatchShard], shard_of: Callable[[str], MatchShard]
     ) -> BatchMatcher:
-        """Begin a batch of a shard.
+        """Begin a batch, before event time advances.
 
         Args:
-            profile_of: gives the profile of an entity of the shard.
-            pending: of the shard.
             patterns: in force.
-            watermark: of the shard before the batch, epoch milliseconds.
+            shards: all shards of the stage instance.
+            shard_of: gives the shard of an entity.
         """
-        return BatchMatcher(self, patterns.of(self.entity), pending, profile_of, watermark)
+        return BatchMatcher(self, patterns.of(self.entity), shards, shard_of)
 
 
 class BatchMatcher:
-    """Matches one batch of one shard; ``PatternMatcher.batch`` makes it."""
+    """Matches one batch; ``PatternMatcher.batch`` makes it."""
 
     def __init__(
         self,
         matcher: PatternMatcher,
         patterns: EntityPatterns,
-        pending: PendingMatches,
-        profile_of: Callable[[str], HasProgress],
-        watermark: int,
+        shards: Collection[MatchShard],
+        shard_of: Callable[[str], MatchShard],
     ) -> None:
         self._matcher = matcher
         self._patterns = patterns
-        self._pending = pending
-        self._profile_of = profile_of
-        self._watermark = watermark
+        self._shards = shards
+        self._shard_of = shard_of
         self._pruned_for: object = None
 
     def observe(
@@ -103,9 +111,10 @@ class BatchMatcher:
             Matches to report with each payment: those that it completed, and pending matches of its entity.
         """
         matches: defaultdict[int, list[Match]] = defaultdict(list)
-        if self._pending.has_matches:
+        if any(shard.pending.has_matches for shard in self._shards):
             for row, entity_id in enumerate(entity_ids):
-                matches[row] += self._pending.pop_matches(entity_id, payments[row].event_time)
+                pending = self._shard_of(entity_id).pending
+                matches[row] += pending.pop_matches(entity_id, payments[row].event_time)
         events = iter(account_events)
         event = next(events, None)
         for row, pattern, buffered in self._patterns.payment_hits(features, self._with_all_fields(payments)):
@@ -139,27 +148,27 @@ class BatchMatcher:
                 rows = (row for row in range(positioned.row, len(payments)) if entity_ids[row] == user_id)
                 row = next(rows, None)
                 if row is None:
-                    self._pending.add(user_id, match, until)
+                    self._shard_of(user_id).pending.add(user_id, match, until)
                 elif payments[row].event_time <= until:
                     matches[row].append(match)
 
     def _advance(self, pattern: CompiledPattern, entity_id: str, event: BufferedEvent, record: object) -> list[Match]:
         """Advance a pattern by an event that touches it; ``record`` is the record that the event was made of."""
-        matcher = self._matcher
-        progress = self._profile_of(entity_id).progress
+        matcher, shard = self._matcher, self._shard_of(entity_id)
+        progress, watermark = shard.profile(entity_id).progress, shard.watermark
         # Once for each event, so that eviction does not depend on how events are cut into batches.
         if len(progress) > 1 and record is not self._pruned_for:
             self._pruned_for = record
-            prune(progress, self._patterns.by_id, matcher.lateness_ms, event[TIME], self._watermark)
+            prune(progress, self._patterns.by_id, matcher.lateness_ms, event[TIME], watermark)
         buffer = MatchBuffer(pattern, progress, matcher.lateness_ms)
         before = buffer.evicted
-        matches = buffer.add(event, self._watermark)
+        matches = buffer.add(event, watermark)
         matcher.evicted += buffer.evicted - before
         self._count_truncated(pattern, buffer)
         if pattern.absence_timeout_ms:
-            due, registered = buffer.next_timer(), self._pending.timer_of(entity_id)
+            due, registered = buffer.next_timer(), shard.pending.timer_of(entity_id)
             if due is not None and (registered is None or due < registered):
-                self._pending.register_timer(entity_id, due)
+                shard.pending.register_timer(entity_id, due)
         return matches
 
     def _count_truncated(self, pattern: CompiledPattern, buffer: MatchBuffer) -> None:
@@ -167,22 +176,25 @@ class BatchMatcher:
             self._matcher.search_truncated += buffer.search_truncated
             self._patterns.search_truncated[pattern.pattern.id] += buffer.search_truncated
 
-    def on_watermark(self, watermark: int) -> None:
-        """Fire the timers that are due at the watermark after the batch (epoch ms); their matches become pending."""
-        patterns = [pattern for pattern in self._patterns.patterns if pattern.absence_timeout_ms]
-        for entity_id in self._pending.due_timers(watermark):
-            deadlines: list[int] = []
-            progress = self._profile_of(entity_id).progress
-            for pattern in patterns:
-                if not in_progress(pattern, progress):
-                    continue
-                buffer = MatchBuffer(pattern, progress, self._matcher.lateness_ms)
-                for match in buffer.on_watermark(watermark):
-                    self._pending.add(entity_id, match, watermark + pattern.hold_ms)
-                self._count_truncated(pattern, buffer)
-                due = buffer.next_timer()
-                deadlines += () if due is None else (due,)
-            self._pending.register_timer(entity_id, min(deadlines, default=None))
+    def on_watermark(self) -> None:
+        """Fire the timers that are due at the watermarks after the batch; their matches become pending."""
+        for shard in self._shards:
+            for entity_id in shard.pending.due_timers(shard.watermark):
+                self._fire(shard, entity_id)
+
+    def _fire(self, shard: MatchShard, entity_id: str) -> None:
+        deadlines: list[int] = []
+        progress, watermark = shard.profile(entity_id).progress, shard.watermark
+        for pattern in self._patterns.patterns:
+            if not pattern.absence_timeout_ms or not in_progress(pattern, progress):
+                continue
+            buffer = MatchBuffer(pattern, progress, self._matcher.lateness_ms)
+            for match in buffer.on_watermark(watermark):
+                shard.pending.add(entity_id, match, watermark + pattern.hold_ms)
+            self._count_truncated(pattern, buffer)
+            due = buffer.next_timer()
+            deadlines += () if due is None else (due,)
+        shard.pending.register_timer(entity_id, min(deadlines, default=None))
 
 
 def _transaction_of(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, except the event time

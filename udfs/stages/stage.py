@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -21,7 +22,7 @@ from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import Envelope
 from udfs.stages.pattern_matching import PatternMatcher
 from udfs.stages.shard import P, Shard
-from udfs.stages.stage_message import StageMessage
+from udfs.stages.stage_message import StageMessage, shard_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class StageOptions:
     """Options that all stages share.
 
     Attributes:
+        shards: number of shards of the stage.
         lateness_ms: a payment at most this late is decided and matched exactly, milliseconds.
         idle_ms: a source that is silent for so long (wall clock, ms) no longer holds back event time.
         cached_profiles: decoded profiles kept by the stage instance.
@@ -36,6 +38,7 @@ class StageOptions:
         patterns: in force until a control record changes them.
     """
 
+    shards: int
     lateness_ms: int
     idle_ms: int
     cached_profiles: int
@@ -44,24 +47,26 @@ class StageOptions:
 
 
 class Stage(Generic[P]):
-    """A stage instance; it serves all shards of a Flink subtask.
+    """A stage instance; it serves all shards of a Flink subtask, and processes batches of all of them at once.
 
     Args:
         options: of the stage.
         entity: whose profiles and patterns the stage keeps.
         profiles: store of the profiles of all shards (``profile_store``).
-        out_of_orderness_ms: disorder within a source that is not late, milliseconds.
+        control: in force until a control record arrives.
 
     Attributes:
         matcher: of the stage's patterns.
+        control: rules, patterns and thresholds in force. Every shard stores them, so that any subset of shards can be
+            restored; the same control records reach all shards of a stage in the same order.
     """
 
     def __init__(
-        self, options: StageOptions, entity: Entity, profiles: ProfileStore[P], out_of_orderness_ms: int = 0
+        self, options: StageOptions, entity: Entity, profiles: ProfileStore[P], control: ControlInForce
     ) -> None:
         self.matcher = PatternMatcher(entity, options.lateness_ms)
+        self.control = control
         self._stage_options = options
-        self._out_of_orderness_ms = out_of_orderness_ms
         self._profiles = profiles
         self._shards: dict[int, Shard[P]] = {}
 
@@ -70,55 +75,83 @@ class Stage(Generic[P]):
         """Buffered events, pending matches and timers that newer ones displaced since the start."""
         return self.matcher.evicted + sum(shard.pending.evicted for shard in self._shards.values())
 
-    def shard(self, number: int, state: KeyedState) -> Shard[P]:
-        """The shard of a number, loaded from its state on the first call.
+    def attach(self, number: int, state: KeyedState) -> None:
+        """Load a shard from its state; a stage processes only records of attached shards.
 
         Args:
             number: of the shard.
-            state: keyed state of the shard: at every call the same object, or one that reads and writes the same.
+            state: keyed state of the shard, which must stay usable.
+
+        Raises:
+            ControlLostError: state holds a control record that cannot be read.
         """
-        shard = self._shards.get(number)
-        if shard is None:
-            shard = self._shards[number] = self._load(number, state)
-        return shard
+        self._shards[number] = Shard(number, state, self._profiles.shard(number, state), self._clock(state))
+        self.control.restore(state.get(ShardEntry.CONTROL.value), FEATURE_NAMES)
 
-    def checkpoint(self, number: int, state: KeyedState, now_ms: int) -> None:
-        """Write everything that the state of a shard lacks, before Flink takes its snapshot.
+    def shard_of(self, entity_id: str) -> Shard[P]:
+        """The shard of an entity."""
+        return self._shards[shard_of(entity_id, self._stage_options.shards)]
+
+    def profile_of(self, entity_id: str) -> P:
+        """The profile of an entity, to be read and changed."""
+        return self.shard_of(entity_id).profiles.get(entity_id)
+
+    def checkpoint(self, now_ms: int) -> None:
+        """Write everything that the states of the shards lack, before Flink takes its snapshot.
 
         Args:
-            number: of the shard.
-            state: keyed state of the shard.
             now_ms: the wall clock, epoch milliseconds.
         """
-        self.shard(number, state).checkpoint(now_ms)
+        control = dict(self.control.entries(now_ms))
+        for shard in self._shards.values():
+            shard.checkpoint({**control, **self._entries(shard)})
 
-    def write_profiles(self, number: int, state: KeyedState) -> None:
-        """Write the profiles of a shard only: for engines that keep state by entity, without a place for the rest."""
-        self.shard(number, state).profiles.checkpoint({})
+    def write_profiles(self) -> None:
+        """Write the profiles only: for engines that keep state by entity, without a place for the rest."""
+        for shard in self._shards.values():
+            shard.profiles.checkpoint({})
 
-    def _load(self, number: int, state: KeyedState) -> Shard[P]:
-        options = self._stage_options
-        clock = EventTimeClock.of(state.get(ShardEntry.CLOCK.value), self._out_of_orderness_ms, options.idle_ms)
-        control = self._default_control()
-        control.restore(state.get(ShardEntry.CONTROL.value), FEATURE_NAMES)
-        return Shard(number, state, self._profiles.shard(number, state), clock, control)
+    def _clock(self, state: KeyedState) -> EventTimeClock:
+        """The clock of a shard that is being attached."""
+        raise NotImplementedError
 
-    def _default_control(self) -> ControlInForce:
-        """What is in force in a shard until a control record arrives."""
-        return ControlInForce(patterns=self._stage_options.patterns)
+    def _entries(self, shard: Shard[P]) -> dict[str, bytes]:
+        """Further state entries of a shard, written at each checkpoint."""
+        return {}
 
-    @staticmethod
-    def _apply_control(shard: Shard[P], envelope: Envelope) -> Refusal | None:
-        """Put a control record in force in a shard; a refusal changes nothing."""
+    def _apply_control(self, envelope: Envelope) -> Refusal | None:
+        """Put a control record in force; a refusal changes nothing."""
         change = decode_control(envelope.value, envelope.key, FEATURE_NAMES)
-        return change if isinstance(change, Refusal) else shard.control.apply(change, envelope)
+        return change if isinstance(change, Refusal) else self.control.apply(change, envelope)
 
-    @staticmethod
-    def _advance(shard: Shard[P], messages: Sequence[StageMessage], now_ms: int) -> int:
-        """Advance the clock of a shard by messages of the stages before; returns its watermark."""
+    def _after_batch(self, entity_ids: Iterable[str]) -> None:
+        """Count the events of a batch by shard, so that profiles are materialized at the right pace."""
+        shards = self._stage_options.shards
+        for number, events in Counter([shard_of(entity_id, shards) for entity_id in entity_ids]).items():
+            self._shards[number].profiles.after_batch(events)
+
+
+class DownstreamStage(Stage[P]):
+    """A stage that receives stage messages: one clock for all its shards, advanced by the watermarks in messages."""
+
+    def __init__(
+        self, options: StageOptions, entity: Entity, profiles: ProfileStore[P], control: ControlInForce
+    ) -> None:
+        super().__init__(options, entity, profiles, control)
+        self.clock = EventTimeClock(0, options.idle_ms)
+
+    def _clock(self, state: KeyedState) -> EventTimeClock:
+        self.clock.merge(state.get(ShardEntry.CLOCK.value))
+        return self.clock
+
+    def _advance(self, messages: Sequence[StageMessage], now_ms: int) -> int:
+        """Advance the clock by the watermarks of messages; returns the watermark, epoch milliseconds."""
+        sources: set[int] = set()
         for message in messages:
-            shard.clock.observe(message.source, message.watermark)
-        return shard.clock.advance(now_ms, {message.source for message in messages})
+            for source, watermark in message.watermarks.items():
+                self.clock.observe(source, watermark)
+                sources.add(source)
+        return self.clock.advance(now_ms, sources)
 
 
 K = TypeVar("K", UserProfile, DeviceProfile, MerchantProfile)

@@ -1,4 +1,4 @@
-"""Messages between stages: one block of bytes for each target shard and batch.
+"""Messages between stages: one block of bytes for each target subtask and batch.
 
 Features travel as one run of float64: encoding them one by one would cost more than computing them.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.event_time_clock import NO_WATERMARK
 from udfs.patterns import Match
 from udfs.records.label import Label
 
@@ -47,18 +46,17 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
-    """The part of a shard's batch that concerns one shard of the next stage.
+    """The part of a batch that concerns one subtask of the next stage.
 
     Attributes:
-        source: number of the sending shard among all that send to the same stage.
-        watermark: event time up to which the sending shard is complete, epoch milliseconds.
+        watermarks: event time (epoch ms) up to which sources are complete, by number of the source among all that send
+            to the same stage.
         payments: n, in order of processing.
         features: of the payments so far, (n, width) float64, row after row.
-        labels: that concern an entity of the target shard.
+        labels: that concern an entity of the target subtask.
     """
 
-    source: int
-    watermark: int
+    watermarks: dict[int, int]
     payments: list[Payment]
     features: bytes
     labels: list[Label]
@@ -83,8 +81,29 @@ def decode_message(data: bytes) -> StageMessage:
 
 
 def shard_of(entity_id: str, shards: int) -> int:
-    """Number of the shard of a merchant or device; unlike ``hash``, the same in every process."""
-    return zlib.crc32(entity_id.encode()) % shards
+    """Number of the shard of an entity; unlike ``hash``, the same in every process."""
+    return shard_of_key(entity_id.encode(), shards)
+
+
+def shard_of_key(key: bytes, shards: int) -> int:
+    """Number of the shard of a record key, as ``sentinel.edge.EnvelopeDeserializer`` computes it."""
+    return zlib.crc32(key) % shards
+
+
+class Routes:
+    """Routes from entities of the next stage to its subtasks.
+
+    Args:
+        subtasks: number of the subtask that owns each shard of the next stage.
+    """
+
+    def __init__(self, subtasks: Sequence[int]) -> None:
+        self._subtasks = subtasks
+
+    def of(self, entity_ids: Iterable[str]) -> list[int]:
+        """Number of the subtask of each entity."""
+        subtasks, shards = self._subtasks, len(self._subtasks)
+        return [subtasks[zlib.crc32(entity_id.encode()) % shards] for entity_id in entity_ids]
 
 
 def in_event_time(messages: Sequence[StageMessage], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
@@ -108,27 +127,25 @@ def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...
     ]
 
 
-def partition_by_shard(
+def partition_by_subtask(
     payments: Sequence[Payment],
     features: NDArray[np.float64],
     labels: Sequence[Label],
     targets: tuple[Sequence[int], Sequence[int]],
-    source: int,
-    watermark: int,
+    watermarks: dict[int, int],
 ) -> list[tuple[int, bytes]]:
-    """Partition a batch by the shards of the next stage.
+    """Partition a batch by the subtasks of the next stage.
 
     Args:
         payments: n of them.
         features: (n, F).
         labels: m of them.
-        targets: shard of each payment, (n,), and of each label, (m,).
-        source: number of the sending shard.
-        watermark: of the sending shard, epoch milliseconds.
+        targets: subtask of each payment, (n,), and of each label, (m,).
+        watermarks: of the sending sources, epoch milliseconds.
 
     Returns:
-        Number of a shard that gets something, and a sealed message for it; or several of at most ``LONGEST_HANDOFF``
-        payments, of which the last one has the labels and tells how far event time is.
+        Number of a target subtask, and an encoded message for it; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
+        where there are more, of which the last one carries the labels and the watermarks.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -137,22 +154,16 @@ def partition_by_shard(
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
 
-    def encoded(some: list[int], watermark: int, labels: list[Label]) -> bytes:
+    def encoded(some: list[int], watermarks: dict[int, int], labels: list[Label]) -> bytes:
         return encode_message(
-            StageMessage(
-                source=source,
-                watermark=watermark,
-                payments=[payments[row] for row in some],
-                features=features[some].tobytes(),
-                labels=labels,
-            )
+            StageMessage(watermarks, [payments[row] for row in some], features[some].tobytes(), labels)
         )
 
     messages: list[tuple[int, bytes]] = []
     for target in sorted(rows.keys() | labelled.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
-            messages.append((target, encoded(left[:MAX_MESSAGE_PAYMENTS], NO_WATERMARK, [])))
+            messages.append((target, encoded(left[:MAX_MESSAGE_PAYMENTS], {}, [])))
             left = left[MAX_MESSAGE_PAYMENTS:]
-        messages.append((target, encoded(left, watermark, labelled[target])))
+        messages.append((target, encoded(left, watermarks, labelled[target])))
     return messages

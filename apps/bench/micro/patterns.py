@@ -62,22 +62,25 @@ class Work(NamedTuple):
     account_events: Sequence[PositionedAccountEvent] = ()
 
 
-class _Profiles:
-    """Profiles of a stage with their state, and the ids that were accessed since the last checkpoint."""
+class _Shard:
+    """A shard of a stage with its state, and the ids that were accessed since the last checkpoint."""
 
     def __init__(self, kind: type[Any]) -> None:
         store: ProfileStore[Any] = ProfileStore(kind, kind.unpack, kind.pack_all, 1_000_000)
         self._accessed: set[str] = set()
-        self.state = MemoryState()
-        self._profiles = store.shard(0, self.state)
+        self._profiles = store.shard(0, MemoryState())
+        self.pending = PendingMatches()
+        self.watermark = 0
 
-    def open(self, entity_id: str) -> Any:  # noqa: ANN401 - any kind of profile
+    def profile(self, entity_id: str) -> Any:  # noqa: ANN401 - any kind of profile
         self._accessed.add(entity_id)
         return self._profiles.get(entity_id)
 
-    def store(self, shard_entries: dict[str, bytes]) -> float:
+    def store(self) -> float:
         """Store the accessed profiles; return the seconds that this takes without changes by patterns."""
-        self._profiles.checkpoint(shard_entries)
+        self._profiles.checkpoint(
+            {ShardEntry.PENDING_MATCHES.value: self.pending.pack()} if self.pending.changed else {}
+        )
         begun = time.perf_counter()
         for entity_id in self._accessed:
             self._profiles.get(entity_id)
@@ -130,9 +133,8 @@ def _work_of(
     """Yield a batch for each stage; payments are in order of event time, as in the merchant stage."""
     transactions = [_transaction(payment) for payment in payments]
     times = [payment.event_time for payment in payments]
-    unused = UserProfile()  # matching reads the profiles of the work's entities instead
     positioned = [
-        PositionedAccountEvent(bisect_left(times, event.event_time), unused, event) for event in account_events
+        PositionedAccountEvent(bisect_left(times, event.event_time), UserProfile(), event) for event in account_events
     ]
     yield Entity.USER, Work([one.user_id for one in payments], transactions, features[:, :USER_WIDTH], positioned)
     width = USER_WIDTH + DEVICE_WIDTH
@@ -156,17 +158,17 @@ def cost(patterns: PatternSet, work: dict[Entity, list[Work]], rounds: int = ROU
 
 
 def _round_us(patterns: PatternSet, entity: Entity, batches: Sequence[Work]) -> float:
-    profiles = _Profiles(PROFILES[entity])
-    matcher, pending = PatternMatcher(entity, LATENESS_MS), PendingMatches()
+    shard = _Shard(PROFILES[entity])
+    matcher = PatternMatcher(entity, LATENESS_MS)
     warm = len(batches) // 4
-    seconds, watermark = 0.0, 0
+    seconds = 0.0
     for number, batch in enumerate(batches):
         begun = time.perf_counter()
-        batch_matcher = matcher.batch(profiles.open, pending, patterns, watermark)
+        batch_matcher = matcher.batch(patterns, [shard], lambda _: shard)
         batch_matcher.observe(batch.entity_ids, batch.payments, batch.features, batch.account_events)
-        watermark = max(watermark, batch.payments[-1].event_time) if batch.payments else watermark
-        batch_matcher.on_watermark(watermark)
-        without_patterns = profiles.store({ShardEntry.PENDING_MATCHES.value: pending.pack()} if pending.changed else {})
+        shard.watermark = max([shard.watermark, *(payment.event_time for payment in batch.payments[-1:])])
+        batch_matcher.on_watermark()
+        without_patterns = shard.store()
         if number >= warm:
             # Subtracted twice: once for the additional store here, once for the store that a stage does in any case.
             seconds += time.perf_counter() - begun - 2 * without_patterns

@@ -1,0 +1,73 @@
+package sentinel.edge;
+
+import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.zip.CRC32;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.Collector;
+
+/**
+ * Turns a Kafka record into a row of (shard key, envelope).
+ *
+ * <p>The shard of a record is the CRC-32 of its key modulo the number of shards; a record without a key belongs to the
+ * shard of the empty key. The envelope is big-endian: kind (1 byte), flags (1: has a key, 2: has a value), partition (4),
+ * offset (8), length of the key (4), key, value. udfs/stages/envelope.py decodes it.
+ */
+public final class EnvelopeDeserializer implements KafkaRecordDeserializationSchema<Row>, Serializable {
+
+    private static final long serialVersionUID = 1L;
+    private static final int HEADER_BYTES = 18;
+    private static final byte[] NOTHING = new byte[0];
+
+    private final Map<String, Byte> kinds = new HashMap<>();
+    private final long[] shardKeys;
+
+    /**
+     * @param topics names of topics
+     * @param kinds kind of the records of each topic: one ASCII letter each
+     * @param shardKeys Flink key of each shard; a single one for records that go to all shards
+     */
+    public EnvelopeDeserializer(String[] topics, String[] kinds, long[] shardKeys) {
+        for (int place = 0; place < topics.length; place++) {
+            this.kinds.put(topics[place], (byte) kinds[place].charAt(0));
+        }
+        this.shardKeys = shardKeys;
+    }
+
+    @Override
+    public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
+        byte[] key = record.key();
+        byte[] value = record.value();
+        int keyLength = key == null ? 0 : key.length;
+        ByteBuffer envelope = ByteBuffer.allocate(HEADER_BYTES + keyLength + (value == null ? 0 : value.length));
+        envelope.put(kinds.get(record.topic()));
+        envelope.put((byte) ((key == null ? 0 : 1) | (value == null ? 0 : 2)));
+        envelope.putInt(record.partition());
+        envelope.putLong(record.offset());
+        envelope.putInt(keyLength);
+        envelope.put(key == null ? NOTHING : key);
+        envelope.put(value == null ? NOTHING : value);
+        out.collect(Row.of(shardKeys[shardOf(key)], envelope.array()));
+    }
+
+    private int shardOf(byte[] key) {
+        if (shardKeys.length == 1) {
+            return 0;
+        }
+        CRC32 checksum = new CRC32();
+        checksum.update(key == null ? NOTHING : key);
+        return (int) (checksum.getValue() % shardKeys.length);
+    }
+
+    @Override
+    public TypeInformation<Row> getProducedType() {
+        return Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+    }
+}

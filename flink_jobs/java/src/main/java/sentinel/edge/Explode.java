@@ -1,0 +1,56 @@
+package sentinel.edge;
+
+import org.apache.flink.api.common.functions.RichFlatMapFunction;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.Collector;
+
+/**
+ * Explodes array columns of a row: emits one row for each element; flink_jobs/explode.py describes its use.
+ *
+ * <p>A group is a list of columns whose arrays have equal length. Each emitted row begins with the tag of its group, if
+ * there are tags, and its width is that of the widest group; missing fields are null.
+ */
+public final class Explode extends RichFlatMapFunction<Row, Row> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final int[][] groups;
+    private final String[] tags;
+    private final int width;
+
+    /**
+     * @param groups positions of the columns of each group
+     * @param tags first field of the rows of each group; empty for rows without a tag
+     */
+    public Explode(int[][] groups, String[] tags) {
+        this.groups = groups;
+        this.tags = tags;
+        int widest = 0;
+        for (int[] group : groups) {
+            widest = Math.max(widest, group.length);
+        }
+        this.width = widest + (tags.length == 0 ? 0 : 1);
+    }
+
+    @Override
+    public void flatMap(Row row, Collector<Row> out) {
+        for (int number = 0; number < groups.length; number++) {
+            int[] group = groups[number];
+            Object[][] arrays = new Object[group.length][];
+            for (int place = 0; place < group.length; place++) {
+                arrays[place] = (Object[]) row.getField(group[place]);
+            }
+            for (int position = 0; position < arrays[0].length; position++) {
+                Row exploded = new Row(width);
+                int field = 0;
+                if (tags.length > 0) {
+                    exploded.setField(field++, tags[number]);
+                }
+                for (Object[] array : arrays) {
+                    exploded.setField(field++, array[position]);
+                }
+                out.collect(exploded);
+            }
+        }
+    }
+}

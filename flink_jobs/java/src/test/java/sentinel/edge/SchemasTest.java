@@ -1,0 +1,122 @@
+package sentinel.edge;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.apache.flink.api.common.functions.util.ListCollector;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.types.Row;
+import org.junit.jupiter.api.Test;
+
+/** Kafka records come into the job and go out of it byte for byte. */
+class SchemasTest {
+
+    private static final long[] SHARD_KEYS = {11, 22, 33, 44};
+
+    private static byte[] bytes(String text) {
+        return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static Row read(long[] shardKeys, String topic, int partition, long offset, byte[] key, byte[] value) {
+        EnvelopeDeserializer schema =
+                new EnvelopeDeserializer(new String[] {"payments", "truth"}, new String[] {"t", "l"}, shardKeys);
+        List<Row> rows = new ArrayList<>();
+        schema.deserialize(new ConsumerRecord<>(topic, partition, offset, key, value), new ListCollector<>(rows));
+        assertEquals(1, rows.size());
+        return rows.get(0);
+    }
+
+    @Test
+    void anEnvelopeHoldsKindPositionKeyAndValue() {
+        ByteBuffer envelope =
+                ByteBuffer.wrap((byte[]) read(SHARD_KEYS, "truth", 3, 1L << 40, bytes("alice"), bytes("{}")).getField(1));
+        assertEquals('l', envelope.get());
+        assertEquals(3, envelope.get());
+        assertEquals(3, envelope.getInt());
+        assertEquals(1L << 40, envelope.getLong());
+        assertEquals(5, envelope.getInt());
+        byte[] rest = new byte[envelope.remaining()];
+        envelope.get(rest);
+        assertArrayEquals(bytes("alice{}"), rest);
+    }
+
+    @Test
+    void aMissingKeyOrValueIsNotAnEmptyOne() {
+        assertEquals(0, ((byte[]) read(SHARD_KEYS, "truth", 0, 0, null, null).getField(1))[1]);
+        assertEquals(3, ((byte[]) read(SHARD_KEYS, "truth", 0, 0, bytes(""), bytes("")).getField(1))[1]);
+        assertEquals(2, ((byte[]) read(SHARD_KEYS, "truth", 0, 0, null, bytes("")).getField(1))[1]);
+    }
+
+    @Test
+    void theShardOfAUserIsThatOfPython() {
+        // zlib.crc32(name) % 4, as tests/pipeline/test_stage_messages.py has it
+        long[] expected = {33, 11, 33, 22};
+        String[] names = {"shop", "game", "bank", "café"};
+        for (int place = 0; place < names.length; place++) {
+            assertEquals(expected[place], read(SHARD_KEYS, "payments", 0, 0, bytes(names[place]), null).getField(0));
+        }
+    }
+
+    @Test
+    void usersSpreadOverAllShards() {
+        Set<Object> keys = new HashSet<>();
+        for (int user = 0; user < 100; user++) {
+            keys.add(read(SHARD_KEYS, "payments", 0, 0, bytes("user-" + user), null).getField(0));
+        }
+        assertEquals(Set.of(11L, 22L, 33L, 44L), keys);
+        assertEquals(5L, read(new long[] {5}, "payments", 0, 0, null, null).getField(0));
+    }
+
+    @Test
+    void aRecordGoesOutWithKeyValueAndTheHeadersThatItHas() {
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"});
+        Row row = Row.of("dead-letters", bytes("alice"), bytes("{"), bytes("not_json"), null);
+        ProducerRecord<byte[], byte[]> record = schema.serialize(row, null, null);
+        assertEquals("dead-letters", record.topic());
+        assertArrayEquals(bytes("alice"), record.key());
+        assertArrayEquals(bytes("{"), record.value());
+        assertNull(record.timestamp());
+        assertEquals(1, record.headers().toArray().length);
+        assertArrayEquals(bytes("not_json"), record.headers().lastHeader("reason").value());
+    }
+
+    @Test
+    void aRowWithoutHeaderFieldsHasNoHeaders() {
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason"});
+        ProducerRecord<byte[], byte[]> record = schema.serialize(Row.of("alerts", null, bytes("{}")), null, null);
+        assertNull(record.key());
+        assertEquals(0, record.headers().toArray().length);
+    }
+
+    @Test
+    void aStageRowIsExplodedGroupByGroup() {
+        Explode function = new Explode(new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"});
+        Row row = Row.of(
+                new Object[] {bytes("k1"), bytes("k2")},
+                new Object[] {bytes("v1"), bytes("v2")},
+                new Object[] {bytes("k3")},
+                new Object[] {bytes("v3")},
+                new Object[] {bytes("why")});
+        List<Row> rows = new ArrayList<>();
+        function.flatMap(row, new ListCollector<>(rows));
+        assertEquals(3, rows.size());
+        assertEquals(Row.of("decisions", bytes("k2"), bytes("v2"), null), rows.get(1));
+        assertEquals(Row.of("dead-letters", bytes("k3"), bytes("v3"), bytes("why")), rows.get(2));
+    }
+
+    @Test
+    void emptyArraysMakeNoRows() {
+        List<Row> rows = new ArrayList<>();
+        Row row = Row.of(new Object[0], new Object[0]);
+        new Explode(new int[][] {{0, 1}}, new String[0]).flatMap(row, new ListCollector<>(rows));
+        assertEquals(List.of(), rows);
+    }
+}
