@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from apps.kafka_producer import KafkaProducer, TransactionalKafkaProducer
 from deploy.errors import OperationError
+from deploy.secrets import hide
 from flink_jobs.settings import Settings
 
 T = TypeVar("T")
@@ -37,7 +38,13 @@ def admin(settings: Settings) -> AdminClient:
     Raises:
         OperationError: none does.
     """
-    client = AdminClient(client_properties(settings))
+    try:
+        client = AdminClient(client_properties(settings))
+    except KafkaException as error:
+        raise OperationError(
+            f"Kafka's client of the command line refuses kafka.properties ({hide(str(error.args[0].str()))}): "
+            "give them by librdkafka's names in kafka.librdkafka_properties"
+        ) from None
     try:
         client.list_topics(timeout=TIMEOUT_S)
     except KafkaException:
