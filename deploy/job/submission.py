@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlparse
 
+from deploy.clients import kafka_clients
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.errors import OperationError
-from deploy.job import flink_client
+from deploy.job import flink_client, in_force, submissions
 from deploy.paths import EDGE_JAR, ROOT
 from deploy.stack import flink
 from deploy.stack.stack import Stack, silent
@@ -30,6 +31,7 @@ def submit(
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
     project: Path = ROOT,
+    lost: Mapping[str, int] | None = None,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -40,16 +42,21 @@ def submit(
         job_file: program that builds the job.
         arguments: of that program; ``flink_jobs/job.py`` needs none.
         project: folder on this machine whose packages the program imports.
+        lost: records by topic that are gone before the job can read them, to be put on record.
 
     Raises:
-        OperationError: a job of this name runs already, slots are missing, or the job fails instead of running.
+        OperationError: no broker answers, there is no model, a job of this name runs already, slots are missing, or
+            the job fails instead of running.
     """
+    kafka_clients.admin(settings)  # a job with a wrong address would run, and log megabytes a second
+    found = in_force.read(settings)
     rest = FlinkRest(settings.flink.rest_url)
     _require_slots(rest, settings)
     local = is_local(settings)
     if local:
         _restart_outdated_task_managers(Stack(settings), rest, report)
     job_id = flink_client.run(settings, savepoint, ["--python", str(job_file), *arguments], project, local=local)
+    submissions.record(settings, job_id, found, dict(lost or {}))
     report(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
