@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.secrets import hide
-from deploy.stack import flink, kafka, redis
+from deploy.stack import flink, kafka, pruning, redis
 from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
@@ -74,6 +74,12 @@ class Stack:
     def down(self) -> list[str]:
         """Stop everything, the last started first; returns the names of the processes that ran."""
         return stop(self.processes())
+
+    def prune(self) -> int:
+        """Delete what a stack that is down needs no more; returns the bytes freed, 0 where something still runs."""
+        if not (self.folder / MARKER).exists() or any(process.is_running() for process in self.processes()):
+            return 0
+        return pruning.prune(self.settings.stack, self.folder)
 
     def wipe(self) -> None:
         """Delete the folder with all its data.
