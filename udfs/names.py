@@ -79,6 +79,7 @@ class ShardEntry(StrEnum):
     CONTROL = "\0control"
     PENDING_MATCHES = "\0waiting"
     MINUTES = "\0minutes"
+    STREAM_TIME = "\0stream-time"
 
 
 class Kind(StrEnum):

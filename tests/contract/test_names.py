@@ -74,6 +74,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "CONTROL": "\0control",
         "PENDING_MATCHES": "\0waiting",
         "MINUTES": "\0minutes",
+        "STREAM_TIME": "\0stream-time",
     },
     "Kind": {
         "TRANSACTION": "t",

@@ -131,8 +131,8 @@ def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_th
     assert features.shape == (len(rows), WIDTH)
     assert sorted(places) == sorted(rows)
     assert ordered == [rows[place] for place in places]
-    # Of equal times the one that came first is first.
-    assert places == sorted(places, key=lambda place: (rows[place].event_time, place))
+    # Of equal times the one with the smaller id is first.
+    assert places == sorted(places, key=lambda place: (rows[place].event_time, rows[place].transaction_id))
 
 
 def sent_on(records: list[bytes], shards: int = 1) -> UserOutput:

@@ -201,6 +201,7 @@ class _Batch:
             payment.event_time,
             now_ms,
             payment.late,
+            payment.ahead,
             without_model or payment.too_late,
         )
 
