@@ -101,7 +101,7 @@ def test_whatever_a_record_holds_it_is_either_decided_or_refused(fields: dict[st
     strange = record(Kind.TRANSACTION, json.dumps(value).encode(), key)
     taken, output = pipeline().process([strange, paid("next", 10.0, user="bob")], NOW_MS)
     assert len(output.decisions.decisions) + len(taken.dead_letters) == 2
-    assert decisions(output)[-1].transaction_id == "next"
+    assert "next" in [decision.transaction_id for decision in decisions(output)]
     assert all(json.loads(each) for each in output.decisions.decisions + output.decisions.alerts)
 
 
