@@ -198,6 +198,9 @@ class StackSettings(_Section):
         description="JVM options of the TaskManagers; the default compiles with C1 only, since C2 takes a third to "
         "a half of their CPU for the first ten minutes",
     )
+    rocksdb_memory_mb: int = Field(
+        default=2048, ge=0, description="RocksDB's working files lie in memory if so much of it is free; 0: on the disk"
+    )
     job_manager_memory_mb: Positive = 1024
     kafka_heap_mb: Positive = 768
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from deploy.errors import OperationError
 from deploy.paths import under_root
-from deploy.stack import flink, kafka, redis
+from deploy.stack import flink, kafka, redis, scratch
 from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
@@ -72,7 +72,9 @@ class Stack:
 
     def down(self) -> list[str]:
         """Stop everything, the last started first; returns the names of the processes that ran."""
-        return stop(self.processes())
+        stopped = stop(self.processes())
+        scratch.remove(self.folder)
+        return stopped
 
     def wipe(self) -> None:
         """Delete the folder with all its data.
