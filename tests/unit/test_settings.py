@@ -51,7 +51,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(
     write(folder, "job: {parallelism: 3, shards: 8}\n")
     monkeypatch.setenv("SENTINEL_JOB__PARALLELISM", "5")
     job = load_settings().job
-    assert (job.parallelism, job.shards, job.merchant_shards) == (5, 8, 2)
+    assert (job.parallelism, job.shards, job.merchant_shards) == (5, 8, 64)
 
 
 def test_the_file_that_is_named_is_read_and_not_the_one_in_the_folder(
