@@ -1,0 +1,223 @@
+"""Look at the values of a file for what its mapping leaves open: decimal sign, unit and format of times, zone.
+
+The values looked at are spread over the whole file. What fits no single reading is asked for, and a later row that does
+not fit what was found is a bad row: nothing is decided again on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from apps.replay.mapping import ColumnMapping, MappingError, filler, source_columns
+from apps.replay.rows import RowFile
+from apps.replay.values import MS_OF, DecimalSign, TimeUnit, ValueFormat, bare_number, means_nothing
+from udfs.records import times
+
+_ROWS = 4_000
+_MEANT_FROM_MS, _MEANT_TO_MS = 946_684_800_000, 4_102_444_800_000  # years 2000 to 2100, as the job accepts them
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_COMMA = re.compile(
+    r"[+-]?(\d+|\d{1,3}([.\s'’]\d{3})+),(\d{1,2}|\d{4,})|[+-]?\d{1,3}(\.\d{3})+,\d*|[+-]?\d+(\.\d{3}){2,}"
+)
+_POINT = re.compile(
+    r"[+-]?(\d+|\d{1,3}([,\s'’]\d{3})+)\.(\d{1,2}|\d{4,})|[+-]?\d{1,3}(,\d{3})+\.\d*|[+-]?\d+(,\d{3}){2,}"
+)
+_EITHER = re.compile(r"[+-]?\d{1,3},\d{3}")
+_UNITS: Sequence[TimeUnit] = ("s", "ms", "us", "ns")
+_DIGITS = ("%Y%m%d%H%M%S", "%Y%m%d")
+_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d %b %Y")
+_HOURS = (" %H:%M:%S", " %H:%M:%S.%f", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "", "T%H:%M:%S", ", %H:%M:%S")
+_ZONES = ("", " %z", "%z", " UTC")
+
+
+@dataclass(frozen=True)
+class FoundFormats:
+    """What was found.
+
+    Attributes:
+        fields: format of the values of each field that is a number or a time.
+        notes: one sentence for each finding that a person should know.
+    """
+
+    fields: Mapping[str, ValueFormat]
+    notes: Sequence[str]
+
+
+def look(file: RowFile, mapping: ColumnMapping) -> FoundFormats:
+    """Find the formats of the values that a mapping reads.
+
+    Raises:
+        MappingError: the mapping does not fit the columns, or values can be read in several ways.
+        FileError: the file cannot be read to its end.
+    """
+    sources = {
+        name: source
+        for name, source in mapping.sources(file.columns).items()
+        if mapping.kind(name) in ("number", "time") and not source.startswith("=")
+    }
+    samples = _samples(file, sources, mapping.values())
+    base, notes = mapping.values(), []
+    numbers = [name for name in sources if mapping.kind(name) == "number"]
+    fields = {name: base for name in sources}
+    if mapping.decimal is None:
+        fields |= _decimals({name: samples[name] for name in numbers}, sources, base, notes)
+    for name in sources:
+        if mapping.kind(name) == "time":
+            fields[name] = _time_format(name, sources[name], samples[name], mapping, notes)
+    return FoundFormats(fields, notes)
+
+
+def _samples(file: RowFile, sources: Mapping[str, str], values: ValueFormat) -> dict[str, list[Any]]:
+    """Values of each source that are not empty, from rows spread over the file, in its order."""
+    columns = {column for source in sources.values() for column in source_columns(source)}
+    fillers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+        name: (_plain(source) if source in columns else filler(source, values)) for name, source in sources.items()
+    }
+    found: dict[str, list[Any]] = {name: [] for name in sources}
+    for row in _spread(file, columns):
+        for name, fill in fillers.items():
+            value = fill(row)
+            if value is None or value in values.null_words or (isinstance(value, str) and means_nothing(value)):
+                continue
+            found[name].append(value)
+    return found
+
+
+def _plain(source: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda row: row.get(source)
+
+
+def _spread(file: RowFile, columns: Iterable[str]) -> list[dict[str, Any]]:
+    """Every n-th row of the file, of which there are fewer than ``_ROWS``, and the last one."""
+    kept: list[dict[str, Any]] = []
+    step, last = 1, None
+    for row in file.rows(set(columns), lambda _: None):
+        last = row.values
+        if row.number % step == 0:
+            kept.append(row.values)
+            if len(kept) == _ROWS:
+                kept, step = kept[1::2], step * 2
+    return kept if last is None else [*kept, last]
+
+
+def _decimals(
+    samples: Mapping[str, list[Any]], sources: Mapping[str, str], base: ValueFormat, notes: list[str]
+) -> dict[str, ValueFormat]:
+    texts = {
+        name: [bare_number(value) for value in values if isinstance(value, str)] for name, values in samples.items()
+    }
+    signs = {name: _sign(values) for name, values in texts.items()}
+    known = {sign for sign in signs.values() if sign is not None}
+    common = next(iter(known)) if len(known) == 1 else None
+    found: dict[str, ValueFormat] = {}
+    for name, values in texts.items():
+        sign = signs[name] or common
+        if sign is None and any(_EITHER.fullmatch(value) for value in values):
+            example = next(value for value in values if _EITHER.fullmatch(value))
+            raise MappingError(
+                f"{sources[name]}: {example!r} may have a decimal comma or a group of thousands: say --decimal , or --decimal ."
+            )
+        found[name] = replace(base, decimal=sign or ".")
+        if sign == ",":
+            notes.append(f"{name}: decimal comma (--decimal)")
+    return found
+
+
+def _sign(values: Sequence[str]) -> DecimalSign | None:
+    """Decimal sign that the texts show; that of the most where they disagree, so that the fewest are bad rows."""
+    commas = sum(_COMMA.fullmatch(value) is not None for value in values)
+    points = sum(_POINT.fullmatch(value) is not None for value in values)
+    if commas == points == 0:
+        return None
+    return "," if commas > points else "."
+
+
+def _time_format(
+    name: str, source: str, values: Sequence[Any], mapping: ColumnMapping, notes: list[str]
+) -> ValueFormat:
+    base = mapping.values()
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    words = [text for text in texts if _NUMBER.fullmatch(text) is None]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers += [float(text) for text in texts if _NUMBER.fullmatch(text) is not None]
+    naive = [value for value in values if isinstance(value, date) and getattr(value, "tzinfo", None) is None]
+    found = base
+    if mapping.time_format is None and words:
+        found, naive = _text_format(source, words, found, naive)
+        if found.time_format is not None:
+            notes.append(f"{name}: times of the format {found.time_format} (--time-format)")
+    elif mapping.time_format is None and numbers and mapping.timestamp_unit is None:
+        found = _unit(texts, numbers, found)
+        if found.time_format is not None:
+            notes.append(f"{name}: times of the format {found.time_format} (--time-format)")
+            naive = [date.min]
+        else:
+            notes.append(f"{name}: numbers in {found.timestamp_unit} since 1970 (--time-unit)")
+    elif mapping.time_format is not None and texts and "%z" not in mapping.time_format.lower():
+        naive = [date.min]
+    if naive and mapping.time_zone is None:
+        notes.append(f"{name}: times without a zone are read as UTC (--time-zone)")
+    return found
+
+
+def _unit(texts: Sequence[str], numbers: Sequence[float], found: ValueFormat) -> ValueFormat:
+    """Unit by which all numbers are times that the job accepts; digits may also be a calendar date."""
+    if not found.time_origin_ms:
+        for unit in _UNITS:
+            if all(_MEANT_FROM_MS <= number * MS_OF[unit] < _MEANT_TO_MS for number in numbers):
+                return replace(found, timestamp_unit=unit)
+        for pattern in _DIGITS:
+            if len(texts) == len(numbers) and all(_parses(text, pattern) for text in texts):
+                return replace(found, time_format=pattern)
+    return found
+
+
+def _text_format(
+    source: str, words: Sequence[str], found: ValueFormat, naive: list[Any]
+) -> tuple[ValueFormat, list[Any]]:
+    iso = [moment for moment in map(_iso, words) if moment is not None]
+    if iso and len(iso) * 2 >= len(words):
+        return found, naive + [moment for moment in iso if moment.tzinfo is None]
+    if any(_accepted(word) for word in words[:20]):
+        return found, naive
+    # Most rows decide, and the others are bad rows; the format is asked for where several fit as many.
+    candidates = [day + hour + zone for day in _DAYS for hour in _HOURS for zone in _ZONES if hour or not zone]
+    candidates = [pattern for pattern in candidates if any(_parses(word, pattern) for word in words[:20])]
+    fits = {pattern: sum(_parses(word, pattern) for word in words) for pattern in candidates}
+    most = max(fits.values(), default=0)
+    best = [pattern for pattern, count in fits.items() if count == most]
+    for word in words:
+        if len({datetime.strptime(word, each) for each in best if _parses(word, each)}) > 1:
+            raise MappingError(
+                f"{source}: {word!r} may be a time of {' or '.join(best)}: say which with --time-format, in quotes"
+            )
+    if not best:
+        return found, naive
+    return replace(found, time_format=best[0]), naive + ([] if "%z" in best[0].lower() else [date.min])
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _accepted(text: str) -> bool:
+    try:
+        times.epoch_ms("time", text)
+    except times.TimeUnreadableError:
+        return False
+    return True
+
+
+def _parses(text: str, pattern: str) -> bool:
+    try:
+        datetime.strptime(text, pattern)
+    except ValueError:
+        return False
+    return True
