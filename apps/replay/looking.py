@@ -7,7 +7,7 @@ not fit what was found is a bad row: nothing is decided again on the way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -59,49 +59,61 @@ def look(file: RowFile, mapping: ColumnMapping) -> FoundFormats:
         for name, source in mapping.sources(file.columns).items()
         if mapping.kind(name) in ("number", "time") and not source.startswith("=")
     }
-    samples = _samples(file, sources, mapping.values())
-    base, notes = mapping.values(), []
+    samples = _samples(file, mapping, sources)
+    base = mapping.values()
+    notes: list[str] = []
     numbers = [name for name in sources if mapping.kind(name) == "number"]
-    fields = {name: base for name in sources}
+    fields = dict.fromkeys(sources, base)
     if mapping.decimal is None:
         fields |= _decimals({name: samples[name] for name in numbers}, sources, base, notes)
-    for name in sources:
+    for name, source in sources.items():
         if mapping.kind(name) == "time":
-            fields[name] = _time_format(name, sources[name], samples[name], mapping, notes)
+            fields[name] = _time_format(name, source, samples[name], mapping, notes)
     return FoundFormats(fields, notes)
 
 
-def _samples(file: RowFile, sources: Mapping[str, str], values: ValueFormat) -> dict[str, list[Any]]:
-    """Values of each source that are not empty, from rows spread over the file, in its order."""
+def _samples(file: RowFile, mapping: ColumnMapping, sources: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Values of each source that are not empty, from rows spread over the file, in its order.
+
+    They are those of every n-th row, which are at most ``_ROWS``, of the last one, and the first ``_ROWS`` numbers of
+    each field that have a comma: a single one may decide what the comma means.
+    """
     columns = {column for source in sources.values() for column in source_columns(source)}
-    fillers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-        name: (_plain(source) if source in columns else filler(source, values)) for name, source in sources.items()
-    }
-    found: dict[str, list[Any]] = {name: [] for name in sources}
-    for row in _spread(file, columns):
-        for name, fill in fillers.items():
-            value = fill(row)
-            if value is None or value in values.null_words or (isinstance(value, str) and means_nothing(value)):
-                continue
-            found[name].append(value)
+    numbers = [(name, source) for name, source in sources.items() if mapping.kind(name) == "number"]
+    commas: dict[str, list[Any]] = {name: [] for name in sources}
+    kept: list[Mapping[str, Any]] = []
+    step, last = 1, None
+    for row in file.rows(columns, lambda _: None):
+        last = row.values
+        for name, source in numbers:
+            value = last.get(source)
+            if type(value) is str and "," in value and len(commas[name]) < _ROWS:
+                commas[name].append(value)
+        if row.number % step == 0:
+            kept.append(last)
+            if len(kept) == _ROWS:
+                kept, step = kept[1::2], step * 2
+    if last is not None:
+        kept.append(last)
+    values = mapping.values()
+    found: dict[str, list[Any]] = {}
+    for name, source in sources.items():
+        fill = _plain(source) if source in columns else filler(source, values)
+        seen = [*map(fill, kept), *commas[name]]
+        found[name] = [value for value in seen if value is not None and not _nothing(value, values)]
     return found
 
 
 def _plain(source: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda row: row.get(source)
+    def get(row: Mapping[str, Any]) -> object:
+        value = row.get(source)
+        return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+    return get
 
 
-def _spread(file: RowFile, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """Every n-th row of the file, of which there are fewer than ``_ROWS``, and the last one."""
-    kept: list[dict[str, Any]] = []
-    step, last = 1, None
-    for row in file.rows(set(columns), lambda _: None):
-        last = row.values
-        if row.number % step == 0:
-            kept.append(row.values)
-            if len(kept) == _ROWS:
-                kept, step = kept[1::2], step * 2
-    return kept if last is None else [*kept, last]
+def _nothing(value: object, values: ValueFormat) -> bool:
+    return isinstance(value, str) and (value in values.null_words or means_nothing(value))
 
 
 def _decimals(
@@ -119,7 +131,7 @@ def _decimals(
         if sign is None and any(_EITHER.fullmatch(value) for value in values):
             example = next(value for value in values if _EITHER.fullmatch(value))
             raise MappingError(
-                f"{sources[name]}: {example!r} may have a decimal comma or a group of thousands: say --decimal , or --decimal ."
+                f"{sources[name]}: {example!r} may have a decimal comma or thousands: say --decimal , or --decimal ."
             )
         found[name] = replace(base, decimal=sign or ".")
         if sign == ",":

@@ -7,9 +7,9 @@ A mapping is a YAML file, or ``field=source`` arguments on the command line. It 
 - ``customer-{CUSTOMER_ID}``: text with column values inserted; ``{#row}`` is the number of the row, from 1,
 - ``=EUR``: a constant, parsed as JSON if it is JSON (``=true``, ``=1.5``), else text.
 
-A field without a source is read from the column of its name, if there is one. The type of a field decides how its source
-is read (``apps.replay.values``), never the look of a part of the file: ids are text. A field whose source is empty in a
-row is omitted.
+A field without a source is read from the column of its name, if there is one. The type of a field decides how its
+source is read (``apps.replay.values``), never the look of a part of the file: ids are text. A field whose source is
+empty in a row is omitted.
 """
 
 from __future__ import annotations
@@ -18,15 +18,10 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, get_args, get_origin
-from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from apps.replay.text_format import TextFormat
 from apps.replay.values import DecimalSign, Kind, TimeUnit, ValueFormat, ValueUnreadableError, reader_of
@@ -39,9 +34,8 @@ ROW_NUMBER = "#row"
 _COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
 _TIMES = ("timestamp", "account.created_at")
 _FLAGS = ("metadata.declined",)
-_METADATA = "metadata."
+METADATA = "metadata."
 """Prefix of fields that may have any name."""
-_BUILT_IN = files(__package__) / "mappings"
 
 
 class MappingError(Exception):
@@ -58,21 +52,6 @@ class RowUnreadableError(Exception):
     def __init__(self, column: str, detail: str) -> None:
         super().__init__(detail)
         self.column = column
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    fields: dict[str, str]
-    types: dict[str, Kind] = {}
-    timestamp_unit: TimeUnit | None = None
-    label: str | None = None
-    delimiter: str | None = None
-    quote: str | None = None
-    encoding: str | None = None
-    decimal: DecimalSign | None = None
-    null_words: list[str] = []
-    time_format: str | None = None
-    time_zone: str | None = None
-    time_origin: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +105,7 @@ class ColumnMapping:
             if not (name and equals and source):
                 raise MappingError(f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID")
             added[name] = source
-        return replace(self, fields=_checked({**self.fields, **added}))
+        return replace(self, fields=checked_fields({**self.fields, **added}))
 
     def sources(self, columns: Collection[str]) -> dict[str, str]:
         """Source of every field that a file with these columns gives.
@@ -136,7 +115,7 @@ class ColumnMapping:
                 its nested fields have one.
         """
         known = _known_fields()
-        same_name = {name: name for name in columns if name in known or name.startswith(_METADATA)}
+        same_name = {name: name for name in columns if name in known or name.startswith(METADATA)}
         sources = {**same_name, **self.fields}
         for name, source in sources.items():
             for column in source_columns(source):
@@ -150,7 +129,7 @@ class ColumnMapping:
 
     def kind(self, name: str) -> Kind:
         """Type of a field."""
-        if name.startswith(_METADATA):
+        if name.startswith(METADATA):
             return self.types.get(name, "flag" if name in _FLAGS else "any")
         return _known_fields()[name]
 
@@ -176,56 +155,6 @@ class ColumnMapping:
         return lambda row: _transaction(readers, row)
 
 
-def load_mapping(name: str) -> ColumnMapping:
-    """Load a built-in mapping by its name, or a mapping file by its path.
-
-    Raises:
-        MappingError: there is no such mapping, or it is invalid.
-    """
-    built_in = _BUILT_IN / f"{name}.yaml"
-    file = built_in if built_in.is_file() else Path(name)
-    try:
-        found = msgspec.convert(yaml.safe_load(file.read_text()), _File)
-    except OSError:
-        known = ", ".join(built_in_mappings())
-        raise MappingError(f"{name} is neither a mapping file nor a built-in mapping ({known})") from None
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise MappingError(f"{name} is not a mapping: {error}") from None
-    for typed in found.types:
-        if not typed.startswith(_METADATA):
-            raise MappingError(f"the type of {typed} is fixed: only fields of metadata can be given one")
-    origin = found.time_origin
-    return ColumnMapping(
-        _checked(found.fields),
-        found.timestamp_unit,
-        found.label,
-        found.types,
-        TextFormat(found.delimiter, found.quote, found.encoding),
-        found.decimal,
-        frozenset(found.null_words),
-        found.time_format,
-        checked_zone(found.time_zone),
-        0 if origin is None else round(_in_utc(origin).timestamp() * 1000),
-    )
-
-
-def checked_zone(name: str | None) -> str | None:
-    """Return the name of a time zone.
-
-    Raises:
-        MappingError: there is no such zone.
-    """
-    try:
-        return name and ZoneInfo(name).key
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise MappingError(f"there is no time zone {name!r}: use one such as Europe/Berlin or UTC") from None
-
-
-def built_in_mappings() -> list[str]:
-    """Names of the mappings that ship with the product: the files in ``mappings/``."""
-    return sorted(file.name.removesuffix(".yaml") for file in _BUILT_IN.iterdir() if file.name.endswith(".yaml"))
-
-
 def source_columns(source: str) -> list[str]:
     """Names of the columns that a source reads."""
     if source.startswith("="):
@@ -233,14 +162,15 @@ def source_columns(source: str) -> list[str]:
     return _COLUMN_IN_TEXT.findall(source) or [source]
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def checked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
+    """Return sources of fields.
 
-
-def _checked(fields: Mapping[str, str]) -> Mapping[str, str]:
+    Raises:
+        MappingError: a field is unknown.
+    """
     known = _known_fields()
     for name in fields:
-        if name not in known and not name.startswith(_METADATA):
+        if name not in known and not name.startswith(METADATA):
             raise MappingError(f"a transaction has no field {name!r}; it has {', '.join(known)} and metadata.*")
     return fields
 

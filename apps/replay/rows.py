@@ -137,8 +137,8 @@ def _leaves(schema: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str
 
 def _csv_reader(path: Path, layout: CsvLayout) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Rows of a CSV file with the line on which each ends; an error for one that breaks the rules of quotes."""
-    # Python's reader, not Arrow's: 2.0 us a row against 4.9 for Sparkov's 17 columns (16 against 6 for 394 columns), and
-    # it knows the line of every row.
+    # Python's reader, not Arrow's: 2.0 us a row against 4.9 for Sparkov's 17 columns (16 against 6 for 394 columns),
+    # and it knows the line of every row.
     csv.field_size_limit(_CELL_CHARACTERS)
     with path.open(encoding=layout.encoding, newline="") as file:
         for _ in range(layout.skipped_lines):

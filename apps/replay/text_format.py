@@ -81,7 +81,7 @@ def find_encoding(path: Path, given: str | None) -> str:
     Text that is not UTF-8 may be in any of many encodings that cannot be told apart, so it is not guessed.
 
     Raises:
-        FileError: the file is not text in the encoding given, or none is given and it is not UTF-8 or UTF-16 with a mark.
+        FileError: the file is no text in the encoding given; none is given and it is neither UTF-8 nor has a mark.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_CHARACTERS)
@@ -93,7 +93,7 @@ def find_encoding(path: Path, given: str | None) -> str:
     try:
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)()
-        if not codecs.lookup(name)._is_text_encoding:  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+        if not codecs.lookup(name)._is_text_encoding:
             raise LookupError
     except LookupError:
         raise FileError(f"there is no encoding {encoding!r}: use one such as utf-8, cp1252 or utf-16") from None

@@ -12,7 +12,8 @@ from rich.table import Column, Table
 
 from apps.backtest.patterns import FoundMatch, PatternBacktest, backtest_file, backtest_simulation
 from apps.replay.bad_rows import BadRows, FileError, refuse
-from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, load_mapping
+from apps.replay.mapping import ColumnMapping, MappingError
+from apps.replay.mapping_file import built_in_mappings, load_mapping
 from apps.replay.rows import open_rows
 from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
 from deploy.console import console, say

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from apps.replay.bad_rows import BadRows, FileError
 from apps.replay.checking import Rehearsal, job_check, rehearse
 from apps.replay.looking import FoundFormats, look
-from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, checked_zone, load_mapping
+from apps.replay.mapping import ColumnMapping, MappingError
+from apps.replay.mapping_file import built_in_mappings, checked_zone, load_mapping
 from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records, send
 from apps.replay.rows import RowFile, open_rows
 from apps.replay.text_format import TextFormat
@@ -86,8 +87,8 @@ def replay(
 ) -> None:
     """Send the rows of a file as transactions, after all of them were checked.
 
-    How the file is written is found by looking at it, and said. A row that cannot be read, or that the job would refuse,
-    is named with its column and reason, and then nothing is sent, unless --skip-bad leaves such rows out.
+    How the file is written is found by looking at it, and said. Rows that cannot be read, or that the job would refuse,
+    are named with column and reason, and then nothing is sent, unless --skip-bad leaves such rows out.
 
     Exit codes: 0 all rows were sent, with --skip-bad all that can be; 1 nothing was sent, or the cluster failed on the
     way and the message says how many were sent.
@@ -193,10 +194,17 @@ def _refuse(bad: BadRows, found: Rehearsal, *, skip_bad: bool) -> None:
     if bad and not (skip_bad and found.payments):
         advice = "every row is bad" if not found.payments else "correct or map them, or leave them out with --skip-bad"
         raise OperationError(
-            "\n".join([f"{len(bad):,} cannot be sent, so nothing was sent: {advice}. By reason:", *bad.lines()])
+            "\n".join(
+                [f"{len(bad):,} cannot be sent, so nothing was sent: {advice}{_moved(bad)}. By reason:", *bad.lines()]
+            )
         )
     if not found.payments:
         raise OperationError("the file has no rows, so nothing was sent")
+
+
+def _moved(bad: BadRows) -> str:
+    times = any(reason.startswith("time_") for reason in bad.by_reason())
+    return "; --until-now moves the times of a file to the present" if times else ""
 
 
 def _counted(payments: int, labels: int) -> str:
@@ -207,7 +215,7 @@ def _counted(payments: int, labels: int) -> str:
 def _progress(plan: _Replay, doing: str) -> Iterator[Callable[[int], None]]:
     total = min(filter(None, (plan.file.count, plan.options.limit)), default=None)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*bar, console=console, transient=True) as progress:
+    with Progress(*bar, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(doing, total=total)
         yield lambda done: progress.update(task, completed=done) if done % 500 == 0 else None
 
