@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from apps.kafka_producer import SendingError
 from deploy.cli import app
 from deploy.cli import replay as command
+from deploy.clients import kafka_clients
 from deploy.errors import OperationError
 
 HEADER = "transaction_id,user_id,amount,currency,merchant_id,timestamp,was\n"
@@ -44,7 +44,7 @@ class Broker:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     stub = Broker()
-    monkeypatch.setattr(command.kafka_clients, "producer", lambda _: stub)
+    monkeypatch.setattr(kafka_clients, "producer", lambda _: stub)
     monkeypatch.setattr(command, "newest_event_time", lambda _: None)
     return stub
 

@@ -17,17 +17,18 @@ from udfs.records.transaction import Transaction, decode_transaction
 SPARKOV_GENERATED = (
     "ssn|cc_num|first|last|gender|street|city|state|zip|lat|long|city_pop|job|dob|acct_num|profile|trans_num|"
     "trans_date|trans_time|unix_time|category|amt|is_fraud|merchant|merch_lat|merch_long\n"
-    "000-00-0000|4000000000000002|A|B|F|1 Way|Town|OH|01234|40.1|-82.9|1000|Baker|1980-01-01|100000000001|adults.json|t1|"
-    "2026-11-25|10:00:00|1795600800|gas_transport|55.10|0|Smith, Jones and Co|40.5|-82.5\n"
+    "000-00-0000|4000000000000002|A|B|F|1 Way|Town|OH|01234|40.1|-82.9|1000|Baker|1980-01-01|100000000001|adults.json|"
+    "t1|2026-11-25|10:00:00|1795600800|gas_transport|55.10|0|Smith, Jones and Co|40.5|-82.5\n"
 )
 SPARKOV_KAGGLE = (
     ",trans_date_trans_time,cc_num,merchant,category,amt,first,last,gender,street,city,state,zip,lat,long,city_pop,job,"
     "dob,trans_num,unix_time,merch_lat,merch_long,is_fraud\n"
-    '0,2019-01-01 00:00:18,4000000000000002,"fraud_Smith, Jones and Co",misc_net,4.97,A,B,F,1 Way,Town,NC,28654,36.0,-81.1,'
-    "3495,Baker,1988-03-09,t1,1325376018,36.0,-82.0,1\n"
+    '0,2019-01-01 00:00:18,4000000000000002,"fraud_Smith, Jones and Co",misc_net,4.97,A,B,F,1 Way,Town,NC,28654,36.0,'
+    "-81.1,3495,Baker,1988-03-09,t1,1325376018,36.0,-82.0,1\n"
 )
 PAYSIM = (
-    "step,type,amount,nameOrig,oldbalanceOrg,newbalanceOrig,nameDest,oldbalanceDest,newbalanceDest,isFraud,isFlaggedFraud\n"
+    "step,type,amount,nameOrig,oldbalanceOrg,newbalanceOrig,nameDest,oldbalanceDest,newbalanceDest,isFraud,"
+    "isFlaggedFraud\n"
     "1,PAYMENT,9839.64,C1,170136.0,160296.36,M1,0.0,0.0,0,0\n"
     "743,TRANSFER,1.0e+06,C2,181.0,0.0,C3,0.0,0.0,1,0\n"
 )

@@ -20,7 +20,7 @@ NOON_MS = 1_767_268_800_000
 ROWS = 30_000
 
 
-def csv(folder: Path, *rows: tuple[str, str], columns: str = "amount;timestamp", delimiter: str = ";") -> RowFile:
+def csv(folder: Path, *rows: tuple[str, ...], columns: str = "amount;timestamp", delimiter: str = ";") -> RowFile:
     """A file of payments: amount and time of each."""
     lines = [f"transaction_id;user_id;merchant_id;currency;{columns}".replace(";", delimiter)]
     lines += [delimiter.join([f"t{number}", "u", "m", "EUR", *row]) for number, row in enumerate(rows)]
