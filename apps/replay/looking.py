@@ -6,10 +6,12 @@ not fit what was found is a bad row: nothing is decided again on the way.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from apps.replay.mapping import ColumnMapping, MappingError, filler, source_columns
@@ -154,8 +156,9 @@ def _time_format(
     base = mapping.values()
     texts = [value.strip() for value in values if isinstance(value, str)]
     words = [text for text in texts if _NUMBER.fullmatch(text) is None]
-    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    numbers += [float(text) for text in texts if _NUMBER.fullmatch(text) is not None]
+    digits = [text for text in texts if _NUMBER.fullmatch(text) is not None]
+    typed = [value for value in values if isinstance(value, int | float | Decimal) and not isinstance(value, bool)]
+    numbers = [*map(_float, typed), *map(_float, digits)]
     naive = [value for value in values if isinstance(value, date) and getattr(value, "tzinfo", None) is None]
     found = base
     if mapping.time_format is None and words:
@@ -163,7 +166,7 @@ def _time_format(
         if found.time_format is not None:
             notes.append(f"{name}: times of the format {found.time_format} (--time-format)")
     elif mapping.time_format is None and numbers and mapping.timestamp_unit is None:
-        found = _unit(texts, numbers, found)
+        found = _unit(digits, numbers, found)
         if found.time_format is not None:
             notes.append(f"{name}: times of the format {found.time_format} (--time-format)")
             naive = [date.min]
@@ -176,14 +179,21 @@ def _time_format(
     return found
 
 
-def _unit(texts: Sequence[str], numbers: Sequence[float], found: ValueFormat) -> ValueFormat:
-    """Unit by which all numbers are times that the job accepts; digits may also be a calendar date."""
+def _float(number: str | float | Decimal) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _unit(digits: Sequence[str], numbers: Sequence[float], found: ValueFormat) -> ValueFormat:
+    """Unit by which most numbers are times that the job accepts; digits may also be a calendar date."""
     if not found.time_origin_ms:
         for unit in _UNITS:
-            if all(_MEANT_FROM_MS <= number * MS_OF[unit] < _MEANT_TO_MS for number in numbers):
+            if sum(_MEANT_FROM_MS <= number * MS_OF[unit] < _MEANT_TO_MS for number in numbers) * 2 > len(numbers):
                 return replace(found, timestamp_unit=unit)
         for pattern in _DIGITS:
-            if len(texts) == len(numbers) and all(_parses(text, pattern) for text in texts):
+            if sum(_parses(text, pattern) for text in digits) * 2 > len(numbers):
                 return replace(found, time_format=pattern)
     return found
 

@@ -114,7 +114,12 @@ def replay_records(
             reason = "label_unreadable" if with_labels and error.column == mapping.label else "value_unreadable"
             on_bad(BadRow(row.number, row.line, reason, error.column, str(error)))
             continue
-        record = _transaction(fields, options.shift_ms, row)
+        try:
+            record = _transaction(fields, options.shift_ms, row)
+        except (OverflowError, TypeError, ValueError) as error:
+            # Metadata is sent as the file has it: numbers beyond 64 bits, half of a surrogate pair.
+            on_bad(BadRow(row.number, row.line, "value_unreadable", None, f"no JSON can hold it: {error}"))
+            continue
         if not _passes(record, options, on_bad):
             continue
         while pending and record.time is not None and pending[0][0] <= record.time:

@@ -41,6 +41,7 @@ _GROUPED = {
     ",": re.compile(r"[+-]?\d{1,3}(?:([.'’\s])\d{3})(?:\1\d{3})*(,\d*)?", re.ASCII),
 }
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " "))
+_LONGEST = 2**62
 _EXACT = 2**53
 """Whole numbers beyond it are not exact as floats."""
 
@@ -134,7 +135,8 @@ def as_number(value: object, decimal: DecimalSign) -> float:
         except OverflowError:
             finite = False
         if finite:
-            return float(value) if isinstance(value, Decimal) else value
+            # JSON has no decimals, and its readers take no whole numbers of more than 64 bits.
+            return float(value) if isinstance(value, Decimal) or abs(value) > _EXACT else value
     raise ValueUnreadableError(f"{_shown(value)} is no number")
 
 
@@ -177,18 +179,24 @@ def as_time(value: object, values: ValueFormat, zone: tzinfo) -> int:
     """Convert a date, a number or text to epoch milliseconds; 0 is a time."""
     try:
         if isinstance(value, str):
-            return _time_of_text(value.strip(), values, zone)
+            return _in_64_bits(_time_of_text(value.strip(), values, zone))
         if isinstance(value, datetime):
             return round((value if value.tzinfo is not None else value.replace(tzinfo=zone)).timestamp() * 1000)
         if isinstance(value, date):
             return round(datetime.combine(value, time(), zone).timestamp() * 1000)
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and math.isfinite(value):
-            return round(float(value) * MS_OF[values.timestamp_unit]) + values.time_origin_ms
+            return _in_64_bits(round(float(value) * MS_OF[values.timestamp_unit]) + values.time_origin_ms)
     except (ValueError, OverflowError, times.TimeUnreadableError):
         pass
     raise ValueUnreadableError(
         f"{_shown(value)} is no time" + ("" if values.time_format is None else f" of the format {values.time_format}")
     )
+
+
+def _in_64_bits(time_ms: int) -> int:
+    if abs(time_ms) >= _LONGEST:
+        raise OverflowError
+    return time_ms
 
 
 def _time_of_text(text: str, values: ValueFormat, zone: tzinfo) -> int:

@@ -58,7 +58,8 @@ IEEE_CIS = (
     + "\n"
 )
 TABFORMER = (
-    "User,Card,Year,Month,Day,Time,Amount,Use Chip,Merchant Name,Merchant City,Merchant State,Zip,MCC,Errors?,Is Fraud?\n"
+    "User,Card,Year,Month,Day,Time,Amount,Use Chip,Merchant Name,Merchant City,Merchant State,Zip,MCC,"
+    "Errors?,Is Fraud?\n"
     "0,0,2002,9,1,06:21,$134.09,Swipe Transaction,3527213246127876953,La Verne,CA,91750.0,5300,,No\n"
     '0,0,2002,9,1,06:42,$38.48,Online Transaction,-727612092139916043,ONLINE,,,5411,"Bad PIN,Glitch",Yes\n'
 )

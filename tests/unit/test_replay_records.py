@@ -216,6 +216,21 @@ def test_a_row_with_an_unreadable_value_is_named_and_the_others_are_read(tmp_pat
     ]
 
 
+def test_a_time_beyond_64_bits_is_a_bad_row_and_a_huge_amount_is_for_the_job_to_refuse(tmp_path: Path) -> None:
+    good = '"transaction_id":"t","user_id":"u","currency":"EUR","merchant_id":"m"'
+    big = 10**30
+    lines = [
+        f'{{{good},"amount":{big},"timestamp":{FIRST_MS}}}',
+        f'{{{good},"amount":1,"timestamp":{big}}}',
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    bad: list[BadRow] = []
+    file = open_rows(tmp_path / "rows.jsonl")
+    (record,) = replay_records(file, ColumnMapping(), ReplayOptions(), bad.append)
+    assert msgspec.json.decode(record.value)["amount"] == 1e30
+    assert [(each.number, each.reason) for each in bad] == [(2, "value_unreadable")]
+
+
 def test_a_time_of_0_is_a_time(tmp_path: Path) -> None:
     file = json_lines(tmp_path, {"timestamp": 1, "fraud": 0}, {"timestamp": 0, "fraud": 1})
     records = replay_records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=FIRST_MS, label_delay_ms=0))
