@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from apps.records import encode_source_record, transaction_id
+from apps.replay.bad_rows import OnBadRow, refuse
 from apps.replay.mapping import ColumnMapping
 from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records
 from apps.replay.rows import RowFile
@@ -99,6 +100,7 @@ def backtest_file(
     mapping: ColumnMapping,
     limit: int | None,
     report: Callable[[int], None] = lambda _: None,
+    on_bad: OnBadRow = refuse,
 ) -> PatternBacktest:
     """Backtest patterns on a file of transactions in order of event time.
 
@@ -108,16 +110,17 @@ def backtest_file(
         mapping: mapping of the file's columns.
         limit: maximum number of transactions; None for all.
         report: called after each batch with the number of transactions so far.
+        on_bad: called for each row that cannot be read; by default the first one ends the backtest.
 
     Raises:
         MappingError: the mapping does not fit the file.
-        FileError: the file cannot be read to its end.
+        FileError: the file cannot be read to its end, or ``on_bad`` refuses a row.
     """
     labeled = mapping.label in file.columns
     options = ReplayOptions(limit=limit, label_delay_ms=0 if labeled else None)
     backtest = PatternBacktest(labeled=labeled)
     pipeline = _pipeline(patterns)
-    for batch in _batches(replay_records(file, mapping, options)):
+    for batch in _batches(replay_records(file, mapping, options, on_bad)):
         for record in batch:
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
