@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from state.kernel.times import DAY_MS
@@ -47,7 +49,7 @@ def test_a_kind_is_known_however_it_is_spelt(kind: str, known: str) -> None:
         *({"device": {"id": {}}}, {"device": {"id": "N/A"}}, {"metadata": 5}, {"event_id": []}),
     ],
 )
-def test_what_an_event_can_do_without_refuses_nothing(fields: dict[str, object]) -> None:
+def test_what_an_event_can_do_without_refuses_nothing(fields: dict[str, Any]) -> None:
     read = read_account_event(**fields)
     assert isinstance(read, AccountEvent)
     assert read.location is None or (read.location.latitude, read.location.country) == (None, None)

@@ -113,11 +113,12 @@ def _normalize_account(account: Account[Any], ignored: list[str]) -> None:
     if created is None:
         return
     if isinstance(created, str):
+        text = created
         try:
-            created = account.created_at = epoch_ms("account.created_at", created)
+            created = account.created_at = epoch_ms("account.created_at", text)
         except TimeUnreadableError:
             account.created_at = None
-            if not is_placeholder(created):
+            if not is_placeholder(text):
                 ignored.append("account.created_at")
             return
     if not is_calendar_time(created):
