@@ -96,7 +96,7 @@ def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name or not name.isprintable() or any(letter.isspace() or letter in _REFUSED for letter in name):
             raise TableError(
-                f"LightGBM refuses the feature name {name!r}: rename the column, with letters, digits and underscores only"
+                f"LightGBM refuses the feature name {name!r}: rename the column; use letters, digits and underscores"
             )
 
 

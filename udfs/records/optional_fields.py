@@ -21,6 +21,7 @@ from udfs.records.normal_form import (
     payment_method_of,
     truth_of,
 )
+from udfs.records.rates import Rates, to_reference
 from udfs.records.times import Time, TimeUnreadableError, epoch_ms, is_calendar_time
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ def normalize_device(device: Device, ignored: list[str]) -> None:
         device.id = device_identifier(name)
         if device.id is None and not is_placeholder(name) and name.strip("0-"):
             ignored.append("device.id")
+
+
+def convert_amounts(transaction: Transaction, rates: Rates, ignored: list[str]) -> None:
+    """Convert the amount and the credit limit of a payment in place; without a rate they stay, and are named."""
+    amount = to_reference(transaction.amount, transaction.currency, rates)
+    if amount is None:
+        if "currency" not in ignored:
+            ignored.append("currency")
+        return
+    transaction.amount = amount
+    account = transaction.account
+    if account is not None and account.credit_limit is not None:
+        account.credit_limit = to_reference(account.credit_limit, transaction.currency, rates)
 
 
 def _normalize_account(account: Account[Any], ignored: list[str]) -> None:

@@ -12,7 +12,7 @@ from udfs.records.currencies import CURRENCIES
 from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
 from udfs.records.normal_form import is_code_placeholder, normal_identifier
-from udfs.records.optional_fields import Account, Device, Location, normalize
+from udfs.records.optional_fields import Account, Device, Location, convert_amounts, normalize
 from udfs.records.readable import TRANSACTION
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
@@ -81,6 +81,8 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
     if refusal is not None:
         return refusal
     normalize(transaction, ignored)
+    if limits.rates is not None and transaction.currency != limits.rates.reference:
+        convert_amounts(transaction, limits.rates, ignored)
     # Also where nothing is ignored: the record may have a field of this name.
     transaction.ignored = tuple(ignored)
     return transaction
