@@ -37,8 +37,8 @@ from udfs.patterns import default_patterns, load_patterns
 from udfs.records.account_event import KINDS, AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
-from udfs.records.refusal import Refusal
 from udfs.records.readable import IGNORED
+from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.rules import default_rules, load_rules
 from udfs.stages.minute_totals import MINUTE_COLUMNS

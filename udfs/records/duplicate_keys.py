@@ -16,9 +16,7 @@ from state.kernel.jit import compiled
 
 _QUOTE, _BACKSLASH, _COLON = ord('"'), ord("\\"), ord(":")
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = ord("{"), ord("}"), ord("["), ord("]")
-_SPACE, _LAST_ASCII = ord(" "), 127
-_LOWER_CASE = 32
-"""Bit that tells a lower-case letter; setting it elsewhere makes more keys equal, and Python looks at those."""
+_SPACE, _UPPER_A, _UPPER_Z, _TO_LOWER = ord(" "), ord("A"), ord("Z"), 32
 _MAX_KEYS, _MAX_DEPTH = 64, 16
 _MIX, _SEED = 1_099_511_628_211, 0x9E3779B97F4A7C15
 
@@ -65,27 +63,29 @@ def _may_repeat_a_key(value: bytes) -> bool:  # noqa: PLR0912 - one pass over th
         elif byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:  # noqa: PLR1714, SIM109
             depth -= 1
         elif byte == _QUOTE:
-            start = position
+            digest, escaped = (objects[depth - 1] if depth > 0 else np.uint64(0)), False
             while position < size and value[position] != _QUOTE:
-                position += 2 if value[position] == _BACKSLASH else 1
-            end = position
-            position += 1
-            while position < size and value[position] <= _SPACE:
+                letter = value[position]
+                if letter == _BACKSLASH:
+                    escaped = True
+                    position += 1
+                elif letter >= _UPPER_A and letter <= _UPPER_Z:
+                    letter += _TO_LOWER
+                elif letter > 127:
+                    # Upper and lower case of other alphabets are compared by Python.
+                    escaped = True
+                digest = (digest ^ np.uint64(letter)) * np.uint64(_MIX)
                 position += 1
-            if position >= size or value[position] != _COLON:
-                continue
-            digest = objects[depth - 1] if depth > 0 else np.uint64(0)
-            for place in range(start, end):
-                letter = value[place]
-                if letter == _BACKSLASH or letter > _LAST_ASCII:
-                    # Escapes, and upper and lower case of other alphabets, are compared by Python.
+            position += 1
+            following = position
+            while following < size and value[following] <= _SPACE:
+                following += 1
+            if following < size and value[following] == _COLON:
+                if escaped or keys == _MAX_KEYS:
                     return True
-                digest = (digest ^ np.uint64(letter | _LOWER_CASE)) * np.uint64(_MIX)
-            if keys == _MAX_KEYS:
-                return True
-            for earlier in range(keys):
-                if hashes[earlier] == digest:
-                    return True
-            hashes[keys] = digest
-            keys += 1
+                for earlier in range(keys):
+                    if hashes[earlier] == digest:
+                        return True
+                hashes[keys] = digest
+                keys += 1
     return False
