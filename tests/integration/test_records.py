@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[bytes | None, bytes | None]] = {
     "time_unreadable": record("bad", timestamp="yesterday"),
     "time_out_of_range": record("bad", timestamp="0001-01-01T00:00:00Z"),
     "time_in_future": record("bad", timestamp=round(time.time() * 1000) + 10 * 86_400_000),
-    "place_out_of_range": record("bad", location={"latitude": 91.0, "longitude": 0.0}),
+    "duplicate_field": (b"alice", record("bad")[1].replace(b"{", b'{"amount": 1, ')),
     "identifier_invalid": record("bad", merchant_id=""),
     "key_mismatch": (b"bob", record("bad")[1]),
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from state.profiles.shared_profile import MerchantProfile
-from tests.pipeline.sent import NOW_MS, at, feature, happened, labelled, paid, pipeline, restarted
+from tests.pipeline.sent import NOW_MS, at, decide, feature, happened, labelled, paid, pipeline, restarted
 from udfs.pipeline import Pipeline
 
 EVENTS = "user_account_event_count_24h"
@@ -64,3 +66,21 @@ def test_a_label_says_nothing_about_another_merchant() -> None:
 def test_events_and_labels_get_no_decision() -> None:
     taken, output = pipeline().process([happened("login"), labelled("a", "fraud")], NOW_MS)
     assert (output.decisions.decisions, output.decisions.alerts, taken.dead_letters) == ([], [], [])
+
+
+@pytest.mark.parametrize(("first", "second", "share"), [("fraud", "legitimate", 1.0), ("legitimate", "fraud", 0.0)])
+@pytest.mark.parametrize("batches", [1, 2])
+def test_an_older_word_that_comes_later_does_not_overrule_the_last_one(
+    first: str, second: str, share: float, batches: int
+) -> None:
+    one = pipeline()
+    decide(one, paid("p0", 10.0, 0.0, user="bob"))
+    labels = [
+        labelled("p0", first, user="bob", known_after=60.0 * 24 * 6),
+        labelled("p0", second, user="bob", known_after=60.0 * 24 * 5),
+    ]
+    now_ms = NOW_MS + 12 * 86_400_000
+    for batch in (labels,) if batches == 1 else ([labels[0]], [labels[1]]):
+        decide(one, *batch, now_ms=now_ms)
+    _, output = one.process([paid("later", 10.0, 60.0 * 24 * 12)], now_ms)
+    assert feature(output, "merchant_fraud_share_30d") == [share]

@@ -202,6 +202,7 @@ class _Batch:
             now_ms,
             payment.late,
             payment.ahead,
+            payment.ignored,
             without_model or payment.too_late,
         )
 

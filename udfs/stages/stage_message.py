@@ -31,6 +31,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         value: the record as it arrived, for the alert.
         too_late: whether it is later than features are exact for.
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
+        ignored: names of optional fields that could not be read, and were left out.
     """
 
     transaction_id: str
@@ -45,6 +46,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     value: bytes
     too_late: bool = False
     ahead: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):

@@ -14,9 +14,10 @@ from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent, update_and_compute
-from udfs.names import Kind, ShardEntry
+from udfs.names import Kind, Refused, ShardEntry
 from udfs.patterns import Entity, Match
 from udfs.records.account_event import decode_account_event
+from udfs.records.identity import content_of
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
@@ -84,7 +85,7 @@ class _Batch:
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
     ahead: list[bool] = field(default_factory=list)
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     account_events: list[PositionedAccountEvent] = field(default_factory=list)
     matches: Sequence[tuple[Match, ...]] = ()
     labels: list[Label] = field(default_factory=list)
@@ -154,7 +155,10 @@ class UserStage(Stage[UserProfile]):
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
-            if not self._add_transaction(transaction, envelope, batch, now_ms):
+            added = self._add_transaction(transaction, envelope, batch, now_ms)
+            if isinstance(added, Refusal):
+                return added
+            if not added:
                 output.duplicates += 1
         elif kind == Kind.ACCOUNT_EVENT:
             event = decode_account_event(value, key, now_ms, limits)
@@ -172,14 +176,22 @@ class UserStage(Stage[UserProfile]):
             self._apply_control(envelope)
         return None
 
-    def _add_transaction(self, transaction: Transaction, envelope: Envelope, batch: _Batch, now_ms: int) -> bool:
-        """Add a transaction to the batch; False if it is a duplicate, which changes nothing."""
+    def _add_transaction(
+        self, transaction: Transaction, envelope: Envelope, batch: _Batch, now_ms: int
+    ) -> bool | Refusal:
+        """Add a transaction to the batch; False if it is a duplicate, which changes nothing.
+
+        Another payment under an id that is taken is refused.
+        """
         shard = self.shard_of(transaction.user_id)
         identity = (transaction.user_id, transaction.transaction_id)
         profile = shard.profiles.get(transaction.user_id)
-        if identity in batch.seen or profile.has_seen(transaction.transaction_id):
-            return False
-        batch.seen.add(identity)
+        earlier = batch.seen.get(identity)
+        if earlier is not None or profile.has_seen(transaction.transaction_id):
+            content = content_of(transaction)
+            same = profile.holds(*content) if earlier is None else content == content_of(earlier)
+            return False if same else _id_reused(transaction)
+        batch.seen[identity] = transaction
         batch.partitions[shard.number].add(envelope.partition)
         batch.shards.append(shard)
         batch.payments.append((profile, transaction))
@@ -238,6 +250,15 @@ class UserStage(Stage[UserProfile]):
                 value,
                 behind_ms > too_late_ms,
                 ahead,
+                transaction.ignored,
             )
             for (_, transaction), behind_ms, ahead, matches, value in rows
         ]
+
+
+def _id_reused(transaction: Transaction) -> Refusal:
+    return Refusal(
+        Refused.ID_REUSED,
+        f"transaction_id {transaction.transaction_id!r} is that of another payment of this user, with another amount, "
+        "merchant or time: send each payment under an id of its own",
+    )
