@@ -130,11 +130,11 @@ def test_an_action_has_the_highest_weight(effect: dict[str, object], weight: flo
         ("version: 1\nrules: [!!int '']", "line 2: this is no int"),
         ("version: 1\nrules: [!!python/name:os.system x]", "line 2: could not determine a constructor"),
         ("version: 1\nrules: [*nowhere]", "line 2: found undefined alias"),
-        ("version: 1\nrules: " + "[" * 5_000, "invalid YAML: nested too deeply"),
-        ("version: 1\nrules: " + "{a: " * 500_000, "invalid YAML: nested too deeply"),
-        ("version: 1\nrules:\n" + "- " * 5_000, "invalid YAML: nested too deeply"),
+        ("version: 1\nrules: " + "[" * 5_000, "line 2: nested more than 32 levels deep"),
+        ("version: 1\nrules: " + "{a: " * 500_000, "line 2: nested more than 32 levels deep"),
+        ("version: 1\nrules:\n" + "- " * 5_000, "line 3: nested more than 32 levels deep"),
         ("version: 1\nrules:\n- 5", "line 3: rule that is no mapping: "),
-        ("version: 1\nrules:\n- {1: 2}", "line 3: rule without id: "),
+        ("version: 1\nrules:\n- {1: 2}", "line 3: the key '1' is no text; put it in quotes"),
     ],
 )
 def test_a_document_that_is_no_set_of_rules_is_refused_with_a_line(text: str, problem: str) -> None:
