@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +25,12 @@ from udfs.strict_yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, MalformedYaml
 
 IN_MILLISECONDS_S = 0.25
 """Processor time for a document that must be refused before it is expanded; it needs a hundredth of that."""
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES_THAT_SEND = (
+    "getting-started/your-first-rule.md",
+    "how-to/fraud/change-a-rule-live.md",
+    "reference/control.md",
+)
 BOUND_S = 5.0
 """Processor time of the most expensive documents on a busy machine; most need some tenths of a second."""
 MAX_DETAIL = 40_000
@@ -238,6 +247,17 @@ def test_the_largest_set_is_accepted_with_all_keys_and_in_both_forms() -> None:
         control = decode_control(record, b"rules", FEATURE_NAMES)
         assert time.thread_time() - begin < BOUND_S
         assert isinstance(control, Control)
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_SEND)
+def test_the_largest_set_can_be_sent_as_the_documentation_says(page: str) -> None:
+    (config,) = re.findall(r"Producer\((\{.*\})\)", (DOCS / page).read_text())
+    producer = Producer(eval(config) | {"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    record = json.dumps({"kind": "rules", "version": 1, "body": largest_set()})
+    assert 1_000_000 < len(record) <= MAX_RECORD_BYTES
+    producer.produce("control", key="rules", value=record)
+    producer.produce("control", key="rules", value="x" * MAX_RECORD_BYTES)
+    producer.purge()
 
 
 def test_thousands_of_rules_may_share_keys_by_a_merge() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.rule_documents import MAX_CHARACTERS, MAX_VERSION
+from udfs.rule_documents import MAX_VERSION
 from udfs.rules import Rule, RuleError, RuleSet, load_rules
 from udfs.rules.loading import MAX_RULES
+from udfs.strict_yaml import MAX_CHARACTERS
 
 NAMES = ("amount", "user_merchant_new")
 
