@@ -56,8 +56,8 @@ def fields(struct: Any) -> list[Field]:  # noqa: ANN401 - a struct, or a generic
 
 def _fields(struct: inspect.StructType, prefix: str) -> Iterator[Field]:
     for field in struct.fields:
-        if field.encode_name == IGNORED:
-            continue
+        if field.encode_name == IGNORED and struct.cls not in (Decision, Alert):
+            continue  # made by the decoder; a record cannot set it
         yield Field(prefix + field.encode_name, field.type, field.required)
         for kind in _alternatives(field.type):
             if isinstance(kind, inspect.StructType):

@@ -62,7 +62,8 @@ CLI, CONTROL, FEATURES, METRICS, PATTERNS, REASONS, RULES, SETTINGS, STORED, TOP
 
 
 def fields(struct: type[msgspec.Struct]) -> list[str]:
-    return [field.encode_name for field in msgspec.structs.fields(struct) if field.encode_name != IGNORED]
+    names = [field.encode_name for field in msgspec.structs.fields(struct)]
+    return names if issubclass(struct, Decision) else [name for name in names if name != IGNORED]
 
 
 def listed(document: Path, head: str) -> Rows:
