@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,8 +104,9 @@ def replay_records(
     needed |= {mapping.label} if with_labels and mapping.label else set()
     nulls = mapping.null_words
     pending: list[tuple[int, int, ReplayRecord]] = []
-    for row in file.rows(needed, on_bad):
-        if options.limit is not None and row.number > options.limit:
+    limit = sys.maxsize if options.limit is None else options.limit
+    for row in file.rows(needed, lambda bad: on_bad(bad) if bad.number <= limit else None):
+        if row.number > limit:
             break
         row.values[ROW_NUMBER] = row.number
         try:

@@ -145,6 +145,12 @@ def test_the_number_of_rows_can_be_limited(tmp_path: Path) -> None:
     assert ids(decoded) == ["0", "label of 0", "1", "label of 1"]
 
 
+def test_a_bad_row_after_the_limit_is_not_looked_at(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {}, {})
+    file.path.write_bytes(file.path.read_bytes() + b"\n{\n{")
+    assert ids(replayed(open_rows(file.path), ColumnMapping(), limit=2)) == ["p-0", "p-1"]
+
+
 def test_a_shift_moves_all_times_so_that_the_age_of_an_account_stays(tmp_path: Path) -> None:
     file = json_lines(tmp_path, {"account": {"created_at": FIRST_MS - DAY_MS}, "fraud": True})
     mapping = ColumnMapping(label="fraud")
