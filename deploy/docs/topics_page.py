@@ -72,7 +72,7 @@ def shown_type(kind: inspect.Type) -> str:
 def _shown(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
         return "string"
-    if isinstance(kind, inspect.ListType):
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
         return f"array of {shown_type(kind.item_type)}s"
     return _TYPES[type(kind)]
 
