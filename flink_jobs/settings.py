@@ -293,13 +293,13 @@ def _check_file(file: Path) -> None:
 def _misspelt_variables() -> list[tuple[str, str]]:
     """Variables with one underscore between section and field, and the right spelling of each."""
     prefix = str(Settings.model_config["env_prefix"])
-    given = {name.upper(): name for name in os.environ}
+    variables = {name.upper(): name for name in os.environ}
     return [
-        (given[f"{prefix}{section}_{field}".upper()], f"{prefix}{section}__{field}".upper())
+        (variables[f"{prefix}{section}_{field}".upper()], f"{prefix}{section}__{field}".upper())
         for section, info in Settings.model_fields.items()
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
         for field in info.annotation.model_fields
-        if f"{prefix}{section}_{field}".upper() in given
+        if f"{prefix}{section}_{field}".upper() in variables
     ]
 
 

@@ -30,7 +30,7 @@ from udfs.rules import load_rules
 _BATCH = 1_000
 
 
-class GroundTruth(NamedTuple):
+class FraudLabel(NamedTuple):
     """A fraudulent payment: its kind of fraud, and its attack if it is part of one."""
 
     kind: str
@@ -62,7 +62,7 @@ class PatternBacktest:
     first: int = 0
     last: int = 0
     matches: dict[str, list[FoundMatch]] = field(default_factory=lambda: defaultdict(list))
-    truth: dict[str, GroundTruth] = field(default_factory=dict)
+    truth: dict[str, FraudLabel] = field(default_factory=dict)
     labeled: bool = False
 
     @property
@@ -125,7 +125,7 @@ def backtest_file(
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
                 if label["label"] == "fraud":
-                    backtest.truth[label["transaction_id"]] = GroundTruth("fraud", None)
+                    backtest.truth[label["transaction_id"]] = FraudLabel("fraud", None)
         # Labels are only the ground truth: in production none is known when its payment is decided.
         _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in batch if one.topic != Topic.LABELS])
         report(backtest.transactions)
@@ -149,7 +149,7 @@ def backtest_simulation(
         block = simulator.block(_BATCH)
         for record in block:
             if record.fraud is not None:
-                backtest.truth[transaction_id(record.value)] = GroundTruth(record.fraud, record.attack)
+                backtest.truth[transaction_id(record.value)] = FraudLabel(record.fraud, record.attack)
         _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in block])
         report(backtest.transactions)
     return backtest

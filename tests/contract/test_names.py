@@ -118,14 +118,14 @@ def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: 
     assert all(member.value == member.value.lower() for member in group)
 
 
-def test_how_a_changelog_and_a_profile_before_it_are_known_is_promised_to_savepoints() -> None:
+def test_the_marks_of_a_changelog_and_of_a_profile_before_it_are_promised_to_savepoints() -> None:
     assert (changelog.CHANGELOG_KEY, changelog.SNAPSHOT_MARK) == ("\0changelog", b"\xfe")
-    backing = MemoryState()
-    one = changelog.Changelog.of(backing)
-    written, gone = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)
+    state = MemoryState()
+    one = changelog.Changelog.of(state)
+    written, truncated = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)
     assert written == {
         "\0changelog": msgspec.msgpack.encode([0, 1]),
         "\0changelog-0": msgspec.msgpack.encode([1, {"alice": [b"payment", [b"beside"]]}]),
     }
-    assert gone == []
+    assert truncated == []
     assert one.encode_snapshot(b"profile") == b"\xfe" + bytes(7) + b"\x01profile"

@@ -141,6 +141,8 @@ def test_settings_do_not_change_once_they_are_read() -> None:
         load_settings().job.parallelism = 9  # type: ignore[misc]
 
 
-def test_a_variable_with_one_underscore_is_told_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_one_underscore_is_refused_with_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SENTINEL_DECISION_BLOCK", "0.5")
     assert "SENTINEL_DECISION_BLOCK: write SENTINEL_DECISION__BLOCK, with two underscores" in refusal()
