@@ -1,11 +1,21 @@
-"""Output of the commands: results to stdout, errors to stderr; and the format of figures."""
+"""Output of the commands: results to stdout, errors to stderr; and the format of figures.
+
+Text is printed as it is: what strangers wrote into a record can neither style the output nor steer the terminal, and
+secrets of the settings are hidden in it.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import unicodedata
+from typing import Any
 
+import msgspec
 from rich.console import Console
+from rich.text import Text
+
+from deploy.secrets import hide
 
 FILE_COLUMNS = 160
 """Width for a file or a pipe: rich's 80 columns cut the names in tables."""
@@ -15,13 +25,67 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_COLUMNS
 
 
-console = Console(highlight=False, width=_width())
-errors = Console(stderr=True)
+class PlainConsole(Console):
+    """A console for which a string is plain text, also in the cells of tables: no markup, no emoji, no controls."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rich's own keywords, passed on
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+        """Turn a string into a text, whatever the caller says about markup."""
+        plain = options | {"markup": False, "emoji": False, "highlight": False}
+        return super().render_str(visible(hide(text)), **plain)
+
+
+console = PlainConsole(width=_width())
+errors = PlainConsole(stderr=True)
 
 
 def say(text: str) -> None:
-    """Print one plain line, without markup and unwrapped."""
-    console.print(text, markup=False, soft_wrap=True)
+    """Print one plain line, unwrapped."""
+    console.print(text, soft_wrap=True)
+
+
+def say_json(value: object) -> None:
+    """Print a value as one line of JSON, without a change of any character."""
+    line = hide(msgspec.json.encode(value).decode())
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Print a line to stderr, after the name of the program."""
+    errors.print(f"sentinel: {text}", soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    r"""Escape what a terminal would obey or not show: controls, direction marks, invisible characters, surrogates.
+
+    >>> visible("a\x1b[31mb\u202ec")
+    'a\\x1b[31mb\\u202ec'
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each == "\n" or _is_shown(each) else _escaped(each) for each in text)
+
+
+def shown_bytes(value: bytes | None, limit: int) -> str:
+    """The beginning of a record's value as text; bytes that are no UTF-8 are escaped.
+
+    Args:
+        value: of the record.
+        limit: characters to show; a longer value ends with an ellipsis.
+    """
+    text = visible((value or b"")[: 4 * limit].decode(errors="backslashreplace"))
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def duration(seconds: float) -> str:

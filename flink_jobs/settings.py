@@ -7,9 +7,12 @@ Order of precedence: environment (``SENTINEL_KAFKA__BOOTSTRAP_SERVERS=...``), th
 from __future__ import annotations
 
 import os
+import re
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -36,6 +39,22 @@ DECISION_BYTES = 2 * 1024 * 1024
 
 class SettingsError(Exception):
     """A setting is missing or out of range; the message names each one and where it came from."""
+
+
+_SECRET = re.compile(r"passw|secret|jaas|token|credential|\bkey\b|keystore\.key|private", re.IGNORECASE)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a property of this name holds a secret, such as ``sasl.jaas.config`` or ``ssl.key.password``."""
+    return not name.endswith((".location", ".type")) and _SECRET.search(name) is not None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Read settings again without repeating the warnings of the first time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 class _Section(BaseModel):
@@ -269,9 +288,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        faults += [
-            f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
-        ]
+        faults += [f"  {'.'.join(map(str, item['loc']))}: {item['msg']}{_got(item)}" for item in error.errors()]
     except UnreadableVariableError as error:
         faults.append(f"  the environment holds what is no JSON: {error}")
     if faults:
@@ -279,11 +296,27 @@ def load_settings() -> Settings:
     return settings
 
 
+_WITH_SECRETS = frozenset({"properties", "librdkafka_properties", "redis_url"})
+"""Settings of which no value is shown."""
+
+
+def _got(fault: Mapping[str, Any]) -> str:
+    """The value that was refused, unless it may hold a secret: a section, a misplaced name, or a setting with one."""
+    value, path = fault["input"], [str(part) for part in fault["loc"]]
+    hidden = fault["type"] == "extra_forbidden" or _WITH_SECRETS.intersection(path) or any(map(is_secret, path))
+    return "" if hidden or isinstance(value, dict | BaseModel | list) or path == ["kafka"] else f" (got {value!r})"
+
+
 def _check_file(file: Path) -> None:
     try:
         content = yaml.safe_load(file.read_text())
     except FileNotFoundError:
         raise SettingsError(f"SENTINEL_SETTINGS names {file}, which does not exist") from None
+    except yaml.MarkedYAMLError as error:
+        # Without the line itself, which may hold a password.
+        mark = error.problem_mark
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise SettingsError(f"the settings in {file} cannot be read: {error.problem}{place}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"the settings in {file} cannot be read: {error}") from None
     if content is not None and not isinstance(content, dict):

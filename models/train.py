@@ -36,9 +36,9 @@ def main(
         trained = trainer.train(feature_table.read(features), seed, datetime.now(UTC), trees)
         artefact.write(trained, out)
     except (feature_table.TableError, artefact.ArtefactError) as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"error: {error}", markup=False, emoji=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    Console().print(_summary(trained.metadata, out))
+    Console(markup=False, emoji=False).print(_summary(trained.metadata, out))
 
 
 def _summary(metadata: Metadata, out: Path) -> Table:

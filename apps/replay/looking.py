@@ -83,7 +83,7 @@ def _samples(file: RowFile, mapping: ColumnMapping, sources: Mapping[str, str]) 
     columns = {column for source in sources.values() for column in source_columns(source)}
     numbers = [(name, source) for name, source in sources.items() if mapping.kind(name) == "number"]
     commas: dict[str, list[Any]] = {name: [] for name in sources}
-    kept: list[Mapping[str, Any]] = []
+    sampled: list[Mapping[str, Any]] = []
     step, last = 1, None
     for row in file.rows(columns, lambda _: None):
         last = row.values
@@ -92,16 +92,16 @@ def _samples(file: RowFile, mapping: ColumnMapping, sources: Mapping[str, str]) 
             if type(value) is str and "," in value and len(commas[name]) < _ROWS:
                 commas[name].append(value)
         if row.number % step == 0:
-            kept.append(last)
-            if len(kept) == _ROWS:
-                kept, step = kept[1::2], step * 2
+            sampled.append(last)
+            if len(sampled) == _ROWS:
+                sampled, step = sampled[1::2], step * 2
     if last is not None:
-        kept.append(last)
+        sampled.append(last)
     values = mapping.values()
     found: dict[str, list[Any]] = {}
     for name, source in sources.items():
         fill = _plain(source) if source in columns else filler(source, values)
-        seen = [*map(fill, kept), *commas[name]]
+        seen = [*map(fill, sampled), *commas[name]]
         found[name] = [value for value in seen if value is not None and not _nothing(value, values)]
     return found
 

@@ -86,13 +86,13 @@ class RowFile:
             raise FileError(f"{self.path} cannot be read to its end: {error}") from None
 
 
-def open_rows(path: Path, given: TextFormat = _DEFAULT_FORMAT) -> RowFile:
+def open_rows(path: Path, options: TextFormat = _DEFAULT_FORMAT) -> RowFile:
     """Open a file and read its column names; those of JSON Lines are known after reading all of it.
 
     Args:
         path: of the file. Its suffix in upper or lower case decides the format; a file of another suffix is CSV, or
             JSON Lines if it begins with a brace.
-        given: what need not be found by looking at the file.
+        options: what need not be found by looking at the file.
 
     Raises:
         FileError: the file does not exist, or is not Parquet, CSV or JSON Lines.
@@ -105,8 +105,8 @@ def open_rows(path: Path, given: TextFormat = _DEFAULT_FORMAT) -> RowFile:
             parquet = pq.ParquetFile(path)
             return RowFile(path, tuple(_leaves(parquet.schema_arrow)), parquet.metadata.num_rows)
         if suffix in _JSON_LINES or (suffix != ".csv" and head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")):
-            return _open_json_lines(path, given)
-        layout = find_layout(path, given)
+            return _open_json_lines(path, options)
+        layout = find_layout(path, options)
         return RowFile(path, _csv_columns(path, layout), None, layout)
     except (OSError, pa.ArrowException) as error:
         raise FileError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
@@ -195,8 +195,8 @@ def _csv(
                 on_bad(BadRow(number, line, "row_malformed", None, found))
 
 
-def _open_json_lines(path: Path, given: TextFormat) -> RowFile:
-    encoding = find_encoding(path, given.encoding)
+def _open_json_lines(path: Path, options: TextFormat) -> RowFile:
+    encoding = find_encoding(path, options.encoding)
     columns: dict[str, None] = {}
     bad: list[BadRow] = []
     count = 0

@@ -1,4 +1,4 @@
-"""Find the encoding, delimiter and quote of a text file by looking at it; what is given is not looked for."""
+"""Find the encoding, delimiter and quote of a text file by looking at it; what is option is not looked for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ENOUGH = 0.9
 
 @dataclass(frozen=True)
 class TextFormat:
-    """Format of a text file as given; None is found by looking at the file.
+    """Format of a text file as option; None is found by looking at the file.
 
     Attributes:
         delimiter: one character between the columns of a CSV file, or its name (``tab``, ``semicolon``).
@@ -65,7 +65,7 @@ class CsvLayout:
     skipped_lines: int = 0
 
     def note(self) -> str:
-        """One sentence that says what was found or given."""
+        """One sentence that says what was found or option."""
         delimiter = _NAMES.get(self.delimiter, repr(self.delimiter))
         quote = "no quotes" if self.quote is None else f"quote {self.quote}"
         return f"read as CSV: delimiter {delimiter}, {quote}, encoding {self.encoding}"
@@ -75,13 +75,13 @@ class CsvLayout:
         return csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL
 
 
-def find_encoding(path: Path, given: str | None) -> str:
+def find_encoding(path: Path, option: str | None) -> str:
     """Find the encoding of a text file, and check that the whole file can be read in it.
 
     Text that is not UTF-8 may be in any of many encodings that cannot be told apart, so it is not guessed.
 
     Raises:
-        FileError: the file is no text in the encoding given; none is given and it is neither UTF-8 nor has a mark.
+        FileError: the file is no text in the encoding option; none is option and it is neither UTF-8 nor has a mark.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_CHARACTERS)
@@ -89,7 +89,7 @@ def find_encoding(path: Path, given: str | None) -> str:
         if head.startswith(start):
             raise FileError(f"{path} is {kind}: unpack it or save it as CSV first")
     marked = next((name for bom, name in _BOMS if head.startswith(bom)), None)
-    encoding = given or marked or "utf-8"
+    encoding = option or marked or "utf-8"
     try:
         name = codecs.lookup(encoding).name
         codecs.getincrementaldecoder(name)()
@@ -99,7 +99,7 @@ def find_encoding(path: Path, given: str | None) -> str:
         raise FileError(f"there is no encoding {encoding!r}: use one such as utf-8, cp1252 or utf-16") from None
     if name == "utf-8" and marked == "utf-8-sig":
         encoding = marked
-    if given is None and marked is None and b"\0" in head:
+    if option is None and marked is None and b"\0" in head:
         raise FileError(f"{path} has zero bytes: say --encoding utf-16-le if it is UTF-16, or it is no text")
     _check_encoding(path, encoding)
     return encoding
@@ -127,13 +127,13 @@ def _check_encoding(path: Path, encoding: str) -> None:
             line += block.count(b"\n")
 
 
-def find_layout(path: Path, given: TextFormat) -> CsvLayout:
+def find_layout(path: Path, option: TextFormat) -> CsvLayout:
     """Find how a CSV file is written.
 
     Raises:
-        FileError: the file is empty or no text, or what is given is no delimiter or quote.
+        FileError: the file is empty or no text, or what is option is no delimiter or quote.
     """
-    encoding = find_encoding(path, given.encoding)
+    encoding = find_encoding(path, option.encoding)
     with path.open(encoding=encoding, newline="") as file:
         head = file.read(_HEAD_CHARACTERS)
     if not head.strip():
@@ -145,8 +145,8 @@ def find_layout(path: Path, given: TextFormat) -> CsvLayout:
         lines = lines[1:]
     if len(head) == _HEAD_CHARACTERS and len(lines) > 1:
         lines = lines[:-1]
-    quote = _quote(given.quote, lines)
-    delimiter = _delimiter(given.delimiter) or (named[1] if named is not None else _likely_delimiter(lines, quote))
+    quote = _quote(option.quote, lines)
+    delimiter = _delimiter(option.delimiter) or (named[1] if named is not None else _likely_delimiter(lines, quote))
     header = next(csv.reader(lines, delimiter=delimiter, quotechar=quote, quoting=_quoting(quote)), [])
     spaced = len(header) > 1 and all(name.startswith(" ") for name in header[1:])
     return CsvLayout(encoding, delimiter, quote, spaced, int(named is not None))
@@ -156,22 +156,22 @@ def _quoting(quote: str | None) -> Quoting:
     return csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
 
 
-def _delimiter(given: str | None) -> str | None:
-    if given is None:
+def _delimiter(option: str | None) -> str | None:
+    if option is None:
         return None
-    delimiter = _WORDS.get(given.lower(), given)
+    delimiter = _WORDS.get(option.lower(), option)
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise FileError(f"the delimiter {given!r} is not one character: use one such as ; or the word tab")
+        raise FileError(f"the delimiter {option!r} is not one character: use one such as ; or the word tab")
     return delimiter
 
 
-def _quote(given: str | None, lines: list[str]) -> str | None:
-    if given is not None:
-        if given.lower() in ("none", ""):
+def _quote(option: str | None, lines: list[str]) -> str | None:
+    if option is not None:
+        if option.lower() in ("none", ""):
             return None
-        if len(given) != 1 or given in "\r\n":
-            raise FileError(f'the quote {given!r} is not one character: use one such as " or the word none')
-        return given
+        if len(option) != 1 or option in "\r\n":
+            raise FileError(f'the quote {option!r} is not one character: use one such as " or the word none')
+        return option
     single = re.compile(rf"(^|[{_DELIMITERS}])'[^']*'([{_DELIMITERS}\r\n]|$)")
     apostrophes = sum(single.search(line) is not None for line in lines)
     return "'" if apostrophes * 2 > len(lines) and not any('"' in line for line in lines) else '"'

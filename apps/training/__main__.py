@@ -51,7 +51,7 @@ def main(
 
 
 def _failure(text: str) -> typer.Exit:
-    Console(stderr=True).print(f"[red]error:[/red] {text}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"error: {text}", markup=False, emoji=False, highlight=False, soft_wrap=True)
     return typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ from apps.bench.recording import Recording
 from apps.bench.result import Result, Table, write_json
 from deploy.console import console, say
 from deploy.paths import RUN
+from deploy.secrets import masked
 from flink_jobs.settings import Settings
 
 FOLDER = RUN / "bench"
@@ -24,7 +25,7 @@ Out = Annotated[
 
 def recording(bench: str, settings: Settings, options: Mapping[str, Any]) -> Recording:
     """Begin a run; call it before the first measurement."""
-    return Recording(bench, options, settings.model_dump(mode="json"), RUN / "jars")
+    return Recording(bench, options, masked(settings), RUN / "jars")
 
 
 def show(result: Result, out: Path | None = None) -> tuple[Path, Path]:

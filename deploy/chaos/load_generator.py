@@ -86,7 +86,7 @@ class LoadGenerator(Thread):
             self.sent_at[transaction_id(record.value)] = time.time()
             producer.send(topic, record.key, record.value)
 
-    def _send_hostile(self, producer: KafkaProducer, beside: TrafficRecord) -> None:
+    def _send_hostile(self, producer: KafkaProducer, honest: TrafficRecord) -> None:
         """Send a hostile record with a time near that of an honest payment."""
         names = self._settings.kafka.topics
         topics = {
@@ -95,7 +95,7 @@ class LoadGenerator(Thread):
             Kind.LABEL: names.labels,
             Kind.CONTROL: names.control,
         }
-        hostile = self._hostile.next(json.loads(beside.value)["timestamp"])
+        hostile = self._hostile.next(json.loads(honest.value)["timestamp"])
         producer.send(topics[hostile.kind], hostile.key, hostile.value)
 
 

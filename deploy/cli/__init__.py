@@ -10,7 +10,7 @@ import typer
 
 from apps.kafka_producer import SendingError
 from deploy.cli.lazy import LazyGroup
-from deploy.console import errors
+from deploy.console import complain
 from deploy.errors import OperationError
 from flink_jobs.settings import SettingsError
 
@@ -68,7 +68,7 @@ def main() -> None:
     try:
         app()
     except (OperationError, SettingsError, SendingError) as error:
-        errors.print(f"sentinel: {error}", markup=False, highlight=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

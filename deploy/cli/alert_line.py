@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 from rich.text import Text
 
+from deploy.console import shown_bytes, visible
+
 STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
@@ -32,14 +34,25 @@ def format_alert(value: bytes) -> Text:
     try:
         alert = msgspec.json.decode(value, type=_ShownFields)
     except msgspec.DecodeError:
-        return Text(f"unreadable alert: {value[:200]!r}", style="red")
+        return Text(f"unreadable alert: {shown_bytes(value, 200)}", style="red")
+    user, merchant, transaction, severity, action, reasons = map(
+        visible,
+        (
+            alert.user_id,
+            alert.merchant_id,
+            alert.transaction_id,
+            alert.severity,
+            alert.recommended_action,
+            ", ".join(alert.reasons),
+        ),
+    )
     text = Text()
     text.append(_format_time(alert.event_time), style="dim")
-    text.append(f" {alert.severity.upper():8} ", style=STYLES.get(alert.severity, ""))
-    text.append(f" {alert.score:.2f} {alert.recommended_action:9}", style="bold")
-    text.append(f" {alert.user_id} at {alert.merchant_id}")
-    text.append(f"  {', '.join(alert.reasons)}", style="italic")
-    text.append(f"  {alert.transaction_id}", style="dim")
+    text.append(f" {severity.upper():8} ", style=STYLES.get(severity, ""))
+    text.append(f" {alert.score:.2f} {action:9}", style="bold")
+    text.append(f" {user} at {merchant}")
+    text.append(f"  {reasons}", style="italic")
+    text.append(f"  {transaction}", style="dim")
     return text
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from deploy.clients import dead_letters
-from deploy.console import console, say
+from deploy.console import console, say, shown_bytes
 from flink_jobs.settings import load_settings
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ def show(
     details = Table("position", "reason", "detail", "value")
     for letter in latest:
         position = f"{letter.source}[{letter.partition}]@{letter.offset}"
-        details.add_row(position, letter.reason, letter.detail, repr((letter.value or b"")[:80]))
+        details.add_row(position, letter.reason, letter.detail, shown_bytes(letter.value, 80))
     console.print(details)
 
 

@@ -127,10 +127,10 @@ def replay(
         raise OperationError(str(error)) from None
 
 
-def _one_of(option: str, given: str | None, choices: Any) -> Any:  # noqa: ANN401 - any Literal
-    if given is not None and given not in get_args(choices):
-        raise OperationError(f"{option} {given} is not known: use one of {' '.join(get_args(choices))}")
-    return given
+def _one_of(option: str, text_format: str | None, choices: Any) -> Any:  # noqa: ANN401 - any Literal
+    if text_format is not None and text_format not in get_args(choices):
+        raise OperationError(f"{option} {text_format} is not known: use one of {' '.join(get_args(choices))}")
+    return text_format
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,5 @@ def savepoint(
     rest.await_all_running(job.id, timeout_s)
     started = time.monotonic()
     path = rest.savepoint(job.id, settings.flink.savepoint_dir or None, timeout_s)
-    savepoints.record(settings, path)
+    savepoints.record(settings, path, job.id)
     say(f"savepoint of {job.name} ({job.id}) taken in {duration(time.monotonic() - started)}: {path}")

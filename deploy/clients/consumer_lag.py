@@ -1,6 +1,9 @@
-"""The position of the job in its input topics: how many records it is behind, and how to skip a backlog."""
+"""The position of the job in its input topics: how far it is behind, what it lost, and how to skip a backlog."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka import TopicPartition as Partition
@@ -10,16 +13,119 @@ from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 
 COORDINATOR_WITHIN_S = 60.0  # a new broker creates its topic of offsets at the first request for a group
+COUNTED_OFFSETS = 500
+"""So few offsets of a partition are read to tell records from markers of transactions; more are taken for records."""
+COUNTED_WITHIN_S = 5.0
+Offsets = dict[int, int]
+"""Offsets by number of the partition."""
 
 
-def lag(settings: Settings) -> dict[str, int | None]:
-    """Count the records of each input topic after the committed offsets; None when nothing is committed there.
+@dataclass(frozen=True)
+class PartitionLag:
+    """How far the job is behind in one partition.
 
-    Offsets are committed with each checkpoint, so a job that keeps up has a lag of one checkpoint interval.
+    Attributes:
+        start: offset from which the job goes on.
+        behind: offsets from there to the end.
+        committed: whether the job has committed an offset here; without one it has not read the partition.
+        lost: records that were deleted before the job read them.
     """
-    client = kafka_clients.admin(settings)
-    committed = _committed(client, settings.kafka.consumer_group)
-    return {topic: _behind(client, topic, committed) for topic in _inputs(settings)}
+
+    start: int
+    behind: int
+    committed: bool
+    lost: int
+
+
+@dataclass(frozen=True)
+class TopicLag:
+    """How far the job is behind in one topic.
+
+    Attributes:
+        topic: its name.
+        behind: records that the job has not read, as of its last checkpoint.
+        exact: whether markers of transactions are left out of ``behind``; with many records they are counted as well.
+        unread_partitions: partitions that hold records, and of which the job has committed nothing.
+        lost: records that were deleted before the job read them.
+        committed: whether the job has committed any offset of the topic.
+    """
+
+    topic: str
+    behind: int
+    exact: bool
+    unread_partitions: int
+    lost: int
+    committed: bool
+
+
+def partition_lag(begin: int, end: int, committed: int | None) -> PartitionLag:
+    """Compare the committed offset of a partition with what the broker holds.
+
+    Args:
+        begin: offset of the first record that is left.
+        end: offset after the last record.
+        committed: by the job; None when it has committed none.
+    """
+    if committed is None:
+        return PartitionLag(begin, end - begin, committed=False, lost=0)
+    # Beyond the end: the topic was made anew, and the job starts at its beginning.
+    start = begin if committed > end else max(begin, committed)
+    return PartitionLag(start, end - start, committed=True, lost=max(0, begin - committed))
+
+
+def lag(settings: Settings) -> list[TopicLag]:
+    """Count what the job has not read of each input topic, by its committed offsets.
+
+    Offsets are committed with each checkpoint, so a job that keeps up is behind by one checkpoint interval. A partition
+    without a committed offset, such as one that was added while the job runs, counts as a whole.
+
+    Raises:
+        OperationError: no broker answers, or a topic does not exist.
+    """
+    committed = committed_offsets(settings)
+    found = {topic: _partitions(settings, topic, committed.get(topic, {})) for topic in input_topics(settings)}
+    few = {
+        (topic, number): each.start
+        for topic, partitions in found.items()
+        for number, each in partitions.items()
+        if 0 < each.behind <= COUNTED_OFFSETS
+    }
+    counted = kafka_clients.count_readable(settings, few, COUNTED_WITHIN_S) if few else {}
+    return [topic_lag(topic, partitions, counted) for topic, partitions in found.items()]
+
+
+def topic_lag(topic: str, partitions: Mapping[int, PartitionLag], counted: Mapping[tuple[str, int], int]) -> TopicLag:
+    """Add up the partitions of a topic.
+
+    Args:
+        topic: its name.
+        partitions: by number.
+        counted: records without markers of transactions, of the partitions where they were counted.
+    """
+    behind = {number: counted.get((topic, number), each.behind) for number, each in partitions.items()}
+    return TopicLag(
+        topic=topic,
+        behind=sum(behind.values()),
+        exact=all((topic, number) in counted or not each.behind for number, each in partitions.items()),
+        unread_partitions=sum(behind[number] > 0 and not each.committed for number, each in partitions.items()),
+        lost=sum(each.lost for each in partitions.values()),
+        committed=any(each.committed for each in partitions.values()),
+    )
+
+
+def lost(settings: Settings, offsets: Mapping[str, Offsets]) -> dict[str, int]:
+    """Count by topic the records that were deleted after these offsets; topics without a loss are left out.
+
+    Args:
+        settings: of Kafka.
+        offsets: from which a job is to go on, by topic.
+    """
+    found = {
+        topic: sum(each.lost for each in _partitions(settings, topic, dict(offsets[topic])).values())
+        for topic in input_topics(settings)
+        if offsets.get(topic)
+    }
+    return {topic: count for topic, count in found.items() if count}
 
 
 def skip_backlog(settings: Settings) -> int:
@@ -34,36 +140,44 @@ def skip_backlog(settings: Settings) -> int:
     group = settings.kafka.consumer_group
     ends = [
         Partition(topic, number, offset)
-        for topic in _inputs(settings)
+        for topic in input_topics(settings)
         for number, offset in kafka_clients.end_offsets(
             client, topic, kafka_clients.partitions(settings, topic)
         ).items()
     ]
     if not any(end.offset for end in ends):
         return 0
-    committed = _committed(client, group)
-    request = [ConsumerGroupTopicPartitions(group, ends)]
-    kafka_clients.await_answer(client.alter_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
-    return sum(end.offset - committed.get((end.topic, end.partition), 0) for end in ends)
+    committed = committed_offsets(settings)
+    kafka_clients.commit(client, group, ends, COORDINATOR_WITHIN_S)
+    return sum(end.offset - committed.get(end.topic, {}).get(end.partition, 0) for end in ends)
 
 
-def _inputs(settings: Settings) -> list[str]:
+def input_topics(settings: Settings) -> list[str]:
+    """The topics whose offsets the job commits."""
     names = settings.kafka.topics
     return [names.transactions, names.account_events, names.labels]
 
 
-def _committed(client: AdminClient, group: str) -> dict[tuple[str, int], int]:
+def committed_offsets(settings: Settings, group: str | None = None) -> dict[str, Offsets]:
+    """Read the committed offsets of a consumer group by topic; by default those of the job."""
+    return _committed(kafka_clients.admin(settings), group or settings.kafka.consumer_group)
+
+
+def _committed(client: AdminClient, group: str) -> dict[str, Offsets]:
     request = [ConsumerGroupTopicPartitions(group)]
     try:
         answer = kafka_clients.await_answer(client.list_consumer_group_offsets(request)[group], COORDINATOR_WITHIN_S)
     except KafkaException:
         return {}  # the broker does not know a group that has never committed
-    return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}
+    found: dict[str, Offsets] = {}
+    for each in answer.topic_partitions:
+        if each.offset >= 0:
+            found.setdefault(each.topic, {})[each.partition] = each.offset
+    return found
 
 
-def _behind(client: AdminClient, topic: str, committed: dict[tuple[str, int], int]) -> int | None:
-    offsets = {partition: offset for (name, partition), offset in committed.items() if name == topic}
-    if not offsets:
-        return None
-    ends = kafka_clients.end_offsets(client, topic, offsets)
-    return sum(max(0, end - offsets[number]) for number, end in ends.items())
+def _partitions(settings: Settings, topic: str, committed: Offsets) -> dict[int, PartitionLag]:
+    client, numbers = kafka_clients.admin(settings), kafka_clients.partitions(settings, topic)
+    begins = kafka_clients.begin_offsets(client, topic, numbers)
+    ends = kafka_clients.end_offsets(client, topic, numbers)
+    return {number: partition_lag(begins[number], ends[number], committed.get(number)) for number in numbers}

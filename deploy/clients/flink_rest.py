@@ -18,6 +18,9 @@ from deploy.errors import OperationError
 
 TIMEOUT_S = 10.0
 POLL_S = 0.25
+HISTORY = 10
+"""Checkpoints that Flink lists (its option ``web.checkpoints.history``)."""
+NO_SPACE = "No space left on device"
 Answer = dict[str, Any]  # decoded JSON; each method picks from it and returns types
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
@@ -83,6 +86,19 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """One failure of a job or of a checkpoint.
+
+    Attributes:
+        at_ms: when, epoch milliseconds.
+        cause: the root cause, in one line.
+    """
+
+    at_ms: int
+    cause: str
+
+
+@dataclass(frozen=True)
 class Checkpoints:
     """Statistics of checkpoints; the values of the last one are None before the first is completed.
 
@@ -94,6 +110,10 @@ class Checkpoints:
         last_size_bytes: bytes that it wrote, incrementally.
         last_state_bytes: size of the whole state that it refers to.
         last_path: that can be restored.
+        last_completed_at: epoch milliseconds.
+        failures: those that Flink still tells about, the last first: failed after they began.
+        not_begun: failed ones that never began, since not all tasks ran yet, as at the start of a job.
+        untold: failed ones of which Flink no longer tells the cause.
     """
 
     completed: int
@@ -103,6 +123,16 @@ class Checkpoints:
     last_size_bytes: int | None
     last_state_bytes: int | None
     last_path: str | None
+    last_completed_at: int | None = None
+    failures: tuple[Failure, ...] = ()
+    not_begun: int = 0
+    untold: int = 0
+
+    @property
+    def failing(self) -> Failure | None:
+        """The last failure, if no checkpoint was completed since."""
+        last = self.failures[0] if self.failures else None
+        return last if last is not None and last.at_ms > (self.last_completed_at or 0) else None
 
 
 class FlinkRest:
@@ -162,18 +192,7 @@ class FlinkRest:
 
     def checkpoints(self, job_id: str) -> Checkpoints:
         """Read the statistics of checkpoints."""
-        found = self._call("GET", f"/jobs/{job_id}/checkpoints")
-        last = found["latest"]["completed"] or {}
-        counts = found["counts"]
-        return Checkpoints(
-            completed=counts["completed"],
-            failed=counts["failed"],
-            restored=counts["restored"],
-            last_duration_ms=last.get("end_to_end_duration"),
-            last_size_bytes=last.get("checkpointed_size"),
-            last_state_bytes=last.get("state_size"),
-            last_path=last.get("external_path"),
-        )
+        return _checkpoints(self._call("GET", f"/jobs/{job_id}/checkpoints"))
 
     def metrics(self, job_id: str, vertex_id: str, names: Collection[str]) -> dict[str, float]:
         """Read metrics of a vertex, each summed over its subtasks; a metric that does not exist yet is left out.
@@ -186,8 +205,12 @@ class FlinkRest:
 
     def failures(self, job_id: str) -> list[str]:
         """List the failures of the job, the last first: of each the root cause, in one line."""
+        return [each.cause for each in self.timed_failures(job_id)]
+
+    def timed_failures(self, job_id: str) -> list[Failure]:
+        """List the failures of the job with their times, the last first."""
         entries = self._call("GET", f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
-        return [_root_cause(each["stacktrace"]) for each in entries]
+        return [Failure(int(each.get("timestamp", 0)), _root_cause(each["stacktrace"])) for each in entries]
 
     def savepoint(self, job_id: str, target: str | None, timeout_s: float) -> str:
         """Take a savepoint while the job runs on; returns its path."""
@@ -269,6 +292,33 @@ class FlinkRest:
         return response.json() if response.content else {}
 
 
+def _checkpoints(found: Answer) -> Checkpoints:
+    last = found["latest"]["completed"] or {}
+    counts, history = found["counts"], found.get("history", ())
+    failed = sorted(
+        (each for each in history if each["status"] == "FAILED"), key=lambda each: int(each["id"]), reverse=True
+    )
+    # A checkpoint that could not begin is counted and not listed. The list holds the last ten.
+    unlisted = max(0, int(counts["failed"]) - len(failed))
+    complete = len(history) < HISTORY
+    return Checkpoints(
+        completed=counts["completed"],
+        failed=counts["failed"],
+        restored=counts["restored"],
+        last_duration_ms=last.get("end_to_end_duration"),
+        last_size_bytes=last.get("checkpointed_size"),
+        last_state_bytes=last.get("state_size"),
+        last_path=last.get("external_path"),
+        last_completed_at=last.get("latest_ack_timestamp"),
+        failures=tuple(
+            Failure(int(each.get("failure_timestamp") or 0), each.get("failure_message") or "it gives no reason")
+            for each in failed
+        ),
+        not_begun=unlisted if complete else 0,
+        untold=0 if complete else unlisted,
+    )
+
+
 def _job(found: Answer) -> Job:
     vertices = tuple(
         Vertex(each["id"], each["name"], each["status"], each["parallelism"], each["tasks"])
@@ -293,6 +343,8 @@ def _refusal(response: requests.Response) -> str:
 
 def _root_cause(stack_trace: str) -> str:
     """Pick the most specific line of a Java stack trace: the last cause, else the first line."""
+    if NO_SPACE in stack_trace:
+        return f"a disk is full ({NO_SPACE}): free space where checkpoints and savepoints go"
     lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
     return causes[-1] if causes else next(iter(lines), "it gives no reason")

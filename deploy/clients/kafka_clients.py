@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+)
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from apps.kafka_producer import KafkaProducer, TransactionalKafkaProducer
 from deploy.errors import OperationError
+from deploy.secrets import hide
 from flink_jobs.settings import Settings
 
 T = TypeVar("T")
@@ -37,7 +46,13 @@ def admin(settings: Settings) -> AdminClient:
     Raises:
         OperationError: none does.
     """
-    client = AdminClient(client_properties(settings))
+    try:
+        client = AdminClient(client_properties(settings))
+    except KafkaException as error:
+        raise OperationError(
+            f"Kafka's client of the command line refuses kafka.properties ({hide(str(error.args[0].str()))}): "
+            "give them by librdkafka's names in kafka.librdkafka_properties"
+        ) from None
     try:
         client.list_topics(timeout=TIMEOUT_S)
     except KafkaException:
@@ -69,7 +84,31 @@ def end_offsets(client: AdminClient, topic: str, partition_numbers: Iterable[int
     Raises:
         KafkaException: a partition has no leader.
     """
-    request = {Partition(topic, number): OffsetSpec.latest() for number in partition_numbers}
+    return _offsets(client, topic, partition_numbers, OffsetSpec.latest())
+
+
+def begin_offsets(client: AdminClient, topic: str, partition_numbers: Iterable[int]) -> dict[int, int]:
+    """Read the offset of the first record that is left in each partition.
+
+    Raises:
+        KafkaException: a partition has no leader.
+    """
+    return _offsets(client, topic, partition_numbers, OffsetSpec.earliest())
+
+
+def commit(client: AdminClient, group: str, offsets: list[Partition], within_s: float = TIMEOUT_S) -> None:
+    """Commit offsets of a consumer group without members.
+
+    Raises:
+        OperationError: there is no answer in time.
+        KafkaException: the broker refuses.
+    """
+    request = [ConsumerGroupTopicPartitions(group, offsets)]
+    await_answer(client.alter_consumer_group_offsets(request)[group], within_s)
+
+
+def _offsets(client: AdminClient, topic: str, numbers: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+    request = {Partition(topic, number): spec for number in numbers}
     found = client.list_offsets(request, request_timeout=TIMEOUT_S)
     return {partition.partition: int(await_answer(future).offset) for partition, future in found.items()}
 
@@ -168,6 +207,38 @@ def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterato
                 yield record
             if time.monotonic() > deadline:
                 raise OperationError(f"topic {topic} could not be read to its end in {timeout_s:.0f} s")
+
+
+def count_readable(
+    settings: Settings, starts: Mapping[tuple[str, int], int], within_s: float
+) -> dict[tuple[str, int], int]:
+    """Count the committed records from given offsets to the end, without markers and aborted records.
+
+    Args:
+        settings: of the broker.
+        starts: offset to start from, by topic and partition.
+        within_s: longest time; partitions that were not read to their end are left out.
+
+    Returns:
+        Records by topic and partition.
+    """
+    counts = dict.fromkeys(starts, 0)
+    done: set[tuple[str, int]] = set()
+    deadline = time.monotonic() + within_s
+    with _reader(settings, **{"enable.partition.eof": True}) as consumer:
+        consumer.assign([Partition(topic, number, offset) for (topic, number), offset in starts.items()])
+        while len(done) < len(counts) and time.monotonic() < deadline:
+            message = consumer.poll(POLL_S)
+            if message is None:
+                continue
+            place, error = (str(message.topic()), int(message.partition() or 0)), message.error()
+            if error is None:
+                counts[place] += 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                done.add(place)
+            else:
+                _checked(message)
+    return {place: counts[place] for place in done}
 
 
 def _reader(settings: Settings, **more: object) -> Consumer:

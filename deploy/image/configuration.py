@@ -7,7 +7,6 @@ The options are the local stack's; only addresses and folders differ. The folder
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def lay_out(settings: Settings, conf: Path, lib: Path) -> None:
     data = under_root(settings.stack.folder) / "zookeeper"
     (conf / zookeeper.FILE).write_text(zookeeper.configuration(settings.stack.zookeeper_port, data, ALL_INTERFACES))
     for shipped in (home / "conf").glob("log4j*.properties"):
-        shutil.copyfile(shipped, conf / shipped.name)
+        (conf / shipped.name).write_text(shipped.read_text() + flink_configuration.SILENCED)
     flink_configuration.link_jars(home, lib)
 
 

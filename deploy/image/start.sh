@@ -3,7 +3,14 @@
 # any other command.
 set -euo pipefail
 
+# Logs, state and stored job graphs can hold passwords and payments.
+umask 077
 python -m deploy.image.configuration
+
+case "${1:-}" in
+    # Settings, with the passwords in them, are no business of a service: nothing of it may write them anywhere.
+    jobmanager | taskmanager) unset "${!SENTINEL_@}" ;;
+esac
 
 case "${1:-}" in
     jobmanager) exec "$FLINK_HOME/bin/jobmanager.sh" start-foreground ;;

@@ -8,8 +8,11 @@ from urllib.parse import urlparse
 
 import msgspec
 
+from deploy.clients import consumer_lag
 from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
+from deploy.job import submissions
+from deploy.job.in_force import InForce
 from deploy.paths import under_root
 from flink_jobs.settings import Settings
 
@@ -24,20 +27,43 @@ class Savepoint(msgspec.Struct, frozen=True):
         job: name of the job.
         taken_at: seconds since the epoch.
         shards: number of user, device and merchant shards; a job with other numbers cannot find its profiles.
+        in_force: model, thresholds, rules and patterns of its job; None when they are not known.
+        offsets: committed when it was taken, by topic and partition; empty when they are not known.
     """
 
     path: str
     job: str
     taken_at: float
     shards: tuple[int, int, int]
+    in_force: InForce | None = None
+    offsets: dict[str, dict[int, int]] = {}
 
 
-def record(settings: Settings, path: str) -> None:
-    """Append a savepoint that was just taken to the record."""
+def record(settings: Settings, path: str, job_id: str = "") -> None:
+    """Append a savepoint that was just taken to the record, with what its job runs under and where it reads.
+
+    Args:
+        settings: of the job.
+        path: of the savepoint.
+        job_id: of the job that it was taken from.
+    """
+    submission = submissions.find(settings, job_id)
+    try:
+        offsets = consumer_lag.committed_offsets(settings)
+    except OperationError:
+        offsets = {}  # the savepoint itself is good, and must be on record whether a broker answers or not
+    savepoint = Savepoint(
+        path,
+        settings.job.name,
+        time.time(),
+        _shards(settings),
+        submission.in_force if submission is not None else None,
+        offsets,
+    )
     file = _file(settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file.open("ab") as lines:
-        lines.write(msgspec.json.encode(Savepoint(path, settings.job.name, time.time(), _shards(settings))) + b"\n")
+        lines.write(msgspec.json.encode(savepoint) + b"\n")
 
 
 def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> str:
@@ -56,8 +82,11 @@ def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> 
         OperationError: Flink refuses, or does not finish in time.
     """
     path = rest.stop_with_savepoint(job_id, settings.flink.savepoint_dir or None, timeout_s)
-    record(settings, path)
-    rest.await_ended(job_id, timeout_s)
+    try:
+        rest.await_ended(job_id, timeout_s)
+    finally:
+        # Once the job has ended, the offsets of the savepoint are committed.
+        record(settings, path, job_id)
     return path
 
 
@@ -67,10 +96,25 @@ def latest(settings: Settings) -> Savepoint:
     Raises:
         OperationError: there is none.
     """
-    for savepoint in reversed(_recorded(settings)):
-        if savepoint.job == settings.job.name and _may_exist(savepoint.path):
-            return savepoint
+    found = _existing(settings)
+    if found:
+        return found[-1]
     raise OperationError(f"no savepoint of {settings.job.name} is on record: give its path, or start with `submit`")
+
+
+def any_on_record(settings: Settings) -> bool:
+    """Whether a savepoint of this job is on record and still exists."""
+    return bool(_existing(settings))
+
+
+def _existing(settings: Settings) -> list[Savepoint]:
+    """The savepoints of this job that still exist, the oldest first."""
+    return [each for each in _recorded(settings) if each.job == settings.job.name and _may_exist(each.path)]
+
+
+def find(settings: Settings, path: str) -> Savepoint | None:
+    """Find the record of a savepoint; None when it is not on record."""
+    return next((each for each in reversed(_recorded(settings)) if each.path == path), None)
 
 
 def check(path: str) -> None:
@@ -95,7 +139,7 @@ def check_shards(settings: Settings, path: str) -> str:
     Raises:
         OperationError: naming the numbers to restore it with.
     """
-    found = next((each for each in reversed(_recorded(settings)) if each.path == path), None)
+    found = find(settings, path)
     if found is None:
         return (
             f"{path} is not on record, so its numbers of shards are unknown; it is restored with "

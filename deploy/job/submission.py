@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlparse
 
+from deploy.clients import kafka_clients
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.errors import OperationError
-from deploy.paths import EDGE_JAR, ROOT, python_executable
-from deploy.stack import flink, flink_configuration
+from deploy.job import flink_client, in_force, submissions
+from deploy.paths import EDGE_JAR, ROOT
+from deploy.stack import flink
 from deploy.stack.stack import Stack, silent
-from flink_jobs.settings import Settings, StackSettings
+from flink_jobs.settings import Settings
 
 JOB_FILE = ROOT / "flink_jobs" / "job.py"
-PACKAGES = ("flink_jobs", "udfs", "state", "models")
 RUNNING_WITHIN_S = 180.0
-CLIENT_WITHIN_S = 180.0
 SLOTS_FREE_WITHIN_S = 5.0
 """A job that has just ended keeps its slots for up to half a second."""
 POLL_S = 0.5
 MAX_FAILURES_AT_START = 3
-SETTINGS_PREFIX = str(Settings.model_config["env_prefix"])
 
 
 def submit(
@@ -37,6 +31,7 @@ def submit(
     job_file: Path = JOB_FILE,
     arguments: Sequence[str] = (),
     project: Path = ROOT,
+    lost: Mapping[str, int] | None = None,
 ) -> Job:
     """Submit the job and wait until every one of its tasks runs.
 
@@ -47,16 +42,21 @@ def submit(
         job_file: program that builds the job.
         arguments: of that program; ``flink_jobs/job.py`` needs none.
         project: folder on this machine whose packages the program imports.
+        lost: records by topic that are gone before the job can read them, to be put on record.
 
     Raises:
-        OperationError: a job of this name runs already, slots are missing, or the job fails instead of running.
+        OperationError: no broker answers, there is no model, a job of this name runs already, slots are missing, or
+            the job fails instead of running.
     """
+    kafka_clients.admin(settings)  # a job with a wrong address would run, and log megabytes a second
+    found = in_force.read(settings)
     rest = FlinkRest(settings.flink.rest_url)
     _require_slots(rest, settings)
     local = is_local(settings)
     if local:
         _restart_outdated_task_managers(Stack(settings), rest, report)
-    job_id = _run_client(settings, savepoint, ["--python", str(job_file), *arguments], project, local=local)
+    job_id = flink_client.run(settings, savepoint, ["--python", str(job_file), *arguments], project, local=local)
+    submissions.record(settings, job_id, found, dict(lost or {}))
     report(f"submitted as {job_id}, waiting for its tasks")
     return _await_running(rest, job_id)
 
@@ -90,89 +90,12 @@ def _restart_outdated_task_managers(stack: Stack, rest: FlinkRest, report: Calla
     In thread mode a TaskManager has one Python interpreter for all its jobs, which keeps what it has imported: another
     submission would silently run the code of the first.
     """
-    code = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    code = [file for package in flink_client.PACKAGES for file in (ROOT / package).rglob("*.py")]
     newest = max(file.stat().st_mtime for file in [*code, EDGE_JAR])
     if newest <= stack.task_managers_started_at() or any(not job.ended for job in rest.jobs()):
         return
     report("the code is newer than the TaskManagers, restarting them")
     stack.restart_task_managers()
-
-
-def _run_client(
-    settings: Settings,
-    savepoint: str | None,
-    program: Sequence[str],
-    project: Path,
-    *,
-    local: bool,
-) -> str:
-    """Run Flink's client; returns the id of the job."""
-    folder = Stack(settings).folder
-    address = urlparse(settings.flink.rest_url)
-    command = [
-        str(flink_configuration.home(settings) / "bin" / "flink"),
-        "run",
-        "--detached",
-        "--jobmanager",
-        f"{address.hostname}:{address.port}",
-        "--pyClientExecutable",
-        python_executable(),
-        *(["--fromSavepoint", savepoint] if savepoint else []),
-        # The local TaskManagers find the project by python.pythonpath; another cluster is sent a copy.
-        *([] if local else ["--pyFiles", str(_package(folder / "package"))]),
-        *program,
-    ]
-    environment = flink.environment(settings, folder) if local else _remote_environment(settings, folder)
-    # Settings of the local stack are no business of a job.
-    environment = settings_environment(environment, settings.model_copy(update={"stack": StackSettings()}))
-    python_path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
-    try:
-        result = subprocess.run(
-            command,
-            env=environment | {"PYTHONPATH": python_path},
-            capture_output=True,
-            text=True,
-            timeout=CLIENT_WITHIN_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise OperationError(f"Flink's client did not submit the job within {CLIENT_WITHIN_S:.0f} s") from None
-    submitted = re.search(r"submitted with JobID ([0-9a-f]{32})", result.stdout)
-    if submitted is None:
-        raise OperationError(f"Flink's client did not submit the job: {_failure_cause(result.stdout + result.stderr)}")
-    return submitted.group(1)
-
-
-def _remote_environment(settings: Settings, folder: Path) -> dict[str, str]:
-    """The environment of Flink's client for another cluster, with the connector on its class path."""
-    lib = folder / "client-lib"
-    lib.mkdir(parents=True, exist_ok=True)
-    flink_configuration.link_jars(flink_configuration.home(settings), lib)
-    return os.environ | {"FLINK_LIB_DIR": str(lib)}
-
-
-def settings_environment(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """Make an environment in which ``load_settings`` returns exactly these settings.
-
-    Args:
-        environment: whose other variables are kept.
-        settings: to be passed on, wherever they came from.
-    """
-    others = {name: value for name, value in environment.items() if not name.startswith(SETTINGS_PREFIX)}
-    # Without the defaults: an older version of the job may not know every setting.
-    sections = settings.model_dump(mode="json", exclude_defaults=True)
-    texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in sections.items()}
-    # No file: its values, such as properties of Kafka's clients, would be merged with these.
-    texts["settings"] = os.devnull
-    return others | {f"{SETTINGS_PREFIX}{name.upper()}": text for name, text in texts.items()}
-
-
-def _package(target: Path) -> Path:
-    """Copy the job's packages into an empty folder to be sent: the project's folder holds gigabytes of other files."""
-    shutil.rmtree(target, ignore_errors=True)
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return target
 
 
 def _await_running(rest: FlinkRest, job_id: str) -> Job:
@@ -191,11 +114,3 @@ def _await_running(rest: FlinkRest, job_id: str) -> Job:
                 f"not all tasks of {job_id} run after {RUNNING_WITHIN_S:.0f} s; the job is {job.state}"
             )
         time.sleep(POLL_S)
-
-
-def _failure_cause(output: str) -> str:
-    """Pick from the client's output the last Python exception, else the last Java cause, else the last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    python = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Refused)\b.*: ", line)]
-    java = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    return (python or java or lines or ["it printed nothing"])[-1]

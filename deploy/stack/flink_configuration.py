@@ -35,6 +35,12 @@ appender.file.policies.size.size = 50MB
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
 """
+SILENCED = """
+# It writes the whole environment of the client, with every password in it, to the log.
+logger.environment.name = org.apache.flink.client.python.PythonEnvUtils
+logger.environment.level = WARN
+"""
+"""Added to every logging configuration of Flink's client."""
 
 
 def home(settings: Settings) -> Path:
@@ -63,7 +69,7 @@ def lay_out(settings: Settings, folder: Path) -> None:
         (flink / name).mkdir(parents=True, exist_ok=True)
     write(configuration(settings, folder), flink / "conf")
     for name in ("log4j.properties", "log4j-console.properties", "log4j-cli.properties"):
-        (flink / "conf" / name).write_text(LOG4J)
+        (flink / "conf" / name).write_text(LOG4J + SILENCED)
     link_jars(home(settings), flink / "lib")
 
 

@@ -6,6 +6,7 @@ time, and only a process that matches both is ever signalled.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from deploy.errors import OperationError
 LOG_LINES_SHOWN = 15
 POLL_S = 0.2
 KILLED_WITHIN_S = 10.0
+PRIVATE_UMASK = 0o077
+"""Logs, state and stored job graphs can hold passwords and payments: nobody else reads them."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -69,15 +72,17 @@ class ManagedProcess:
         """Start the process in a new session, so that Ctrl-C does not reach it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.record_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with open(self.log, "ab", opener=_open_private) as log:
             child = subprocess.Popen(
                 list(command),
-                env=dict(environment),
+                # Settings, with the passwords in them, are no business of a service.
+                env={name: value for name, value in environment.items() if not name.upper().startswith("SENTINEL_")},
                 cwd=working_folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
             )
         record = Record(pid=child.pid, started_at=psutil.Process(child.pid).create_time())
         self.record_file.write_bytes(msgspec.json.encode(record))
@@ -135,3 +140,7 @@ class ManagedProcess:
             return "(nothing)"
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         return "\n".join(lines) or "(nothing)"
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

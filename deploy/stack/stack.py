@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from deploy.errors import OperationError
 from deploy.paths import under_root
+from deploy.secrets import hide
 from deploy.stack import flink, kafka, redis, scratch
 from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
@@ -62,7 +63,7 @@ class Stack:
         missing = [service for service in self.services() if not service.process.is_running()]
         for service in missing:
             service.check_ports()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / MARKER).touch()
         try:
             self._start(missing, report)
@@ -142,7 +143,8 @@ class Stack:
         ):
             if not re.search(rf":{port}\b", address):
                 raise OperationError(
-                    f"{address_name} is {address} but {port_name} is {port}: set both alike to run the local stack"
+                    f"{address_name} is {hide(address)} but {port_name} is {port}: "
+                    "set both alike to run the local stack"
                 )
 
 

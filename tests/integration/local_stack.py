@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from deploy.clients import kafka_clients, topics
 from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
 from deploy.clients.namespace import with_namespace
-from deploy.job.submission import settings_environment
+from deploy.job import settings_file
 from deploy.paths import ROOT
 from deploy.stack.ephemeral import ephemeral_stack
 from deploy.stack.stack import Stack
@@ -46,9 +46,11 @@ class LocalStack:
 
     def sentinel(self, *arguments: str) -> str:
         """Run the command line with this stack's settings; returns its output."""
+        file = self.stack.folder / f"{self.settings.job.name}.yaml"
+        settings_file.write(file, self.settings)
         result = subprocess.run(
             [sys.executable, "-m", "deploy.cli", *arguments],
-            env=settings_environment(os.environ | {"COLUMNS": "200"}, self.settings),
+            env=settings_file.environment_with(os.environ | {"COLUMNS": "200"}, file),
             cwd=ROOT,
             capture_output=True,
             text=True,

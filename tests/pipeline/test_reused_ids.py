@@ -53,7 +53,7 @@ def test_a_repeat_is_dropped_and_counted_however_it_is_written() -> None:
     assert outcome(restarted(one), payment()) == ([], 1, 0)
 
 
-def test_repeats_among_many_payments_of_one_millisecond_are_told_apart() -> None:
+def test_repeats_among_many_payments_of_one_millisecond_are_distinguished() -> None:
     one = pipeline()
     same_time = [paid(f"t{number}", 1.0 + number % 3) for number in range(30)]
     decide(one, *same_time)

@@ -143,7 +143,7 @@ def test_a_payment_cleared_by_an_analyst_is_no_longer_a_fraud() -> None:
     assert profile.fraud_times.tolist() == []
 
 
-def verdicts() -> st.SearchStrategy[list[tuple[int, int, bool]]]:
+def label_streams() -> st.SearchStrategy[list[tuple[int, int, bool]]]:
     """Labels as payment, minutes at which each was known (no two of one payment at one time), and verdict."""
     return st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 20), st.booleans()), max_size=12, unique_by=lambda one: one[:2]
@@ -151,7 +151,7 @@ def verdicts() -> st.SearchStrategy[list[tuple[int, int, bool]]]:
 
 
 @settings(deadline=None)
-@given(verdicts(), st.randoms(use_true_random=False), st.data())
+@given(label_streams(), st.randoms(use_true_random=False), st.data())
 def test_the_last_word_on_a_payment_holds_however_labels_arrive_and_batches_fall(
     labels: list[tuple[int, int, bool]], chance: random.Random, data: st.DataObject
 ) -> None:

@@ -26,11 +26,16 @@ def test_brackets_in_an_id_are_no_markup() -> None:
     assert "[red]eve[/red]" in format_alert(b'{"user_id": "[red]eve[/red]"}').plain
 
 
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    value = b'{"user_id": "\\u001b[31meve\\u202e"}'
+    assert r"\x1b[31meve\u202e at" in format_alert(value).plain
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"\xff", b"no json", b"[1]", b'{"score": "high"}', b'{"score": null}', b'{"reasons": [1]}']
 )
 def test_a_record_that_is_no_alert_is_shown_as_it_is(value: bytes) -> None:
-    assert format_alert(value).plain == f"unreadable alert: {value!r}"
+    assert format_alert(value).plain == f"unreadable alert: {value.decode(errors='backslashreplace')}"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def converted(limits: Limits, **fields: Any) -> Transaction:
 WITH_RATES = Limits(rates=RATES)
 
 
-def test_lunch_in_yen_and_a_car_in_dinars_are_told_apart() -> None:
+def test_lunch_in_yen_and_a_car_in_dinars_are_distinguished() -> None:
     assert converted(WITH_RATES, amount=12_000, currency="JPY").amount == pytest.approx(71, rel=0.2)
     assert converted(WITH_RATES, amount=9_900, currency="KWD").amount == pytest.approx(27_650, rel=0.2)
 

@@ -122,7 +122,7 @@ def test_the_outcome_can_be_one_line_of_json(broker: Broker, tmp_path: Path) -> 
     assert len(broker.sent) == 2
 
 
-def test_times_of_the_future_are_told_before_anything_is_sent(broker: Broker, tmp_path: Path) -> None:
+def test_times_of_the_future_are_reported_before_anything_is_sent(broker: Broker, tmp_path: Path) -> None:
     message = refused(run(tmp_path, HEADER + GOOD.replace("2026-01-02", "2026-01-04"), "--from-now"))
     assert "1 time_in_future" in message
     assert "--until-now moves the times of a file to the present" in message
@@ -149,7 +149,7 @@ def test_a_file_whose_times_begin_at_0_can_be_moved_to_now(broker: Broker, tmp_p
     assert broker.sent[-1]["event_time"] - broker.sent[0]["timestamp"] == 1000
 
 
-def test_rows_that_will_be_late_are_told(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_will_be_late_are_reported(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     newest = 1_767_355_200_000  # 2026-01-02T12:00:00Z
     monkeypatch.setattr(command, "newest_event_time", lambda _: newest)
     assert "1 of 2 payments will be late" in run(tmp_path, HEADER + GOOD).output
@@ -169,7 +169,7 @@ def test_a_namibian_country_is_text(broker: Broker, tmp_path: Path) -> None:
     assert [each["location"] for each in broker.sent] == [{"country": "NA"}] * 2
 
 
-def test_text_of_another_encoding_is_refused_or_read_as_told(broker: Broker, tmp_path: Path) -> None:
+def test_text_of_another_encoding_is_refused_or_read_as_asked(broker: Broker, tmp_path: Path) -> None:
     rows = (HEADER + GOOD.replace(",m,", ",Caf\u00e9,")).encode("cp1252")
     assert "say --encoding cp1252" in refused(run(tmp_path, rows))
     assert run(tmp_path, rows, "--encoding", "cp1252").exit_code == 0

@@ -102,7 +102,7 @@ def test_a_day_beyond_the_twelfth_decides_between_day_and_month(tmp_path: Path) 
     assert "timestamp: times of the format %d/%m/%Y %H:%M (--time-format)" in look(file, ColumnMapping()).notes
 
 
-def test_days_and_months_that_cannot_be_told_apart_are_asked_for(tmp_path: Path) -> None:
+def test_days_and_months_that_are_ambiguous_are_asked_for(tmp_path: Path) -> None:
     file = csv(tmp_path, ("7", "01/01/2026 12:00"), ("7", "02/01/2026 12:00"))
     with pytest.raises(MappingError, match="'02/01/2026 12:00' may be a time of %d/%m/%Y %H:%M or %m/%d/%Y %H:%M: say"):
         look(file, ColumnMapping())

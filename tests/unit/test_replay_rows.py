@@ -129,7 +129,7 @@ def test_text_of_another_encoding_is_not_guessed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("options", "reason"),
     [
         (TextFormat(delimiter="ab"), "the delimiter 'ab' is not one character"),
         (TextFormat(quote="ab"), "the quote 'ab' is not one character"),
@@ -137,9 +137,9 @@ def test_text_of_another_encoding_is_not_guessed(tmp_path: Path) -> None:
         (TextFormat(encoding="base64"), "there is no encoding 'base64'"),
     ],
 )
-def test_an_impossible_format_is_refused(given: TextFormat, reason: str, tmp_path: Path) -> None:
+def test_an_impossible_format_is_refused(options: TextFormat, reason: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=reason):
-        open_rows(written(tmp_path, "rows.csv", "a,b\n1,2\n"), given)
+        open_rows(written(tmp_path, "rows.csv", "a,b\n1,2\n"), options)
 
 
 def test_a_file_of_another_suffix_is_read_by_what_it_holds(tmp_path: Path) -> None:
