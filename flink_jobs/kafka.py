@@ -21,6 +21,8 @@ _CONSUMER = {
     "fetch.min.bytes": str(32 * 1024),
     "isolation.level": "read_committed",
     "max.partition.fetch.bytes": str(32 * 1024),
+    # Partitions that are added while the job runs are read within seconds; the default is five minutes.
+    "partition.discovery.interval.ms": "5000",
 }
 # Polling an idle topic costs as much as reading a stream.
 _LOW_RATE = {"fetch.max.wait.ms": "500", "fetch.min.bytes": "1"}

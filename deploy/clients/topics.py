@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -51,11 +52,17 @@ class TopicStatus:
         topic: its specification.
         created: whether it was created just now.
         differences: from the specification, one phrase each.
+        partitions: number of partitions at the broker.
+        replicas: of its first partition at the broker.
+        config: the broker's settings for the topic.
     """
 
     topic: TopicSpec
     created: bool
     differences: tuple[str, ...] = ()
+    partitions: int = 0
+    replicas: int = 0
+    config: Mapping[str, str] = field(default_factory=dict)
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
@@ -95,20 +102,42 @@ def ensure(settings: Settings, *, update: bool = False) -> list[TopicStatus]:
     existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
     missing = [topic for topic in topics if topic.name not in existing]
     _create(settings, client, missing)
-    found = [TopicStatus(topic, created=True) for topic in missing]
     for topic in topics:
-        if topic in missing:
-            continue
-        differing = _differing(client, topic)
+        differing = {} if topic in missing else _differing(_config(client, topic.name), topic)
         if update and differing:
             _alter(client, topic.name, {key: topic.config[key] for key in differing})
-            differing = {}
-        phrases = [f"{key} is {value}, settings say {topic.config[key]}" for key, value in differing.items()]
-        count = len(existing[topic.name].partitions)
-        if count != topic.partitions:
-            phrases.append(f"{count} partitions, settings say {topic.partitions}")
-        found.append(TopicStatus(topic, created=False, differences=tuple(phrases)))
-    return found
+    return status(settings, created=[topic.name for topic in missing])
+
+
+def status(settings: Settings, created: Collection[str] = ()) -> list[TopicStatus]:
+    """Read every topic as the broker has it, and compare it with its specification.
+
+    Args:
+        settings: that specify the topics, all of which exist.
+        created: names of topics that were created just now.
+
+    Raises:
+        OperationError: no broker answers, or it does not know a topic yet.
+    """
+    client = kafka_clients.admin(settings)
+    existing = client.list_topics(timeout=kafka_clients.TIMEOUT_S).topics
+    found = []
+    for topic in topic_specs(settings):
+        if topic.name not in existing:
+            raise OperationError(f"the broker does not show topic {topic.name} yet: try again")
+        config, partitions = _config(client, topic.name), existing[topic.name].partitions
+        replicas = len(next(iter(partitions.values())).replicas)
+        phrases = [
+            f"{key} is {value}, settings say {topic.config[key]}" for key, value in _differing(config, topic).items()
+        ]
+        for count, wanted, name in (
+            (len(partitions), topic.partitions, "partitions"),
+            (replicas, topic.replication, "replicas"),
+        ):
+            if count != wanted:
+                phrases.append(f"{count} {name}, settings say {wanted}")
+        found.append(TopicStatus(topic, topic.name in created, tuple(phrases), len(partitions), replicas, config))
+    return sorted(found, key=lambda each: not each.created)
 
 
 def keep_forever(settings: Settings) -> None:
@@ -191,8 +220,7 @@ def _has_leaders(client: AdminClient, topic: TopicSpec) -> bool:
     return True
 
 
-def _differing(client: AdminClient, topic: TopicSpec) -> dict[str, str]:
-    actual = _config(client, topic.name)
+def _differing(actual: Mapping[str, str], topic: TopicSpec) -> dict[str, str]:
     return {key: actual[key] for key, value in topic.config.items() if key in actual and actual[key] != value}
 
 
