@@ -82,7 +82,7 @@ def failed(number: int, at_ms: int, message: str) -> dict[str, Any]:
     return {"id": number, "status": "FAILED", "failure_timestamp": at_ms, "failure_message": message}
 
 
-def test_checkpoints_that_could_not_begin_are_told_from_those_that_failed() -> None:
+def test_checkpoints_that_could_not_begin_are_reported_from_those_that_failed() -> None:
     found = flink_rest._checkpoints(answer(3, [failed(2, NOW_MS, "Checkpoint expired")], NOW_MS - 1))
     assert (found.not_begun, found.untold) == (2, 0)
     assert found.failing == Failure(NOW_MS, "Checkpoint expired")
@@ -165,7 +165,7 @@ def test_a_healthy_system_has_exit_code_0_and_says_what_it_does_not_know() -> No
 
 
 @pytest.mark.usefixtures("well")
-def test_the_same_is_told_as_json() -> None:
+def test_the_same_is_reported_as_json() -> None:
     code, shown = run("--json")
     found = json.loads(shown)
     assert (code, found["state"], found["exit_code"], found["job"]["name"]) == (0, "healthy", 0, "fraud")
