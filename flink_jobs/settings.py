@@ -222,6 +222,11 @@ class StackSettings(_Section):
     )
     job_manager_memory_mb: Positive = 1024
     kafka_heap_mb: Positive = 768
+    kept_savepoints: Positive = Field(default=10, description="older savepoints of a job in the folder are deleted")
+    kept_checkpoints: Positive = Field(
+        default=2, description="jobs whose checkpoints `sentinel down` keeps, those that wrote last"
+    )
+    kept_logs_mb: Positive = Field(default=200, description="logs that `sentinel down` keeps, the newest, MiB")
 
 
 class Settings(BaseSettings):

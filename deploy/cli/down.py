@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from deploy.clients.flink_rest import FlinkRest
-from deploy.console import say
+from deploy.console import say, size
 from deploy.errors import OperationError
+from deploy.stack.pruning import size_of
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, load_settings
 
@@ -18,7 +19,8 @@ def down(
 ) -> None:
     """Stop Kafka, Redis and Flink on this machine; their data is kept.
 
-    A running job is not saved: run `sentinel stop` first.
+    A running job is not saved: run `sentinel stop` first. Working files, checkpoints of earlier jobs and old logs are
+    deleted, and it says how much is left.
 
     Example: sentinel down --wipe
     """
@@ -32,6 +34,12 @@ def down(
     if wipe:
         stack.wipe()
         say(f"deleted {stack.folder}")
+        return
+    freed = stack.prune()
+    if freed > 0:
+        say(f"freed {size(freed)} of working files, old checkpoints and old logs")
+    if kept := size_of(stack.folder):
+        say(f"{size(kept)} of topics, state and logs are kept in {stack.folder}: `sentinel down --wipe` deletes them")
 
 
 def _last_checkpoint(settings: Settings) -> str | None:

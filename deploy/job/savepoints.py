@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import urlparse
@@ -64,6 +65,16 @@ def record(settings: Settings, path: str, job_id: str = "") -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file.open("ab") as lines:
         lines.write(msgspec.json.encode(savepoint) + b"\n")
+    _prune(settings)
+
+
+def _prune(settings: Settings) -> None:
+    """Delete all but the last savepoints of this job in the stack's own folder; those elsewhere are not touched."""
+    own = (under_root(settings.stack.folder) / "flink" / "savepoints").resolve()
+    folders = [Path(urlparse(each.path).path) for each in _existing(settings)]
+    inside = [each for each in dict.fromkeys(folders) if each.resolve().parent == own]
+    for old in inside[: -settings.stack.kept_savepoints]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def stop(settings: Settings, rest: FlinkRest, job_id: str, timeout_s: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.secrets import hide
-from deploy.stack import flink, kafka, redis, scratch
+from deploy.stack import flink, kafka, pruning, redis, scratch
 from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
@@ -76,6 +76,12 @@ class Stack:
         stopped = stop(self.processes())
         scratch.remove(self.folder)
         return stopped
+
+    def prune(self) -> int:
+        """Delete what a stack that is down needs no more; returns the bytes freed, 0 where something still runs."""
+        if not (self.folder / MARKER).exists() or any(process.is_running() for process in self.processes()):
+            return 0
+        return pruning.prune(self.settings.stack, self.folder)
 
     def wipe(self) -> None:
         """Delete the folder with all its data.

@@ -167,3 +167,17 @@ def test_what_will_be_in_force_is_said() -> None:
 def test_a_model_folder_without_a_model_is_refused_before_the_submission(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match=r"there is no model in .*: correct model\.folder"):
         in_force.read(Settings.model_validate({"model": {"folder": tmp_path}}))
+
+
+def test_old_savepoints_in_the_folder_of_the_stack_are_deleted_and_no_others(tmp_path: Path) -> None:
+    own = tmp_path / "flink" / "savepoints"
+    own.mkdir(parents=True)
+    few = Settings.model_validate({"stack": {"folder": tmp_path, "kept_savepoints": 2}, "job": {"name": "fraud"}})
+    elsewhere = taken(tmp_path, "elsewhere")
+    others = taken(own, "of-another-job")
+    savepoints.record(settings(tmp_path, "nightly"), others)
+    for path in (elsewhere, *(taken(own, f"s-{number}") for number in range(4))):
+        savepoints.record(few, path)
+    assert {each.name for each in own.iterdir()} == {"of-another-job", "s-2", "s-3"}
+    assert (tmp_path / "elsewhere").exists()
+    assert savepoints.latest(few).path.endswith("s-3")
