@@ -39,7 +39,7 @@ def down(
     if freed > 0:
         say(f"freed {size(freed)} of working files, old checkpoints and old logs")
     if remaining := size_of(stack.folder):
-        say(f"{size(remaining)} of topics, state and logs are kept in {stack.folder}: `sentinel down --wipe` deletes them")
+        say(f"{size(remaining)} of topics, state and logs stay in {stack.folder}: `sentinel down --wipe` deletes them")
 
 
 def _last_checkpoint(settings: Settings) -> str | None:
