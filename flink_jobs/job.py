@@ -89,7 +89,6 @@ def _write_totals(decided: DataStream, settings: Settings) -> None:
     adder = edge.MinuteTotals.Factory(settings.kafka.topics.metrics, jvm.strings(list(MINUTE_COLUMNS)), idle_ms)
     record = Types.ROW([Types.STRING(), BYTES, BYTES]).get_java_type_info()
     minutes = jvm.operator(by_subtask, Uid.MINUTE_TOTALS.value, adder, record, parallelism=1)
-    minutes.getTransformation().setMaxParallelism(1)
     kafka.write(DataStream(minutes), settings, Uid.METRICS).setParallelism(1)
 
 

@@ -27,6 +27,8 @@ _CONSUMER = {
 # Polling an idle topic costs as much as reading a stream.
 _LOW_RATE = {"fetch.max.wait.ms": "500", "fetch.min.bytes": "1"}
 _PRODUCER = {"linger.ms": "0", "compression.type": "lz4", "batch.size": str(256 * 1024)}
+_MARGIN_BYTES = 16 * 1024
+"""Of a topic's limit, for what a broker adds to a record."""
 HEADERS = ("reason", "detail", "source.topic", "source.partition", "source.offset")
 """Headers of dead letters, in the order of their columns."""
 
@@ -101,12 +103,16 @@ def write(records: DataStream, settings: Settings, uid: Uid, *, exactly_once: bo
     """
     java, job, kafka = jvm.jvm(), settings.job, settings.kafka
     base = java.org.apache.flink.connector.base.DeliveryGuarantee
-    size = {"max.request.size": str(max(MIB, kafka.max_record_bytes))}
+    limit = max(MIB, kafka.max_record_bytes)
+    # Batches are compressed: a producer's limit is of the record as it is, a broker's of what it gets.
+    size = {"max.request.size": str(limit)}
     once = {"transaction.timeout.ms": str(job.transaction_timeout_s * 1000)} if exactly_once else {}
     builder = (
         java.org.apache.flink.connector.kafka.sink.KafkaSink.builder()
         .setBootstrapServers(kafka.bootstrap_servers)
-        .setRecordSerializer(jvm.edge().RecordSerializer(jvm.strings(HEADERS)))
+        .setRecordSerializer(
+            jvm.edge().RecordSerializer(jvm.strings(HEADERS), min(limit, kafka.max_record_bytes) - _MARGIN_BYTES)
+        )
         .setDeliveryGuarantee(base.EXACTLY_ONCE if exactly_once else base.AT_LEAST_ONCE)
         .setKafkaProducerConfig(jvm.properties({**size, **once, **_PRODUCER, **kafka.properties}))
     )

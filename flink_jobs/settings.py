@@ -33,6 +33,10 @@ RENAMED_JOB_SETTINGS = {"gather_ms": "mini_batch_ms", "regather_ms": "downstream
 """Old names of settings in the section ``job``, and their names now."""
 
 
+DECISION_BYTES = 2 * 1024 * 1024
+"""More than the largest decision: the ids of 5,000 rules."""
+
+
 class SettingsError(Exception):
     """A setting is missing or out of range; the message names each one and where it came from."""
 
@@ -81,7 +85,9 @@ class KafkaSettings(_Section):
     min_insync_replicas: Positive = Field(default=1, description="2 outside one machine")
     retention_ms: int = Field(default=7 * 86_400_000, ge=-1, description="milliseconds; -1 keeps for ever")
     compression: Literal["lz4", "zstd", "snappy", "gzip", "none"] = "lz4"
-    max_record_bytes: Positive = Field(default=16 * 1024 * 1024, description="largest record any topic accepts, bytes")
+    max_record_bytes: Annotated[int, Field(ge=64 * 1024)] = Field(
+        default=16 * 1024 * 1024, description="largest record any topic accepts, bytes"
+    )
     properties: dict[str, str] = Field(default={}, description="passed to the job's Kafka clients as they are")
     librdkafka_properties: dict[str, str] | None = Field(
         default=None, description="the same for the command line's clients, by librdkafka's names; empty: as the job's"
@@ -102,6 +108,10 @@ class EventTimeSettings(_Section):
     )
     maximum_ahead_s: float = Field(
         default=86_400.0, gt=0, description="payments further ahead of the wall clock are refused, seconds"
+    )
+
+    tolerated_ahead_s: float = Field(
+        default=300.0, ge=0, description="payments further ahead of the wall clock are decided and marked, seconds"
     )
 
     @model_validator(mode="after")
@@ -207,6 +217,9 @@ class StackSettings(_Section):
         description="JVM options of the TaskManagers; the default compiles with C1 only, since C2 takes a third to "
         "a half of their CPU for the first ten minutes",
     )
+    rocksdb_memory_mb: int = Field(
+        default=2048, ge=0, description="RocksDB's working files lie in memory if so much of it is free; 0: on the disk"
+    )
     job_manager_memory_mb: Positive = 1024
     kafka_heap_mb: Positive = 768
     kept_savepoints: Positive = Field(default=10, description="older savepoints of a job in the folder are deleted")
@@ -235,6 +248,15 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"
     stack: StackSettings = StackSettings()
+
+    @model_validator(mode="after")
+    def _alerts_fit(self) -> Self:
+        if self.kafka.max_record_bytes < self.job.max_record_bytes + DECISION_BYTES:
+            raise ValueError(
+                f"kafka.max_record_bytes must be at least job.max_record_bytes + {DECISION_BYTES}: "
+                "an alert carries the record and its decision"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -309,13 +331,13 @@ def _check_file(file: Path) -> None:
 def _misspelt_variables() -> list[tuple[str, str]]:
     """Variables with one underscore between section and field, and the right spelling of each."""
     prefix = str(Settings.model_config["env_prefix"])
-    given = {name.upper(): name for name in os.environ}
+    variables = {name.upper(): name for name in os.environ}
     return [
-        (given[f"{prefix}{section}_{field}".upper()], f"{prefix}{section}__{field}".upper())
+        (variables[f"{prefix}{section}_{field}".upper()], f"{prefix}{section}__{field}".upper())
         for section, info in Settings.model_fields.items()
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
         for field in info.annotation.model_fields
-        if f"{prefix}{section}_{field}".upper() in given
+        if f"{prefix}{section}_{field}".upper() in variables
     ]
 
 

@@ -50,6 +50,7 @@ def user_stage(settings: Settings, devices: Routes, merchants: Routes) -> UserSt
             devices=devices,
             merchants=merchants,
             out_of_orderness_ms=int(event_time.out_of_orderness_s * 1000),
+            tolerated_ahead_ms=int(event_time.tolerated_ahead_s * 1000),
             lateness_ms=_lateness_ms(settings),
             idle_ms=int(event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,

@@ -119,6 +119,11 @@ def _declared_features(file: Path, table: pa.Table) -> tuple[tuple[str, ...], st
         ) from None
     if not names or len(set(names)) != len(names):
         raise TableError(f"{file} declares no features, or one of them twice: build the table again")
+    if taken := {LABEL, EVENT_TIME, USER}.intersection(names):
+        raise TableError(
+            f"{file} declares {min(taken)!r} as a feature, which is not known when a payment is decided: "
+            "leave it out of the feature names"
+        )
     return tuple(names), feature_hash
 
 

@@ -37,6 +37,7 @@ FIT_SHARE, CALIBRATION_SHARE = 0.6, 0.2
 MIN_FRAUDS = 10
 # The default thresholds of the decision: monitor, challenge and alert, block.
 THRESHOLDS = (0.5, 0.7, 0.9)
+_REFUSED = frozenset('",:[]{}')
 LIBRARIES = ("lightgbm", "numpy", "scikit-learn")
 
 
@@ -59,13 +60,12 @@ def train(
     Raises:
         TableError: one of the three slices has too few frauds or no legitimate payment.
     """
+    _check_names(table.feature_names)
     fit, calibrate, test = _split(table)
     parameters = {**PARAMETERS, "num_iterations": trees, "seed": seed}
     booster = lightgbm.train(
         parameters, lightgbm.Dataset(fit.features, fit.fraud, feature_name=list(table.feature_names))
     )
-    if booster.feature_name() != list(table.feature_names):
-        raise TableError("LightGBM renamed a feature: feature names may hold letters, digits and underscores only")
     model_text = booster.model_to_string()
     forest = Forest(parse(model_text))
     calibrated = calibration.fit(forest.scores(calibrate.features), calibrate.fraud)
@@ -85,6 +85,19 @@ def train(
         libraries={library: version(library) for library in LIBRARIES},
     )
     return Artefact(model_text, metadata)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that LightGBM refuses or changes, before an hour of training.
+
+    Raises:
+        TableError: a name is empty, or has white space, a control character or a character of JSON's syntax.
+    """
+    for name in names:
+        if not name or not name.isprintable() or any(letter.isspace() or letter in _REFUSED for letter in name):
+            raise TableError(
+                f"LightGBM refuses the feature name {name!r}: rename the column; use letters, digits and underscores"
+            )
 
 
 def _split(table: FeatureTable) -> tuple[FeatureTable, FeatureTable, FeatureTable]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.pipeline.sent import at, decisions, happened, labelled, paid
+from tests.pipeline.sent import account_event, at, decisions, labelled, paid
 from udfs.decision import Decision
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.pipeline import Pipeline
@@ -93,7 +93,7 @@ def _usual_day(rng: random.Random, user: str, noon: float) -> Iterator[tuple[flo
 def _unusual_activity(rng: random.Random, user: str, minute: float) -> Iterator[tuple[float, bytes]]:
     """A burst of payments at any hour, some of them late or twice, at times after an account event."""
     if rng.random() < 0.5:
-        yield minute, happened(rng.choice(["login", "password_reset", "new_device"]), minute, user=user)
+        yield minute, account_event(rng.choice(["login", "password_reset", "new_device"]), minute, user=user)
     for n in range(rng.choice([1, 1, 2, 9])):
         minute += rng.choice([0.0, 0.05, 0.5, 3.0])
         name = f"{minute}-{n}"

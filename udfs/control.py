@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,11 +13,13 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from udfs.decision import Thresholds
+from udfs.gc_paused import gc_paused
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import MAX_VERSION
 from udfs.rules import RuleError, RuleSet, load_rules
+from udfs.strict_yaml import MAX_CHARACTERS
 
 ControlKind = Literal["rules", "patterns", "thresholds"]
 _Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -26,7 +30,7 @@ class _ControlRecord(msgspec.Struct, forbid_unknown_fields=True):
 
     kind: ControlKind
     version: Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
-    body: Any
+    body: msgspec.Raw
 
 
 class ThresholdsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,6 +57,9 @@ class Control:
     value: RuleSet | PatternSet | Thresholds
 
 
+MAX_RECORD_BYTES = 4 * MAX_CHARACTERS
+"""Maximum size of a control record: a body of the maximum length in any script."""
+_MAX_DETAIL_CHARACTERS = 1_000
 _decoder = msgspec.json.Decoder(_ControlRecord)
 _CACHE_SIZE = 2 * len(get_args(ControlKind))
 """Records kept decoded: of each kind the one in force, which restarting shards read again, and the next one."""
@@ -70,8 +77,11 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
         names: names of the features that rules may use.
 
     Returns:
-        The control, or the refusal of an invalid record. Cached: every shard of a process decodes the same record, and
-        5,000 rules take some tenths of a second.
+        The control, or the refusal of an invalid record. Cached: every shard of a process decodes the same record.
+
+    Decisions of the stage wait meanwhile, since all shards must change at the same place of their input. The work is
+    bounded by limits on the record (``MAX_RECORD_BYTES``), its document (``udfs.strict_yaml``), its conditions
+    (``MAX_TOKENS``) and its problems, to about that of the largest valid set: some tenths of a second.
     """
     with _decode_lock:
         return _decode(value, key, tuple(names))
@@ -80,25 +90,55 @@ def decode_control(value: bytes | None, key: bytes | None, names: Sequence[str])
 @lru_cache(maxsize=_CACHE_SIZE)
 def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> Control | Refusal:
     if not value:
-        return Refusal(Refused.CONTROL_INVALID, "a control record cannot be empty: send a newer version instead")
+        return _invalid("a control record cannot be empty: send a newer version instead")
+    if len(value) > MAX_RECORD_BYTES:
+        return _invalid(f"a control record has at most {MAX_RECORD_BYTES} bytes, this one {len(value)}")
     try:
         record = _decoder.decode(value)
+        with gc_paused():
+            body = msgspec.json.decode(record.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal(Refused.CONTROL_INVALID, str(error))
+        return _invalid(str(error)[:_MAX_DETAIL_CHARACTERS])
     if key != record.kind.encode():
-        return Refusal(Refused.CONTROL_INVALID, f"a control record of kind {record.kind!r} has that as its key")
+        return _invalid(f"a control record of kind {record.kind!r} has that as its key")
     try:
-        return Control(record.kind, record.version, _value(record, names))
-    except (RuleError, PatternError, ValueError, RecursionError) as error:
-        return Refusal(Refused.CONTROL_INVALID, str(error))
+        control = Control(record.kind, record.version, _value(record.kind, body, names))
+        # Last, since it is slow for what the other checks refuse.
+        duplicate = _duplicate_key(value)
+    except (RuleError, PatternError) as error:
+        return _invalid(str(error))
+    except (ValueError, RecursionError) as error:
+        return _invalid(str(error)[:_MAX_DETAIL_CHARACTERS])
+    return control if duplicate is None else _invalid(f"duplicate key {duplicate[:64]!r}")
 
 
-def _value(record: _ControlRecord, names: Sequence[str]) -> RuleSet | PatternSet | Thresholds:
-    if record.kind == "rules":
-        return load_rules(record.body, names)
-    if record.kind == "patterns":
-        return load_patterns(record.body)
-    body = msgspec.convert(record.body, ThresholdsBody)
+def _invalid(detail: str) -> Refusal:
+    return Refusal(Refused.CONTROL_INVALID, detail)
+
+
+def _duplicate_key(value: bytes) -> str | None:
+    """Find a key that a JSON object has twice; a decoder would take one of the two values silently."""
+    duplicates: list[str] = []
+
+    def note_duplicates(pairs: list[tuple[str, Any]]) -> None:
+        if len(dict(pairs)) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            duplicates.extend(key for key, count in counts.items() if count > 1)
+
+    json.loads(value, object_pairs_hook=note_duplicates)
+    return duplicates[0] if duplicates else None
+
+
+def _value(
+    kind: ControlKind,
+    content: Any,  # noqa: ANN401 - any JSON
+    names: Sequence[str],
+) -> RuleSet | PatternSet | Thresholds:
+    if kind == "rules":
+        return load_rules(content, names)
+    if kind == "patterns":
+        return load_patterns(content)
+    body = msgspec.convert(content, ThresholdsBody)
     if not body.monitor <= body.challenge <= body.block:
         raise ValueError("thresholds must rise: monitor <= challenge <= block")
     return Thresholds(block=body.block, challenge=body.challenge, monitor=body.monitor, alert=body.alert)

@@ -80,7 +80,9 @@ class Versions(msgspec.Struct, frozen=True, gc=False):
 class Decision(msgspec.Struct, gc=False):
     """A record of the topic ``decisions``, one per transaction; times in epoch milliseconds.
 
-    ``degraded`` is true if no model was available, or if the transaction was later than features are exact for.
+    ``degraded`` is true if no model was available, or if the transaction was later than features are exact for;
+    ``ahead`` if its event time was ahead of the wall clock by more than the settings tolerate. ``ignored`` names
+    optional fields of the record that could not be read, or are no known code.
     """
 
     transaction_id: str
@@ -99,6 +101,8 @@ class Decision(msgspec.Struct, gc=False):
     event_time: int
     decided_at: int
     late: bool
+    ahead: bool
+    ignored: tuple[str, ...]
     degraded: bool
 
 

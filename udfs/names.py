@@ -29,6 +29,7 @@ class Refused(StrEnum):
     OVERSIZED = "oversized"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
+    DUPLICATE_FIELD = "duplicate_field"
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"
     NOT_FINITE = "not_finite"
@@ -39,6 +40,7 @@ class Refused(StrEnum):
     TIME_IN_FUTURE = "time_in_future"
     PLACE_OUT_OF_RANGE = "place_out_of_range"
     IDENTIFIER_INVALID = "identifier_invalid"
+    ID_REUSED = "id_reused"
     KEY_MISMATCH = "key_mismatch"
     UNKNOWN_KIND = "unknown_kind"
     CONTROL_INVALID = "control_invalid"
@@ -79,6 +81,7 @@ class ShardEntry(StrEnum):
     CONTROL = "\0control"
     PENDING_MATCHES = "\0waiting"
     MINUTES = "\0minutes"
+    STREAM_TIME = "\0stream-time"
 
 
 class Kind(StrEnum):

@@ -7,88 +7,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import yaml
-from yaml.composer import Composer
-from yaml.constructor import SafeConstructor
-from yaml.cyaml import CParser  # type: ignore[attr-defined]
-from yaml.resolver import Resolver
+
+from udfs.strict_yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, MalformedYamlError, read_yaml
 
 IDENTIFIER = r"[a-z][a-z0-9_]{0,63}"
 REASON = r"[A-Z][A-Z0-9_]{0,63}"
 MAX_VERSION = 2**53 - 1
 """Maximum version of a rule, pattern, set or control record: the largest integer every JSON parser reads exactly."""
-MAX_CHARACTERS = 2 * 1024 * 1024
-_TEXT = "tag:yaml.org,2002:str"
-
-
-class MalformedYamlError(Exception):
-    """Text that is no YAML, or YAML with a duplicate key; the message names the line where it is known."""
-
-
-class _Loader(Composer, CParser, SafeConstructor, Resolver):
-    """PyYAML's safe loader, except that every error has a line and duplicate keys are errors.
-
-    Parsing uses libyaml, which is ten times as fast as the Python parser. Composing stays in Python: in C, deep nesting
-    would overflow the stack and end the process.
-    """
-
-    def __init__(self, text: str) -> None:
-        CParser.__init__(self, text)
-        Composer.__init__(self)
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - any YAML
-        """Construct a value; one that does not fit its tag, such as ``!!bool perhaps``, is an error with a mark."""
-        if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):
-            return node.value  # a fast path for most of a document
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, LookupError, AttributeError, TypeError):
-            problem = f"this is no {node.tag.rpartition(':')[2]}"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Construct a mapping; a duplicate key is an error, since PyYAML would drop the first value silently."""
-        seen: set[str] = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    problem = f"duplicate key {key.value[:64]!r}"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(text: str) -> tuple[yaml.Node | None, Any]:
-    """Parse one YAML document.
-
-    Returns:
-        The root node, whose nodes have line numbers, and the constructed value; both None for an empty document.
-
-    Raises:
-        MalformedYamlError: the text is no YAML document.
-    """
-    try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        return root, None if root is None else loader.construct_document(root)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise MalformedYamlError(f"line {mark.line + 1 if mark else 1}: {error.problem or 'invalid YAML'}") from None
-    except yaml.reader.ReaderError as error:
-        raise _unprintable(text.encode().count(b"\n", 0, error.position), error.character) from None
-    except UnicodeEncodeError as error:
-        raise _unprintable(text.count("\n", 0, error.start), ord(text[error.start])) from None
-    except RecursionError:
-        raise MalformedYamlError("invalid YAML: nested too deeply") from None
-
-
-def _unprintable(lines_before: int, character: int) -> MalformedYamlError:
-    return MalformedYamlError(f"line {lines_before + 1}: the character U+{character:04X} cannot be in YAML")
+MAX_PROBLEMS = 50
+"""Problems after which a document is not read further: looking for the name that was meant takes a millisecond each."""
+_MAX_PROBLEM_CHARACTERS = 500
 
 
 class Entry(NamedTuple):
@@ -104,11 +38,21 @@ class Entry(NamedTuple):
 
 
 class InvalidDocumentError(Exception):
-    """An invalid document; the message lists every problem, one per line."""
+    """An invalid document; the message lists its problems, one per line, up to ``MAX_PROBLEMS``."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        listed = [_shortened(problem) for problem in problems[:MAX_PROBLEMS]]
+        if len(problems) > MAX_PROBLEMS:
+            listed.append(f"only the first {MAX_PROBLEMS} problems are listed: correct them and check again")
+        super().__init__("\n".join(listed))
+        self.problems = tuple(listed)
+
+
+def _shortened(problem: str) -> str:
+    """A problem without most of the long text that it may quote."""
+    if len(problem) <= _MAX_PROBLEM_CHARACTERS:
+        return problem
+    return f"{problem[: _MAX_PROBLEM_CHARACTERS - 1]}…"
 
 
 _START = yaml.Mark("", 0, 0, 0, "", 0)
@@ -128,6 +72,8 @@ def read_set(document: Any, kind: str, maximum: int) -> tuple[int, list[Entry]]:
         InvalidDocumentError: the document has another form, or is too large.
     """
     is_text = isinstance(document, str)
+    if not is_text:
+        _check_extent(document, kind)
     characters = len(document) if is_text else len(json.dumps(document, ensure_ascii=False))
     if characters > MAX_CHARACTERS:
         raise InvalidDocumentError(
@@ -144,6 +90,25 @@ def read_set(document: Any, kind: str, maximum: int) -> tuple[int, list[Entry]]:
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     *_, nodes = (value for key, value in pairs if key.value == kind)  # the last one: merge keys may add others
     return version, [Entry(content, node) for content, node in zip(entries, nodes.value, strict=True)]
+
+
+def _check_extent(document: Any, kind: str) -> None:  # noqa: ANN401 - any JSON
+    """Refuse decoded JSON with more values or levels than a text may have."""
+    level, nodes = [document], 0
+    for _ in range(MAX_DEPTH):
+        nodes += len(level)
+        if nodes > MAX_NODES:
+            raise InvalidDocumentError([f"a document of {kind} has at most {MAX_NODES} keys and values"])
+        level = [each for value in level for each in _parts(value)]
+        if not level:
+            return
+    raise InvalidDocumentError([f"a document of {kind} is nested at most {MAX_DEPTH} levels deep"])
+
+
+def _parts(value: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return chain(value, value.values())
+    return value if isinstance(value, list) else ()
 
 
 def _outline(document: Any, kind: str, maximum: int) -> tuple[int, list[Any]]:  # noqa: ANN401 - any YAML
@@ -199,12 +164,17 @@ def position_in_text(node: yaml.Node, text: str, line: int, column: int) -> str:
     first = text_line(node)
     if style == "|":
         # The first non-empty line determines the indentation of the block.
-        content = next((each for each in text.splitlines()[first - 1 :] if each.strip()), "")
+        content = next((each for each in _lines(text)[first - 1 :] if each.strip()), "")
         return f"line {first + line - 1}, column {len(content) - len(content.lstrip()) + column}"
     if line == 1 and node.start_mark.line == node.end_mark.line:
         return f"line {first}, column {node.start_mark.column + bool(style) + column}"
     # A folded text has lost its line ends: only the column in the value is known.
     return f"{position_of(node)}, column {column} of the text"
+
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 def text_line(node: yaml.Node) -> int:

@@ -13,9 +13,9 @@ from threading import Lock
 
 import msgspec
 
-from models import warmup as models_ready
+from models import warmup as models_warmup
 from models.metadata import Metadata
-from state import warmup as state_ready
+from state import warmup as state_warmup
 from udfs.control import ThresholdsBody
 from udfs.names import Kind
 from udfs.patterns.pattern import Pattern
@@ -41,14 +41,16 @@ def warm_up() -> None:
 
 @cache
 def _warm_up() -> None:
-    """Have payments with a device and without decided, by the ready rules and patterns."""
+    """Have payments with a device and without decided, by the default rules and patterns."""
     for read in READ_BY_ALL:
         msgspec.json.Decoder(read)
-    state_ready.warm_up()
-    models_ready.warm_up()
+    state_warmup.warm_up()
+    models_warmup.warm_up()
     pipeline = Pipeline()
     for number, device in enumerate((None, "device", "device")):
-        pipeline.process([_record(number, device)], _NOW_MS)
+        record = _record(number, device)
+        # The repeat is compared with the payment.
+        pipeline.process([record, record], _NOW_MS)
 
 
 def _record(number: int, device: str | None) -> bytes:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from apps.records import encode_source_record, transaction_id
+from apps.replay.bad_rows import OnBadRow, refuse
 from apps.replay.mapping import ColumnMapping
 from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records
 from apps.replay.rows import RowFile
@@ -29,7 +30,7 @@ from udfs.rules import load_rules
 _BATCH = 1_000
 
 
-class GroundTruth(NamedTuple):
+class FraudLabel(NamedTuple):
     """A fraudulent payment: its kind of fraud, and its attack if it is part of one."""
 
     kind: str
@@ -61,7 +62,7 @@ class PatternBacktest:
     first: int = 0
     last: int = 0
     matches: dict[str, list[FoundMatch]] = field(default_factory=lambda: defaultdict(list))
-    truth: dict[str, GroundTruth] = field(default_factory=dict)
+    truth: dict[str, FraudLabel] = field(default_factory=dict)
     labeled: bool = False
 
     @property
@@ -99,6 +100,7 @@ def backtest_file(
     mapping: ColumnMapping,
     limit: int | None,
     report: Callable[[int], None] = lambda _: None,
+    on_bad: OnBadRow = refuse,
 ) -> PatternBacktest:
     """Backtest patterns on a file of transactions in order of event time.
 
@@ -108,21 +110,22 @@ def backtest_file(
         mapping: mapping of the file's columns.
         limit: maximum number of transactions; None for all.
         report: called after each batch with the number of transactions so far.
+        on_bad: called for each row that cannot be read; by default the first one ends the backtest.
 
     Raises:
         MappingError: the mapping does not fit the file.
-        FileError: the file cannot be read to its end.
+        FileError: the file cannot be read to its end, or ``on_bad`` refuses a row.
     """
     labeled = mapping.label in file.columns
     options = ReplayOptions(limit=limit, label_delay_ms=0 if labeled else None)
     backtest = PatternBacktest(labeled=labeled)
     pipeline = _pipeline(patterns)
-    for batch in _batches(replay_records(file, mapping, options)):
+    for batch in _batches(replay_records(file, mapping, options, on_bad)):
         for record in batch:
             if record.topic == Topic.LABELS:
                 label = msgspec.json.decode(record.value)
                 if label["label"] == "fraud":
-                    backtest.truth[label["transaction_id"]] = GroundTruth("fraud", None)
+                    backtest.truth[label["transaction_id"]] = FraudLabel("fraud", None)
         # Labels are only the ground truth: in production none is known when its payment is decided.
         _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in batch if one.topic != Topic.LABELS])
         report(backtest.transactions)
@@ -146,7 +149,7 @@ def backtest_simulation(
         block = simulator.block(_BATCH)
         for record in block:
             if record.fraud is not None:
-                backtest.truth[transaction_id(record.value)] = GroundTruth(record.fraud, record.attack)
+                backtest.truth[transaction_id(record.value)] = FraudLabel(record.fraud, record.attack)
         _run(backtest, pipeline, [(one.topic, one.key, one.value) for one in block])
         report(backtest.transactions)
     return backtest

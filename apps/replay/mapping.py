@@ -4,66 +4,94 @@ A mapping is a YAML file, or ``field=source`` arguments on the command line. It 
 (nested ones with a dot) a source:
 
 - ``CUSTOMER_ID``: the column of that name,
-- ``customer-{CUSTOMER_ID}``: text with column values inserted,
+- ``customer-{CUSTOMER_ID}``: text with column values inserted; ``{#row}`` is the number of the row, from 1,
 - ``=EUR``: a constant, parsed as JSON if it is JSON (``=true``, ``=1.5``), else text.
 
-A field without a source is read from the column of its name, if there is one. A time is a date column (UTC if it has no
-zone), ISO 8601 text with a zone, or a number in ``timestamp_unit``. A field whose column is empty in a row is omitted.
+A field without a source is read from the column of its name, if there is one. The type of a field decides how its
+source is read (``apps.replay.values``), never the look of a part of the file: ids are text. A field whose source is
+empty in a row is omitted.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from functools import cache
+from typing import Any, get_args, get_origin
 
 import msgspec
-import yaml
 
-from udfs.records import times
+from apps.replay.text_format import TextFormat
+from apps.replay.values import DecimalSign, Kind, TimeUnit, ValueFormat, ValueUnreadableError, reader_of
 from udfs.records.transaction import Transaction
 
 Row = Mapping[str, Any]
-TimeUnit = Literal["s", "ms", "us", "ns"]
 
-_PER_MS: Mapping[str, float] = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}
+ROW_NUMBER = "#row"
+"""Column with the number of the row, in every file."""
 _COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
 _TIMES = ("timestamp", "account.created_at")
-_METADATA = "metadata."
+_FLAGS = ("metadata.declined",)
+METADATA = "metadata."
 """Prefix of fields that may have any name."""
-_BUILT_IN = files(__package__) / "mappings"
 
 
 class MappingError(Exception):
     """A mapping is invalid, or does not fit the data; the message says what to change."""
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    fields: dict[str, str]
-    timestamp_unit: TimeUnit = "ms"
-    label: str | None = None
+class RowUnreadableError(Exception):
+    """A value of a row cannot be read.
+
+    Attributes:
+        column: source that was read.
+    """
+
+    def __init__(self, column: str, detail: str) -> None:
+        super().__init__(detail)
+        self.column = column
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """Sources of the fields of a transaction.
+    """Sources of the fields of a transaction, and how the file writes them; what is None is found in the file.
 
     Attributes:
         fields: source of each field.
         timestamp_unit: unit of times that are numbers.
         label: column that is true for fraud; None if there is no label.
+        types: kind of fields in metadata, which are otherwise left as the file has them.
+        text_format: format of a text file.
+        decimal: decimal sign of numbers that are text.
+        null_words: texts that mean nothing in every column.
+        time_format: strptime format of times that are text.
+        time_zone: zone of times without one; None for UTC.
+        time_origin_ms: time at which times that are numbers begin, epoch milliseconds.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    timestamp_unit: TimeUnit = "ms"
+    timestamp_unit: TimeUnit | None = None
     label: str | None = None
+    types: Mapping[str, Kind] = field(default_factory=dict)
+    text_format: TextFormat = field(default_factory=TextFormat)
+    decimal: DecimalSign | None = None
+    null_words: frozenset[str] = frozenset()
+    time_format: str | None = None
+    time_zone: str | None = None
+    time_origin_ms: int = 0
+
+    def values(self) -> ValueFormat:
+        """Format of values, with the defaults where the mapping says nothing."""
+        return ValueFormat(
+            self.decimal or ".",
+            self.null_words,
+            self.timestamp_unit or "ms",
+            self.time_format,
+            self.time_zone or "UTC",
+            self.time_origin_ms,
+        )
 
     def with_fields(self, assignments: Sequence[str]) -> ColumnMapping:
         """Return a copy with ``field=source`` assignments added; they override the sources of the mapping.
@@ -77,54 +105,54 @@ class ColumnMapping:
             if not (name and equals and source):
                 raise MappingError(f"{text!r} maps nothing: write FIELD=COLUMN, such as user_id=CUSTOMER_ID")
             added[name] = source
-        return replace(self, fields=_checked({**self.fields, **added}))
+        return replace(self, fields=checked_fields({**self.fields, **added}))
 
-    def compile(self, columns: Collection[str]) -> Callable[[Row], dict[str, Any]]:
-        """Compile the mapping to a function from a row to the fields of a transaction; empty fields are omitted.
-
-        Args:
-            columns: column names of the file.
+    def sources(self, columns: Collection[str]) -> dict[str, str]:
+        """Source of every field that a file with these columns gives.
 
         Raises:
             MappingError: a source names an unknown column, a required field has no source, or both a field and one of
                 its nested fields have one.
         """
         known = _known_fields()
-        same_name = {name: name for name in columns if name in known or name.startswith(_METADATA)}
+        same_name = {name: name for name in columns if name in known or name.startswith(METADATA)}
         sources = {**same_name, **self.fields}
         for name, source in sources.items():
             for column in source_columns(source):
-                if column not in columns:
+                if column not in columns and column != ROW_NUMBER:
                     raise MappingError(f"{name} reads column {column!r}; the file has {', '.join(columns)}")
         missing = [name for name in _required_fields() if name not in sources]
         if missing:
             raise MappingError(f"no source for {', '.join(missing)}: map each to one of {', '.join(columns)}")
         _check_nested(sources)
-        readers = [(name.split("."), _reader(name, source, self.timestamp_unit)) for name, source in sources.items()]
+        return sources
+
+    def kind(self, name: str) -> Kind:
+        """Type of a field."""
+        if name.startswith(METADATA):
+            return self.types.get(name, "flag" if name in _FLAGS else "any")
+        return _known_fields()[name]
+
+    def compile(
+        self, columns: Collection[str], formats: Mapping[str, ValueFormat] | None = None
+    ) -> Callable[[Row], dict[str, Any]]:
+        """Compile the mapping to a function from a row to the fields of a transaction; empty fields are omitted.
+
+        The function raises ``RowUnreadableError``.
+
+        Args:
+            columns: column names of the file.
+            formats: of the fields that differ from ``values``.
+
+        Raises:
+            MappingError: the mapping does not fit the columns, see ``sources``.
+        """
+        default, differing = self.values(), formats or {}
+        readers = [
+            (name.split("."), source, _reader(self.kind(name), source, differing.get(name, default)))
+            for name, source in self.sources(columns).items()
+        ]
         return lambda row: _transaction(readers, row)
-
-
-def load_mapping(name: str) -> ColumnMapping:
-    """Load a built-in mapping by its name, or a mapping file by its path.
-
-    Raises:
-        MappingError: there is no such mapping, or it is invalid.
-    """
-    built_in = _BUILT_IN / f"{name}.yaml"
-    file = built_in if built_in.is_file() else Path(name)
-    try:
-        found = msgspec.convert(yaml.safe_load(file.read_text()), _File)
-    except OSError:
-        known = ", ".join(built_in_mappings())
-        raise MappingError(f"{name} is neither a mapping file nor a built-in mapping ({known})") from None
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise MappingError(f"{name} is not a mapping: {error}") from None
-    return ColumnMapping(_checked(found.fields), found.timestamp_unit, found.label)
-
-
-def built_in_mappings() -> list[str]:
-    """Names of the mappings that ship with the product: the files in ``mappings/``."""
-    return sorted(file.name.removesuffix(".yaml") for file in _BUILT_IN.iterdir() if file.name.endswith(".yaml"))
 
 
 def source_columns(source: str) -> list[str]:
@@ -134,25 +162,15 @@ def source_columns(source: str) -> list[str]:
     return _COLUMN_IN_TEXT.findall(source) or [source]
 
 
-def epoch_ms(value: object, unit: TimeUnit) -> int | str:
-    """Convert a time to epoch milliseconds; a value that is no time stays text, and the job refuses the record."""
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
-    if isinstance(value, date):
-        return round(datetime.combine(value, time(), UTC).timestamp() * 1000)
-    if isinstance(value, int | float | Decimal) and math.isfinite(value):
-        return round(float(value) / _PER_MS[unit])
-    try:
-        return times.epoch_ms("time", str(value))
-    except times.TimeUnreadableError:
-        return str(value)
+def checked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
+    """Return sources of fields.
 
-
-def _checked(fields: Mapping[str, str]) -> Mapping[str, str]:
+    Raises:
+        MappingError: a field is unknown.
+    """
     known = _known_fields()
     for name in fields:
-        if name not in known and not name.startswith(_METADATA):
+        if name not in known and not name.startswith(METADATA):
             raise MappingError(f"a transaction has no field {name!r}; it has {', '.join(known)} and metadata.*")
     return fields
 
@@ -164,15 +182,27 @@ def _check_nested(sources: Collection[str]) -> None:
             raise MappingError(f"both {parent} and its nested field {name} have a source: map one of the two")
 
 
-def _known_fields() -> list[str]:
-    names: list[str] = []
+@cache
+def _known_fields() -> Mapping[str, Kind]:
+    """Kind of every field of a transaction outside metadata."""
+    kinds: dict[str, Kind] = {}
     for each in msgspec.structs.fields(Transaction):
         nested = next(filter(None, map(_struct, get_args(each.type))), None)
         if nested is None:
-            names.append(each.encode_name)
+            kinds[each.encode_name] = _kind(each.encode_name, each.type)
         else:
-            names += [f"{each.encode_name}.{part.encode_name}" for part in msgspec.structs.fields(nested)]
-    return names
+            for part in msgspec.structs.fields(nested):
+                name = f"{each.encode_name}.{part.encode_name}"
+                kinds[name] = _kind(name, part.type)
+    return kinds
+
+
+def _kind(name: str, annotation: Any) -> Kind:  # noqa: ANN401 - any annotation
+    if name in _TIMES:
+        return "time"
+    types = {annotation, *get_args(annotation)}
+    kinds: Mapping[type, Kind] = {str: "text", float: "number", bool: "flag"}
+    return next((kind for of, kind in kinds.items() if of in types), "any")
 
 
 def _struct(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - any annotation
@@ -185,35 +215,37 @@ def _required_fields() -> list[str]:
     return [each.encode_name for each in msgspec.structs.fields(Transaction) if each.required]
 
 
-def _reader(name: str, source: str, unit: TimeUnit) -> Callable[[Row], Any]:
+def _reader(kind: Kind, source: str, values: ValueFormat) -> Callable[[Row], Any]:
     """Function from a row to the value of a field; None for a row in which it is empty."""
     if source.startswith("="):
         constant = _constant(source[1:])
+        if kind == "text" and not isinstance(constant, str):
+            constant = source[1:]
         return lambda _: constant
+    convert = reader_of(kind, values)
     if _COLUMN_IN_TEXT.search(source):
-        return _template(source)
-    if name in _TIMES:
-        convert: Callable[[Any], object] = lambda value: epoch_ms(value, unit)  # noqa: E731
-    elif name.endswith("_id") or name == "device.id":
-        convert = str
-    else:
-        convert = _plain
-    return lambda row: None if (value := row.get(source)) is None else convert(value)
+        fill = filler(source, values)
+        return lambda row: convert(fill(row))
+    return lambda row: convert(row.get(source))
 
 
-def _template(source: str) -> Callable[[Row], str | None]:
-    columns = source_columns(source)
+def filler(source: str, values: ValueFormat) -> Callable[[Row], str | None]:
+    """Function from a row to a text with the values of columns in it; None if one of them is empty."""
+    if _COLUMN_IN_TEXT.search(source) is None:
+        source = f"{{{source}}}"
+    pieces = _COLUMN_IN_TEXT.split(source)
+    read = reader_of("text", values)
 
     def fill(row: Row) -> str | None:
-        if any(row.get(column) is None for column in columns):
-            return None
-        return _COLUMN_IN_TEXT.sub(lambda found: str(row[found[1]]), source)
+        filled = pieces.copy()
+        for place in range(1, len(pieces), 2):
+            value = read(row.get(pieces[place]))
+            if value is None:
+                return None
+            filled[place] = value
+        return "".join(filled)
 
     return fill
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else value
 
 
 def _constant(text: str) -> object:
@@ -223,10 +255,13 @@ def _constant(text: str) -> object:
         return text
 
 
-def _transaction(readers: Sequence[tuple[list[str], Callable[[Row], Any]]], row: Row) -> dict[str, Any]:
+def _transaction(readers: Sequence[tuple[list[str], str, Callable[[Row], Any]]], row: Row) -> dict[str, Any]:
     transaction: dict[str, Any] = {}
-    for path, read in readers:
-        value = read(row)
+    for path, source, read in readers:
+        try:
+            value = read(row)
+        except ValueUnreadableError as error:
+            raise RowUnreadableError(source, str(error)) from None
         if value is None:
             continue
         parent = transaction

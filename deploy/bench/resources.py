@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.bench.sampler import sampling
 from deploy.clients.flink_rest import FlinkRest
+from deploy.stack import scratch
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings
 
@@ -53,8 +54,7 @@ class ResourceTrace:
                 self._add(self.memory_mib, service.process.name, process.memory_info().rss / MIB)
 
     def _sample_files(self) -> None:
-        # Flink's own folder names; jars and libraries of the job are in other folders.
-        folders = (self._stack.folder / "flink" / "tmp").glob(f"tm_*/tmp/job_{self._job_id}_*")
+        folders = scratch.find(self._stack.folder).glob(f"job_{self._job_id}_*")
         self._add(self.state_mib, "RocksDB's files", sum(map(_size, folders)) / MIB)
 
     def _sample_checkpoints(self) -> None:

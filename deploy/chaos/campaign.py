@@ -138,9 +138,7 @@ class _Campaign:
         shape = combine(fault.traffic for fault in experiment.faults)
         records = next_round(traffic, shape, self.target.rng, round(time.time() * 1000))
         rate = self.options.rate * shape.rate_factor
-        load = LoadGenerator(
-            self.target.settings, records, rate, shape.poison_per_payment, experiment.name, self.target.rng
-        )
+        load = LoadGenerator(self.target.settings, records, rate, shape, experiment.name, self.target.rng)
         load.start()
         time.sleep(len(records) / 3 / rate)
         self._inject_and_revert(experiment)

@@ -23,12 +23,14 @@ class TrafficShape:
         rate_factor: multiple of the ordinary rate.
         hot_key_share: share of the payments that one user makes, who alone pays one merchant, with one device.
         poison_per_payment: invalid records sent for each payment.
+        hostile_per_payment: mutated records sent to all input topics for each payment; some are accepted.
         skewed_share: share of the payments with an event time ahead of the wall clock or far behind the others.
     """
 
     rate_factor: float = 1.0
     hot_key_share: float = 0.0
     poison_per_payment: float = 0.0
+    hostile_per_payment: float = 0.0
     skewed_share: float = 0.0
 
 

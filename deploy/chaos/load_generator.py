@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -9,7 +10,9 @@ from threading import Thread
 
 from apps.kafka_producer import KafkaProducer, SendingError
 from apps.records import transaction_id
+from apps.reference.hostile_records import HostileRecords
 from apps.reference.order_free_traffic import TrafficRecord
+from deploy.chaos.fault import TrafficShape
 from deploy.chaos.traffic import poison_value
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
@@ -25,7 +28,7 @@ class LoadGenerator(Thread):
         settings: of the job.
         records: payments, in order.
         rate: payments a second.
-        poison_per_payment: invalid records for each payment.
+        shape: of the traffic: invalid and hostile records between the payments.
         experiment: name, which the key of the invalid records carries.
         rng: chooses the invalid records.
 
@@ -40,7 +43,7 @@ class LoadGenerator(Thread):
         settings: Settings,
         records: Sequence[TrafficRecord],
         rate: float,
-        poison_per_payment: float,
+        shape: TrafficShape,
         experiment: str,
         rng: random.Random,
     ) -> None:
@@ -48,7 +51,8 @@ class LoadGenerator(Thread):
         self._settings = settings
         self._records = records
         self._rate = rate
-        self._poison_per_payment = poison_per_payment
+        self._shape = shape
+        self._hostile = HostileRecords(rng, settings.job.max_record_bytes)
         self._poison_key = poison_key(experiment)
         self._rng = rng
         self.sent_at: dict[str, float] = {}
@@ -65,18 +69,34 @@ class LoadGenerator(Thread):
 
     def _send(self, producer: KafkaProducer) -> None:
         topic, started = self._settings.kafka.topics.transactions, time.monotonic()
-        poison_due = 0.0
+        poison_due = hostile_due = 0.0
         for number, record in enumerate(self._records):
             while (ahead_s := started + number / self._rate - time.monotonic()) > 0:
                 producer.poll()
                 time.sleep(min(ahead_s, _TICK_S))
-            poison_due += self._poison_per_payment
+            poison_due += self._shape.poison_per_payment
+            hostile_due += self._shape.hostile_per_payment
             while poison_due >= 1:
                 producer.send(topic, self._poison_key, poison_value(self._rng, self._settings.job.max_record_bytes))
                 self.poison_sent += 1
                 poison_due -= 1
+            while hostile_due >= 1:
+                self._send_hostile(producer, record)
+                hostile_due -= 1
             self.sent_at[transaction_id(record.value)] = time.time()
             producer.send(topic, record.key, record.value)
+
+    def _send_hostile(self, producer: KafkaProducer, honest: TrafficRecord) -> None:
+        """Send a hostile record with a time near that of an honest payment."""
+        names = self._settings.kafka.topics
+        topics = {
+            Kind.TRANSACTION: names.transactions,
+            Kind.ACCOUNT_EVENT: names.account_events,
+            Kind.LABEL: names.labels,
+            Kind.CONTROL: names.control,
+        }
+        hostile = self._hostile.next(json.loads(honest.value)["timestamp"])
+        producer.send(topics[hostile.kind], hostile.key, hostile.value)
 
 
 def poison_key(experiment: str) -> bytes:

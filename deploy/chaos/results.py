@@ -10,6 +10,7 @@ import msgspec
 
 from apps.records import transaction_id
 from apps.reference.golden_run import comparable_fields, golden_decisions
+from apps.reference.hostile_records import PREFIX
 from apps.reference.order_free_traffic import TrafficRecord
 from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.load_generator import poison_key
@@ -46,11 +47,15 @@ def collect_results(
     names, threshold = settings.kafka.topics, settings.decision.alert
     for message in kafka_clients.read_all(settings, names.decisions, READ_WITHIN_S):
         decision = msgspec.json.decode(message.value() or b"")
+        if decision["user_id"].startswith(PREFIX):
+            continue
         name = decision["transaction_id"]
         decisions[owner[name]].append(
             RecordedDecision(name, decision["score"] >= threshold, comparable_fields(decision), decision["degraded"])
         )
     for message in kafka_clients.read_all(settings, names.alerts, READ_WITHIN_S):
+        if (message.key() or b"").startswith(PREFIX.encode()):
+            continue
         name = transaction_id(message.value() or b"")
         alerts[owner[name]].append(name)
     golden = golden_decisions(sent, round(time.time() * 1000), _partitions(settings))

@@ -22,6 +22,7 @@ def combine(shapes: Iterable[TrafficShape]) -> TrafficShape:
         rate_factor=max((each.rate_factor for each in found), default=1.0),
         hot_key_share=max((each.hot_key_share for each in found), default=0.0),
         poison_per_payment=max((each.poison_per_payment for each in found), default=0.0),
+        hostile_per_payment=max((each.hostile_per_payment for each in found), default=0.0),
         skewed_share=max((each.skewed_share for each in found), default=0.0),
     )
 

@@ -38,8 +38,8 @@ def down(
     freed = stack.prune()
     if freed > 0:
         say(f"freed {size(freed)} of working files, old checkpoints and old logs")
-    if kept := size_of(stack.folder):
-        say(f"{size(kept)} of topics, state and logs are kept in {stack.folder}: `sentinel down --wipe` deletes them")
+    if remaining := size_of(stack.folder):
+        say(f"{size(remaining)} of topics, state and logs stay in {stack.folder}: `sentinel down --wipe` deletes them")
 
 
 def _last_checkpoint(settings: Settings) -> str | None:

@@ -11,8 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from apps.backtest.patterns import FoundMatch, PatternBacktest, backtest_file, backtest_simulation
-from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
-from apps.replay.rows import FileError, open_rows
+from apps.replay.bad_rows import BadRows, FileError, refuse
+from apps.replay.mapping import ColumnMapping, MappingError
+from apps.replay.mapping_file import built_in_mappings, load_mapping
+from apps.replay.rows import open_rows
 from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
 from deploy.console import console, say
 from deploy.errors import OperationError
@@ -44,7 +46,7 @@ def try_(
         str, typer.Option("--on", help=f"Parquet, CSV or JSON lines file in order of event time; or `{SIMULATION}`.")
     ] = SIMULATION,
     mapping: Annotated[
-        str | None, typer.Option(help="Mapping of the file's columns: handbook, sparkov or a YAML file.")
+        str | None, typer.Option(help=f"Mapping file, or built-in mapping: {', '.join(built_in_mappings())}.")
     ] = None,
     fields: Annotated[
         list[str] | None, typer.Option("--field", help="FIELD=SOURCE, overrides the mapping; repeatable.")
@@ -54,6 +56,9 @@ def try_(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation.")] = 1,
     users: Annotated[int, typer.Option(min=100, help="Number of users in the simulation.")] = 10_000,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and list them by reason.")
+    ] = False,
 ) -> None:
     """Backtest a file of patterns: matches per day, precision, recall and sample matches."""
     patterns = _load(file)
@@ -70,9 +75,13 @@ def try_(
         else:
             try:
                 columns = (load_mapping(mapping) if mapping else ColumnMapping()).with_fields(fields or ())
-                backtest = backtest_file(patterns, open_rows(Path(data)), columns, limit, report)
+                bad = BadRows()
+                rows = open_rows(Path(data), columns.text_format)
+                backtest = backtest_file(patterns, rows, columns, limit, report, on_bad=bad.add if skip_bad else refuse)
             except (MappingError, FileError) as error:
                 raise OperationError(str(error)) from None
+            if bad:
+                say("\n".join([f"{len(bad):,} left out, by reason:", *bad.lines()]))
     _show(patterns, backtest)
 
 

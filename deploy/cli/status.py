@@ -40,6 +40,7 @@ class Report(msgspec.Struct):
     failures: list[Failure] | None = None
     lag: list[TopicLag] | None = None
     lost_before_start: dict[str, int] | None = None
+    web_ui: str = ""
 
 
 def status(
@@ -69,7 +70,7 @@ def status(
 
 def read(settings: Settings, max_behind: int) -> Report:
     """Ask the processes, Flink and Kafka, and judge what they say; what does not answer is a finding."""
-    report = Report(State.UNKNOWN.name.lower(), State.UNKNOWN, [], _processes(settings))
+    report = Report(State.UNKNOWN.name.lower(), State.UNKNOWN, [], _processes(settings), web_ui=settings.flink.rest_url)
     found = report.findings
     here = [each for each in report.processes if each.pid is not None]
     if here:
@@ -156,6 +157,7 @@ def _job(report: Report, job: Job) -> Table:
         table.add_row("failures", f"{len(failures)}, the last: {failures[0].cause}")
     if report.lost_before_start:
         table.add_row("before the start", preflight.describe_loss(report.lost_before_start))
+    table.add_row("web UI", report.web_ui)
     return table
 
 
@@ -188,4 +190,9 @@ def _unknown(report: Report) -> list[str]:
         notes.append("why earlier checkpoints failed, since Flink lists the last ten only")
     if report.lag is not None and not all(each.exact for each in report.lag):
         notes.append("how many of the records behind are markers of transactions")
-    return notes
+    return notes + [
+        f"whether one offset that was deleted unread in each of {each.uncertain} partitions of {each.topic} "
+        "was a record or the marker of a transaction"
+        for each in report.lag or ()
+        if each.uncertain
+    ]

@@ -48,6 +48,7 @@ class TopicLag:
         unread_partitions: partitions that hold records, and of which the job has committed nothing.
         lost: records that were deleted before the job read them.
         committed: whether the job has committed any offset of the topic.
+        uncertain: partitions in which one offset is gone: a record, or only the marker of a transaction.
     """
 
     topic: str
@@ -56,6 +57,7 @@ class TopicLag:
     unread_partitions: int
     lost: int
     committed: bool
+    uncertain: int = 0
 
 
 def partition_lag(begin: int, end: int, committed: int | None) -> PartitionLag:
@@ -108,8 +110,10 @@ def topic_lag(topic: str, partitions: Mapping[int, PartitionLag], counted: Mappi
         behind=sum(behind.values()),
         exact=all((topic, number) in counted or not each.behind for number, each in partitions.items()),
         unread_partitions=sum(behind[number] > 0 and not each.committed for number, each in partitions.items()),
-        lost=sum(each.lost for each in partitions.values()),
+        lost=sum(each.lost for each in partitions.values() if each.lost > 1),
         committed=any(each.committed for each in partitions.values()),
+        # A sender's last transaction ends in a marker, after which nothing is committed until the next record.
+        uncertain=sum(each.lost == 1 for each in partitions.values()),
     )
 
 

@@ -6,7 +6,12 @@ from typing import Any, get_args, get_type_hints
 
 from deploy.docs.markdown import code, table
 from deploy.docs.words import texts
-from udfs.control import Control
+from udfs.conditions import MAX_TOKENS
+from udfs.control import MAX_RECORD_BYTES, Control
+from udfs.patterns.loading import MAX_PATTERNS
+from udfs.rule_documents import MAX_PROBLEMS
+from udfs.rules.loading import MAX_RULES
+from udfs.strict_yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 
 
 def control_kinds() -> tuple[str, ...]:
@@ -18,4 +23,15 @@ def control_kinds() -> tuple[str, ...]:
 def context() -> dict[str, Any]:
     """What the template of the page needs."""
     bodies = texts("control", "kinds", control_kinds())
-    return {"kinds": table(("Kind", "Body"), ((code(kind), text) for kind, text in bodies.items()))}
+    limits = {
+        "record_bytes": MAX_RECORD_BYTES,
+        "characters": MAX_CHARACTERS,
+        "nodes": MAX_NODES,
+        "depth": MAX_DEPTH,
+        "rules": MAX_RULES,
+        "patterns": MAX_PATTERNS,
+        "tokens": MAX_TOKENS,
+        "problems": MAX_PROBLEMS,
+    }
+    kinds = table(("Kind", "Body"), ((code(kind), text) for kind, text in bodies.items()))
+    return {"kinds": kinds, **{name: f"{limit:,}" for name, limit in limits.items()}}

@@ -14,6 +14,7 @@ from udfs.decision import Alert, Decision
 from udfs.names import Topic
 from udfs.records.account_event import AccountEvent, AccountEventKind
 from udfs.records.label import Label
+from udfs.records.readable import IGNORED
 from udfs.records.times import AsRead
 from udfs.records.transaction import Transaction
 from udfs.stages.open_windows import MinuteMetrics
@@ -55,6 +56,8 @@ def fields(struct: Any) -> list[Field]:  # noqa: ANN401 - a struct, or a generic
 
 def _fields(struct: inspect.StructType, prefix: str) -> Iterator[Field]:
     for field in struct.fields:
+        if field.encode_name == IGNORED and struct.cls not in (Decision, Alert):
+            continue  # made by the decoder; a record cannot set it
         yield Field(prefix + field.encode_name, field.type, field.required)
         for kind in _alternatives(field.type):
             if isinstance(kind, inspect.StructType):
@@ -69,7 +72,7 @@ def shown_type(kind: inspect.Type) -> str:
 def _shown(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
         return "string"
-    if isinstance(kind, inspect.ListType):
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
         return f"array of {shown_type(kind.item_type)}s"
     return _TYPES[type(kind)]
 

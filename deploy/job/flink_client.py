@@ -116,10 +116,10 @@ def failure_cause(output: str) -> str:
     In this order: the job's own message, the last Python exception, the last Java cause, the last line.
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    own = _own_message(output)
+    stated = _own_message(output)
     python = [line for line in lines if re.match(r"(?!java\.|org\.)[\w.]+(Error|Exception|Refused)\b.*: ", line)]
     java = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    return own or (python or java or lines or ["it printed nothing"])[-1]
+    return stated or (python or java or lines or ["it printed nothing"])[-1]
 
 
 def _own_message(output: str) -> str:

@@ -138,8 +138,8 @@ def _model(folder: Path) -> str:
         raise OperationError(f"there is no model in {folder} ({error.strerror}): correct model.folder") from None
     except msgspec.DecodeError as error:
         raise OperationError(f"{file} is no metadata of a model ({error}): train the model again") from None
-    where = "shipped" if folder == SHIPPED_MODEL else str(folder)
-    return f"{metadata.version} ({where}, {metadata.model_sha256[:8]})"
+    origin = "shipped" if folder == SHIPPED_MODEL else str(folder)
+    return f"{metadata.version} ({origin}, {metadata.model_sha256[:8]})"
 
 
 def _document(file: Path) -> str:

@@ -41,5 +41,5 @@ def describe_loss(lost: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count:,} of {topic}" for topic, count in lost.items())
     return (
         f"lost: {counts}: these records came after the offsets from which the job goes on, and were deleted "
-        "(retention) before it could read them; they are never decided"
+        "(retention) before it could read them; they are never decided (markers of transactions count as well)"
     )

@@ -70,9 +70,9 @@ def record(settings: Settings, path: str, job_id: str = "") -> None:
 
 def _prune(settings: Settings) -> None:
     """Delete all but the last savepoints of this job in the stack's own folder; those elsewhere are not touched."""
-    own = (under_root(settings.stack.folder) / "flink" / "savepoints").resolve()
+    of_job = (under_root(settings.stack.folder) / "flink" / "savepoints").resolve()
     folders = [Path(urlparse(each.path).path) for each in _existing(settings)]
-    inside = [each for each in dict.fromkeys(folders) if each.resolve().parent == own]
+    inside = [each for each in dict.fromkeys(folders) if each.resolve().parent == of_job]
     for old in inside[: -settings.stack.kept_savepoints]:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -16,7 +16,7 @@ import yaml
 
 from deploy.errors import OperationError
 from deploy.paths import EDGE_JAR, FLINK_JARS, ROOT, python_executable, site_packages
-from deploy.stack import java, ports, zookeeper
+from deploy.stack import java, ports, scratch, zookeeper
 from flink_jobs.settings import Settings
 
 LOG4J = """\
@@ -119,6 +119,7 @@ def configuration(settings: Settings, folder: Path) -> dict[str, Any]:
         "rest.port": settings.stack.flink_rest_port,
         "rest.bind-port": settings.stack.flink_rest_port,
         "io.tmp.dirs": str(folder / "flink" / "tmp"),
+        "state.backend.rocksdb.localdir": str(scratch.make(folder, settings.stack.rocksdb_memory_mb)),
         "env.pid.dir": str(folder / "pids"),
     }
 

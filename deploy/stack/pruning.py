@@ -35,10 +35,10 @@ def prune(settings: StackSettings, folder: Path) -> int:
 
 def prune_logs(folder: Path, kept_bytes: int) -> None:
     """Delete the oldest logs until the others fit."""
-    kept = 0
+    retained = 0
     for log in _newest_first(each for each in folder.glob("*") if each.is_file() and not each.is_symlink()):
-        kept += log.stat().st_size
-        if kept > kept_bytes:
+        retained += log.stat().st_size
+        if retained > kept_bytes:
             log.unlink()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from deploy.errors import OperationError
 from deploy.paths import under_root
 from deploy.secrets import hide
-from deploy.stack import flink, kafka, pruning, redis
+from deploy.stack import flink, kafka, pruning, redis, scratch
 from deploy.stack.process import ManagedProcess
 from deploy.stack.service import Service
 from flink_jobs.settings import Settings
@@ -73,7 +73,9 @@ class Stack:
 
     def down(self) -> list[str]:
         """Stop everything, the last started first; returns the names of the processes that ran."""
-        return stop(self.processes())
+        stopped = stop(self.processes())
+        scratch.remove(self.folder)
+        return stopped
 
     def prune(self) -> int:
         """Delete what a stack that is down needs no more; returns the bytes freed, 0 where something still runs."""

@@ -11,7 +11,7 @@ from state.kernel.addressing import AddressedArray, words_at
 from state.kernel.jit import compiled
 from state.kernel.search import first_after
 from state.kernel.sections import ProfileDamagedError, Upgrade, decode_versioned, encode_versioned, words_of
-from state.kernel.times import DAY_MS
+from state.kernel.times import DAY_MS, NEVER
 from state.kernel.types import Floats, Words
 from state.profiles.profile import LATENESS_MS, Profile
 from state.windowing import aggregates, event_schema, history_update
@@ -24,6 +24,8 @@ LABEL_DELAY_MS = 7 * DAY_MS
 LONGEST_MS = LABEL_DELAY_MS + 30 * DAY_MS
 """Age at which the longest window begins; it ends a label's delay ago."""
 MAX_FRAUDS = 256
+MAX_CLEARED = 128
+"""Payments last labeled as legitimate, kept so that an older word that comes later is known to be older."""
 _EVENT_BYTES = 8 * event_schema.SHARED_EVENT_WIDTH
 
 VERSION = 1
@@ -142,14 +144,15 @@ class SharedProfile(Profile):
     KIND: ClassVar[str]
     MAX_RECENT_PAYMENTS: ClassVar[int]
 
-    __slots__ = ("_fraud_times", "_frauds")
+    __slots__ = ("_cleared", "_fraud_times", "_frauds")
 
     fraud_times = AddressedArray(FRAUDS_PTR)
 
     def __init__(self, lateness: int = LATENESS_MS) -> None:
         super().__init__(LONGEST_MS, lateness, self.MAX_RECENT_PAYMENTS, LAYOUT_WORDS)
         self.layout[HISTORY_PTR] = self.history.address
-        self._frauds: dict[int, int] = {}
+        self._frauds: dict[int, tuple[int, int]] = {}
+        self._cleared: dict[int, int] = {}
         self.fraud_times = _NO_TIMES
 
     def _replay_events(self, events: bytes) -> None:
@@ -157,27 +160,39 @@ class SharedProfile(Profile):
         out, risk = np.empty((len(rows), 0, aggregates.OUT_WIDTH)), np.empty((len(rows), 0, 2))
         observe([self] * len(rows), rows, _NO_TIMES, out, 0, _NO_TIMES, risk)
 
-    def label(self, transaction_key: int, time: int, *, fraud: bool) -> None:
-        """Record the label of a payment, which replaces an earlier label of the same payment.
+    def label(self, transaction_key: int, time: int, known_at: int, *, fraud: bool) -> None:
+        """Record the label of a payment, unless a label of the same payment is known that was given later.
+
+        So the last word holds, in whatever order and batches labels arrive. Of two labels given at the same time, the
+        one that arrives later holds.
 
         Args:
             transaction_key: ``key_of`` the transaction id.
             time: event time of the payment, ms.
+            known_at: when the label was given, ms.
             fraud: whether the payment is labeled as fraud.
         """
-        frauds = self._frauds
-        was_fraud = frauds.pop(transaction_key, None) is not None
+        frauds, cleared = self._frauds, self._cleared
+        was_fraud = transaction_key in frauds
+        if known_at < (frauds[transaction_key][1] if was_fraud else cleared.get(transaction_key, known_at)):
+            return
+        frauds.pop(transaction_key, None)
+        cleared.pop(transaction_key, None)
         if fraud:
-            frauds[transaction_key] = time
+            frauds[transaction_key] = time, known_at
             if len(frauds) > MAX_FRAUDS:
-                del frauds[min(frauds, key=lambda key: (frauds[key], key))]
+                del frauds[min(frauds, key=lambda key: (frauds[key][0], key))]
+        else:
+            cleared[transaction_key] = known_at
+            if len(cleared) > MAX_CLEARED:
+                del cleared[min(cleared, key=lambda key: (cleared[key], key))]
+        self.dirty = True
         if fraud or was_fraud:
-            self.dirty = True
             self.fraud_times = _ascending(frauds)
 
     @staticmethod
     def pack_all(profiles: Sequence[SharedProfile]) -> list[bytes]:
-        """Pack profiles and mark them clean: about 16 bytes per recent payment, 16 per fraud."""
+        """Pack profiles and mark them clean: about 16 bytes per recent payment, 24 per fraud, 16 per cleared one."""
         pack_histories(profiles)
         histories = pack([profile.history for profile in profiles])
         packed = [
@@ -189,23 +204,24 @@ class SharedProfile(Profile):
         return packed
 
     def _aux_state(self) -> tuple[bytes, ...]:
-        return *self._pack_common(), *self._pack_frauds()
+        return *self._pack_common(), *self._pack_labels()
 
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, keys, times = sections
-        if len(keys) != len(times):
-            raise ProfileDamagedError("the frauds of a packed profile differ in number from their times")
         self._restore_common(filtered, progress)
-        self._frauds = dict(zip(words_of(keys).tolist(), words_of(times).tolist(), strict=True))
+        self._frauds, self._cleared = _unpack_labels(words_of(keys).tolist(), words_of(times).tolist())
         self.fraud_times = _ascending(self._frauds)
 
-    def _pack_frauds(self) -> tuple[bytes, bytes]:
-        frauds = self._frauds
-        if not frauds:
+    def _pack_labels(self) -> tuple[bytes, bytes]:
+        """Pack the keys of labeled payments, frauds first; event times of frauds, then when labels were given."""
+        frauds, cleared = self._frauds, self._cleared
+        if not frauds and not cleared:
             return b"", b""
+        times = [time for time, _ in frauds.values()]
+        known = [known_at for _, known_at in frauds.values()]
         return (
-            np.fromiter(frauds, np.int64, len(frauds)).tobytes(),
-            np.fromiter(frauds.values(), np.int64, len(frauds)).tobytes(),
+            np.array([*frauds, *cleared], np.int64).tobytes(),
+            np.array([_KNOWN_FOLLOWS, *times, *known, *cleared.values()], np.int64).tobytes(),
         )
 
     def pack(self) -> bytes:
@@ -228,10 +244,31 @@ class SharedProfile(Profile):
 
 
 _NO_TIMES = np.empty(0, np.int64)
+_KNOWN_FOLLOWS = NEVER
+"""First word of the packed times of labels, where the times at which they were given are among them. Persisted."""
 
 
-def _ascending(frauds: Mapping[int, int]) -> Words:
-    return np.array(sorted(frauds.values()), np.int64) if frauds else _NO_TIMES
+def _ascending(frauds: Mapping[int, tuple[int, int]]) -> Words:
+    return np.array(sorted([time for time, _ in frauds.values()]), np.int64) if frauds else _NO_TIMES
+
+
+def _unpack_labels(keys: Sequence[int], times: Sequence[int]) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+    """Restore frauds, with event time and the time at which each was known, and cleared payments, with the latter.
+
+    Raises:
+        ProfileDamagedError: if the numbers of keys and times do not fit.
+    """
+    if times[:1] != [_KNOWN_FOLLOWS]:
+        # Written before the time at which a label was given was stored: any label counts as newer.
+        times = [_KNOWN_FOLLOWS, *times, *[NEVER] * len(keys)]
+    frauds = len(times) - 1 - len(keys)
+    if not 0 <= frauds <= len(keys):
+        raise ProfileDamagedError("the labels of a packed profile differ in number from their times")
+    event_times, known = times[1 : frauds + 1], times[frauds + 1 :]
+    return (
+        dict(zip(keys[:frauds], zip(event_times, known[:frauds], strict=True), strict=True)),
+        dict(zip(keys[frauds:], known[frauds:], strict=True)),
+    )
 
 
 class MerchantProfile(SharedProfile):

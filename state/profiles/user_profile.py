@@ -15,7 +15,7 @@ from state.kernel.types import Floats, Words
 from state.profiles import behavior, frequency_table, geo_and_channel
 from state.profiles.behavior_codec import EMPTY_BEHAVIOR, max_behavior_words, read_behavior, write_behavior
 from state.profiles.profile import LATENESS_MS, Profile
-from state.windowing import aggregates, event_schema, history_update
+from state.windowing import aggregates, event_schema, history_update, raw_events
 from state.windowing.batch import BEHAVIOR_FULL, DONE, NOT_RECENT, must_pause, run_batch
 from state.windowing.filtered import pack_histories
 from state.windowing.history import pack_at, packed_words_at_most, with_capacity
@@ -205,6 +205,22 @@ class UserProfile(Profile):
         """Whether the payment is among the recent ones, at most ``MAX_RECENT_PAYMENTS``."""
         self._evict_ids()
         return xxhash.xxh3_64_digest(transaction_id.encode()) in self._ids
+
+    def holds(self, time: int, merchant: int, units: int) -> bool:
+        """Whether a payment is among those that are stored individually.
+
+        With ``has_seen`` it tells a repeat from another payment under the same id, at no cost in memory.
+
+        Args:
+            time: event time, ms.
+            merchant: key of the merchant.
+            units: amount.
+        """
+        head, events = self.history.head, self.history.recent_events[:, : len(self.history)]
+        # Without compiled code: repeats are rare, and their first one would wait for a compiler.
+        amounts = np.diff(events[raw_events.UNITS], prepend=head[raw_events.BASE_UNITS])
+        same = (events[raw_events.TIME] == time) & (events[raw_events.KEY] == merchant) & (amounts == units)
+        return bool(same.any())
 
     def add_id(self, digest: bytes) -> None:
         """Add the digest of a recent payment's id."""

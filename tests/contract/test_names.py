@@ -31,6 +31,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "OVERSIZED": "oversized",
         "NOT_UTF8": "not_utf8",
         "NOT_JSON": "not_json",
+        "DUPLICATE_FIELD": "duplicate_field",
         "MISSING_FIELD": "missing_field",
         "WRONG_TYPE": "wrong_type",
         "NOT_FINITE": "not_finite",
@@ -41,6 +42,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "TIME_IN_FUTURE": "time_in_future",
         "PLACE_OUT_OF_RANGE": "place_out_of_range",
         "IDENTIFIER_INVALID": "identifier_invalid",
+        "ID_REUSED": "id_reused",
         "KEY_MISMATCH": "key_mismatch",
         "UNKNOWN_KIND": "unknown_kind",
         "CONTROL_INVALID": "control_invalid",
@@ -49,20 +51,18 @@ PROMISED: dict[str, dict[str, str]] = {
     "Uid": {
         "EVENTS": "events",
         "CONTROL": "control",
-        "CONTROL_OF_USERS": "control-of-users",
-        "CONTROL_OF_DEVICES": "control-of-devices",
+        "BATCH_BY_USER": "batch-by-user",
         "USER_STAGE": "user-stage",
+        "BATCH_BY_DEVICE": "batch-by-device",
         "DEVICE_STAGE": "device-stage",
+        "BATCH_BY_MERCHANT": "batch-by-merchant",
         "MERCHANT_STAGE": "merchant-stage",
-        "METRICS_WINDOW": "metrics-window",
+        "TOTALS_OF_SUBTASK": "totals-of-subtask",
+        "MINUTE_TOTALS": "minute-totals",
         "DECISIONS": "decisions",
         "ALERTS": "alerts",
         "DEAD_LETTERS": "dead-letters",
         "METRICS": "metrics",
-        "MERCHANT_METRICS": "merchant-metrics",
-        "BATCH_BY_USER": "batch-by-user",
-        "BATCH_BY_DEVICE": "batch-by-device",
-        "BATCH_BY_MERCHANT": "batch-by-merchant",
     },
     "StateName": {
         "USER_PROFILES": "user-profiles",
@@ -74,6 +74,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "CONTROL": "\0control",
         "PENDING_MATCHES": "\0waiting",
         "MINUTES": "\0minutes",
+        "STREAM_TIME": "\0stream-time",
     },
     "Kind": {
         "TRANSACTION": "t",
@@ -117,14 +118,14 @@ def test_a_name_can_be_a_kafka_topic_a_directory_and_a_label_of_a_metric(group: 
     assert all(member.value == member.value.lower() for member in group)
 
 
-def test_how_a_changelog_and_a_profile_before_it_are_known_is_promised_to_savepoints() -> None:
+def test_the_marks_of_a_changelog_and_of_a_profile_before_it_are_promised_to_savepoints() -> None:
     assert (changelog.CHANGELOG_KEY, changelog.SNAPSHOT_MARK) == ("\0changelog", b"\xfe")
-    backing = MemoryState()
-    one = changelog.Changelog.of(backing)
-    written, gone = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)
+    state = MemoryState()
+    one = changelog.Changelog.of(state)
+    written, truncated = one.roll({"alice": changelog.Change(b"payment", (b"beside",))}, truncate_before=0)
     assert written == {
         "\0changelog": msgspec.msgpack.encode([0, 1]),
         "\0changelog-0": msgspec.msgpack.encode([1, {"alice": [b"payment", [b"beside"]]}]),
     }
-    assert gone == []
+    assert truncated == []
     assert one.encode_snapshot(b"profile") == b"\xfe" + bytes(7) + b"\x01profile"

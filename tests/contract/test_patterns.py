@@ -11,7 +11,7 @@ import pytest
 from state.kernel.times import DAY_MS, HOUR_MS
 from tests.matching import OneShard, matches_of, matches_one_by_one
 from tests.payments import payment
-from tests.pipeline.sent import NOW_MS, happened, paid, restarted
+from tests.pipeline.sent import NOW_MS, account_event, paid, restarted
 from udfs.features.catalogue import USER_WIDTH
 from udfs.patterns import Entity, Pattern, default_patterns
 from udfs.patterns.compiled import PAYMENT, BufferedEvent, CompiledPattern
@@ -34,7 +34,7 @@ def busy_users(name: str, n: int = 300) -> list[bytes]:
     for i in range(n):
         minute = i - chance.uniform(0, 20)
         if i % 9 == 0:
-            sent.append(happened(chance.choice(sorted(KINDS)), minute, user=chance.choice("ab")))
+            sent.append(account_event(chance.choice(sorted(KINDS)), minute, user=chance.choice("ab")))
         place = chance.choice([(48.2, 16.4, "AT"), (48.2, 16.4, "AT"), (14.6, 121.0, "PH")])
         attributes: dict[str, Any] = {
             "card_present": chance.random() < 0.3,

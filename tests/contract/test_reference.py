@@ -37,6 +37,7 @@ from udfs.patterns import default_patterns, load_patterns
 from udfs.records.account_event import KINDS, AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
+from udfs.records.readable import IGNORED
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.rules import default_rules, load_rules
@@ -61,7 +62,8 @@ CLI, CONTROL, FEATURES, METRICS, PATTERNS, REASONS, RULES, SETTINGS, STORED, TOP
 
 
 def fields(struct: type[msgspec.Struct]) -> list[str]:
-    return [field.encode_name for field in msgspec.structs.fields(struct)]
+    names = [field.encode_name for field in msgspec.structs.fields(struct)]
+    return names if issubclass(struct, Decision) else [name for name in names if name != IGNORED]
 
 
 def listed(document: Path, head: str) -> Rows:

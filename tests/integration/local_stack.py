@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,8 +45,8 @@ class LocalStack:
         topics.ensure(settings)
         return LocalStack(settings, Stack(settings), self.rest)
 
-    def sentinel(self, *arguments: str) -> str:
-        """Run the command line with this stack's settings; returns its output."""
+    def sentinel(self, *arguments: str, exit_codes: Collection[int] = (0,)) -> str:
+        """Run the command line with this stack's settings; returns its output, and fails for another exit code."""
         file = self.stack.folder / f"{self.settings.job.name}.yaml"
         settings_file.write(file, self.settings)
         result = subprocess.run(
@@ -58,7 +58,9 @@ class LocalStack:
             timeout=COMMAND_WITHIN_S,
             check=False,
         )
-        assert result.returncode == 0, f"sentinel {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+        assert result.returncode in exit_codes, (
+            f"sentinel {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
+        )
         return result.stdout
 
     def job(self) -> Job:

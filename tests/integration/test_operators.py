@@ -82,12 +82,19 @@ def test_a_planted_secret_is_in_no_log_process_answer_or_savepoint(planted: Loca
             assert SECRET not in str(process.environ())
     assert all(SECRET not in " ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
     folder = planted.stack.folder
-    holding = [file for file in files(folder) if SECRET.encode() in file.read_bytes()]
-    own = folder / f"{planted.settings.job.name}.yaml"  # of this test
-    assert [file for file in holding if file != own and folder / "flink" / "tmp" not in file.parents] == []
+    holding = [file for file in files(folder) if holds_secret(file)]
+    options = folder / f"{planted.settings.job.name}.yaml"  # of this test
+    assert [file for file in holding if file != options and folder / "flink" / "tmp" not in file.parents] == []
     # Job graphs on their way to the TaskManagers hold the properties of Kafka's clients: nobody else may read them.
-    assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in holding)
+    assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in holding if file.exists())
     assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
+
+
+def holds_secret(file: Path) -> bool:
+    try:
+        return SECRET.encode() in file.read_bytes()
+    except FileNotFoundError:  # Flink deletes old checkpoints meanwhile
+        return False
 
 
 def files(folder: Path) -> list[Path]:
@@ -132,12 +139,12 @@ def test_restore_says_how_many_payments_are_gone(planted: LocalStack) -> None:
     pay(planted, 3000, 20)
     client = kafka_clients.admin(settings)
     ends = kafka_clients.end_offsets(client, topic, kafka_clients.partitions(settings, topic))
-    gone = {number: end for number, end in ends.items() if number in offsets}
-    requests_ = [TopicPartition(topic, number, end) for number, end in gone.items()]
+    missing_offsets = {number: end for number, end in ends.items() if number in offsets}
+    requests_ = [TopicPartition(topic, number, end) for number, end in missing_offsets.items()]
     for future in client.delete_records(requests_).values():
         kafka_clients.await_answer(future)
-    lost = sum(end - offsets[number] for number, end in gone.items())
+    lost = sum(end - offsets[number] for number, end in missing_offsets.items())
     assert lost > 0
     assert f"lost: {lost} of {topic}" in planted.sentinel("restore")
-    report = json.loads(planted.sentinel("status", "--json"))
+    report = json.loads(planted.sentinel("status", "--json", exit_codes=(0, 1)))
     assert report["lost_before_start"] == {topic: lost}

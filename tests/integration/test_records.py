@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from apps.kafka_producer import KafkaProducer
+from deploy.clients import kafka_clients
 from tests.integration.local_stack import LocalStack, await_true
 
 pytestmark = pytest.mark.integration
@@ -45,7 +48,7 @@ REFUSED: dict[str, tuple[bytes | None, bytes | None]] = {
     "time_unreadable": record("bad", timestamp="yesterday"),
     "time_out_of_range": record("bad", timestamp="0001-01-01T00:00:00Z"),
     "time_in_future": record("bad", timestamp=round(time.time() * 1000) + 10 * 86_400_000),
-    "place_out_of_range": record("bad", location={"latitude": 91.0, "longitude": 0.0}),
+    "duplicate_field": (b"alice", record("bad")[1].replace(b"{", b'{"amount": 1, ')),
     "identifier_invalid": record("bad", merchant_id=""),
     "key_mismatch": (b"bob", record("bad")[1]),
 }
@@ -221,3 +224,32 @@ def test_status_and_watch_show_the_job_and_its_alerts(job: LocalStack) -> None:
     assert "harvest" in shown
     assert "RUNNING" in status
     assert "taskmanager-2" in status
+
+
+def test_a_record_that_no_dead_letter_can_hold_is_cut_and_the_job_goes_on(job: LocalStack) -> None:
+    names, limit = job.settings.kafka.topics, job.settings.kafka.max_record_bytes
+    before = len(job.read(names.dead_letters))
+    just_fits = b'{"pad": "' + random.Random(1).randbytes(limit // 2 - 1_000).hex().encode() + b'"}'
+    compresses_well = b'{"pad": "' + b"x" * (limit + 4 * MIB) + b'"}'
+    # A producer's limit is of its own settings; the broker's is of the compressed batch.
+    options = kafka_clients.client_properties(job.settings) | {
+        "message.max.bytes": 4 * limit,
+        "compression.type": "lz4",
+    }
+    producer = KafkaProducer(options)
+    for value in (just_fits, compresses_well):
+        producer.send(names.transactions, b"dora", value)
+    producer.send(names.transactions, *record("after", user_id="dora"))
+    producer.close()
+
+    letters = job.await_records(names.dead_letters, before + 2, WITHIN_S)[-2:]
+    headers = [dict(letter.headers() or ()) for letter in letters]
+    assert {each["reason"] for each in headers} == {b"oversized"}
+    assert sorted(int(each["truncated.bytes"]) for each in headers) == sorted(map(len, (just_fits, compresses_well)))
+    assert all(limit - MIB < len(letter.value() or b"") < limit for letter in letters)
+    await_true(
+        lambda: any(json.loads(one.value() or b"")["transaction_id"] == "after" for one in job.read(names.decisions)),
+        WITHIN_S,
+        "decided behind them",
+    )
+    job.await_checkpoints(2)

@@ -76,7 +76,7 @@ class Oracle:
                 low = end + 1 if self.pattern.after_match == "skip_past_last" else 0
         return found
 
-    def settle(self, watermark: int) -> list[tuple[str, ...]]:
+    def on_watermark(self, watermark: int) -> list[tuple[str, ...]]:
         """Return the matches of a pattern that ends with an absence, whose wait is over at the watermark."""
         wait_ms = duration_ms(self.pattern.steps[-1].within or "")
         found = []

@@ -78,7 +78,7 @@ def run() -> Run:
         blocks.append(np.hstack((user_columns, merchant_columns))[:, WANTED])
         for row in batch:
             if row.fraud:
-                merchants[row.terminal].label(row.name, row.time, fraud=True)
+                merchants[row.terminal].label(row.name, row.time, row.time, fraud=True)
         day = (batch[-1].time - START_MS) // DAY_MS
         if day in DAYS and day not in bytes_by_day:
             bytes_by_day[day] = sum(len(user.pack()) for user in users.values())

@@ -24,9 +24,9 @@ RULES = default_rules(FEATURE_NAMES)
 
 
 def record(kind: Kind, value: Mapping[str, Any] | bytes | None, key: str | None = "alice", partition: int = 0) -> bytes:
-    """A sealed record; a mapping becomes JSON."""
-    sealed = json.dumps(value).encode() if isinstance(value, Mapping) else value
-    return encode_envelope(Envelope(kind, partition, 0, None if key is None else key.encode(), sealed))
+    """A encoded record; a mapping becomes JSON."""
+    encoded = json.dumps(value).encode() if isinstance(value, Mapping) else value
+    return encode_envelope(Envelope(kind, partition, 0, None if key is None else key.encode(), encoded))
 
 
 def at(minute: float) -> int:
@@ -56,7 +56,7 @@ def paid(
     return record(Kind.TRANSACTION, value | fields, user, partition)
 
 
-def happened(kind: str, minute: float = 0.0, *, user: str = "alice") -> bytes:
+def account_event(kind: str, minute: float = 0.0, *, user: str = "alice") -> bytes:
     """The record of an account event."""
     return record(Kind.ACCOUNT_EVENT, {"user_id": user, "kind": kind, "timestamp": at(minute)}, user)
 

@@ -11,7 +11,7 @@ from udfs.pipeline import Pipeline
 
 OF_A_DECISION = {
     *("transaction_id", "user_id", "merchant_id", "action", "score", "level", "model", "rules", "patterns", "reasons"),
-    *("shadow", "features", "versions", "event_time", "decided_at", "late", "degraded"),
+    *("shadow", "features", "versions", "event_time", "decided_at", "late", "ahead", "ignored", "degraded"),
 }
 OF_AN_ALERT = {"alert_id", "severity", "recommended_action", "requires_action", "pattern_transactions"}
 
@@ -37,29 +37,29 @@ def test_an_alert_holds_everything_the_product_promises() -> None:
 
 
 def test_card_testing_alerts_and_names_the_payments_of_the_attack() -> None:
-    (told,) = alert(pipeline(), *card_testing())
-    assert told.patterns == ["card_testing"]
-    assert told.pattern_transactions == ["test0", "test1", "test2", "cash-in"]
-    assert (told.action, told.recommended_action, told.requires_action) == ("challenge", "challenge", True)
-    assert "PATTERN_CARD_TESTING" in told.reasons
-    assert (told.severity, told.event_time, told.decided_at) == ("high", at(10), NOW_MS)
+    (raised,) = alert(pipeline(), *card_testing())
+    assert raised.patterns == ["card_testing"]
+    assert raised.pattern_transactions == ["test0", "test1", "test2", "cash-in"]
+    assert (raised.action, raised.recommended_action, raised.requires_action) == ("challenge", "challenge", True)
+    assert "PATTERN_CARD_TESTING" in raised.reasons
+    assert (raised.severity, raised.event_time, raised.decided_at) == ("high", at(10), NOW_MS)
 
 
 def test_an_alert_without_a_pattern_names_no_payments() -> None:
-    (told,) = alert(restrained("block"), paid("a", 30.0))
-    assert (told.pattern_transactions, told.severity) == ([], "critical")
+    (raised,) = alert(restrained("block"), paid("a", 30.0))
+    assert (raised.pattern_transactions, raised.severity) == ([], "critical")
 
 
 def test_an_alert_carries_every_feature_by_name_and_null_where_it_is_absent() -> None:
-    (told,) = alert(restrained("block"), paid("a", 30.0))
-    assert list(told.features) == list(FEATURE_NAMES)
-    assert told.features["amount"] == 30.0
-    assert told.features["user_transaction_gap"] is None
+    (raised,) = alert(restrained("block"), paid("a", 30.0))
+    assert list(raised.features) == list(FEATURE_NAMES)
+    assert raised.features["amount"] == 30.0
+    assert raised.features["user_transaction_gap"] is None
 
 
 def test_an_alert_carries_the_payment_as_it_came_with_what_nobody_knows() -> None:
-    (told,) = alert(restrained("block"), paid("a", 30.0, loyalty={"points": [1, 2]}))
-    assert json.loads(bytes(told.transaction))["loyalty"] == {"points": [1, 2]}
+    (raised,) = alert(restrained("block"), paid("a", 30.0, loyalty={"points": [1, 2]}))
+    assert json.loads(bytes(raised.transaction))["loyalty"] == {"points": [1, 2]}
 
 
 def test_the_same_payment_has_the_same_alert_id_wherever_it_is_decided() -> None:
@@ -71,7 +71,7 @@ def test_the_same_payment_has_the_same_alert_id_wherever_it_is_decided() -> None
 
 def test_alerts_of_different_payments_and_of_different_users_have_different_ids() -> None:
     payments = [paid("1", 30.0), paid("2", 30.0, 5), paid("1", 30.0, user="bob"), paid("e1", 30.0, user="alic")]
-    assert len({told.alert_id for told in alert(restrained("block"), *payments)}) == 4
+    assert len({raised.alert_id for raised in alert(restrained("block"), *payments)}) == 4
 
 
 def test_a_payment_that_is_only_watched_makes_no_alert() -> None:
@@ -84,8 +84,8 @@ def test_below_the_alert_threshold_nothing_is_asked_for_and_above_it_something_i
     one = pipeline()
     low = {"block": 0.9, "challenge": 0.7, "monitor": 0.5, "alert": 0.0}
     decide(one, control=(controlled("thresholds", 1, low),))
-    (told,) = alert(one, paid("a", 30.0))
-    assert (told.recommended_action, told.requires_action) == ("approve", False)
+    (raised,) = alert(one, paid("a", 30.0))
+    assert (raised.recommended_action, raised.requires_action) == ("approve", False)
 
 
 def test_alerts_go_under_their_users_key() -> None:
@@ -97,5 +97,5 @@ def test_an_attack_that_began_before_a_restart_is_found_after_it() -> None:
     one = pipeline()
     *tests, cash_in = card_testing()
     decide(one, *tests)
-    (told,) = alert(restarted(one), cash_in)
-    assert told.pattern_transactions == ["test0", "test1", "test2", "cash-in"]
+    (raised,) = alert(restarted(one), cash_in)
+    assert raised.pattern_transactions == ["test0", "test1", "test2", "cash-in"]

@@ -23,18 +23,18 @@ def processed(
     one: Pipeline, batches: list[list[bytes]], now_ms: int = NOW_MS
 ) -> tuple[DecisionBatch, dict[str, list[float]]]:
     """All that is decided in a row of batches, and the features of each payment (-1 where absent)."""
-    whole = DecisionBatch()
+    combined = DecisionBatch()
     features: dict[str, list[float]] = {}
     for batch in batches:
         output = one.process(batch, now_ms)[1]
-        verdicts = output.decisions
+        made = output.decisions
         rows = np.nan_to_num(output.features, nan=-1.0).tolist()
         features |= {payment.transaction_id: row for payment, row in zip(output.payments, rows, strict=True)}
-        whole.decision_keys += verdicts.decision_keys
-        whole.decisions += verdicts.decisions
-        whole.alert_keys += verdicts.alert_keys
-        whole.alerts += verdicts.alerts
-    return whole, features
+        combined.decision_keys += made.decision_keys
+        combined.decisions += made.decisions
+        combined.alert_keys += made.alert_keys
+        combined.alerts += made.alerts
+    return combined, features
 
 
 @settings(deadline=None)
@@ -51,13 +51,13 @@ def test_records_in_order_of_event_time_are_decided_alike_and_remembered_alike_i
 
 @settings(deadline=None)
 @given(traffic(), st.data())
-def test_in_whatever_order_a_user_is_told_alike_and_remembered_alike_in_other_batches(
+def test_in_whatever_order_features_and_profile_of_a_user_are_alike_in_other_batches(
     records: list[bytes], data: st.DataObject
 ) -> None:
     together, in_parts = pipeline(), pipeline()
     _, expected = processed(together, [records])
-    _, told = processed(in_parts, cut(records, data.draw(cuts(len(records)), label="batches end after")))
-    assert {name: row[:USER_WIDTH] for name, row in told.items()} == {
+    _, computed = processed(in_parts, cut(records, data.draw(cuts(len(records)), label="batches end after")))
+    assert {name: row[:USER_WIDTH] for name, row in computed.items()} == {
         name: row[:USER_WIDTH] for name, row in expected.items()
     }
     assert memory(in_parts)[0] == memory(together)[0]
@@ -84,7 +84,7 @@ def test_however_few_profiles_are_kept_decoded_nothing_changes(records: list[byt
     assert copied(tiny) == copied(roomy)
 
 
-def test_a_profile_that_was_pushed_out_within_a_batch_keeps_what_the_batch_told_it() -> None:
+def test_a_profile_that_was_pushed_out_within_a_batch_keeps_the_events_of_the_batch() -> None:
     users = ("alice", "bob", "carol", "alice")
     sent = [paid(f"p{i}", 10.0, i, user=user, merchant=f"of-{user}") for i, user in enumerate(users)]
     _, output = pipeline(cached_profiles=1).process(sent, NOW_MS)

@@ -34,10 +34,10 @@ def test_every_decision_is_json_of_the_promised_fields_and_agrees_with_itself(
 ) -> None:
     _, output = pipeline(model=model).process(records, NOW_MS)
     assert all(strictly(value).keys() == OF_A_DECISION for value in output.decisions.decisions)
-    bands = Thresholds()
+    thresholds = Thresholds()
     for decision in decisions(output):
         assert 0 <= decision.score <= 1
-        assert decision.action == bands.action(decision.score)
+        assert decision.action == thresholds.action(decision.score)
         assert decision.level == level(decision.score)
         assert len(set(decision.reasons)) == len(decision.reasons)
         assert bool(decision.reasons) >= bool(decision.rules or decision.patterns)
@@ -54,10 +54,10 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
     merchants = merchant_stage(sample_every=60_000)
     sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
     messages = [message for _, message in users.process(sent, NOW_MS).to_merchants]
-    told = decisions(merchants.process(messages, NOW_MS))
-    assert [one.features.get("amount") for one in told] == [None, 10.0, None, 10.0]
+    made = decisions(merchants.process(messages, NOW_MS))
+    assert [one.features.get("amount") for one in made] == [None, 10.0, None, 10.0]
 
 
-def test_when_a_payment_was_and_when_it_was_decided_are_told_apart() -> None:
+def test_when_a_payment_was_and_when_it_was_decided_are_two_times() -> None:
     (decision,) = decide(pipeline(), paid("a", 10.0, -30), now_ms=NOW_MS)
     assert (decision.event_time, decision.decided_at) == (1_767_267_000_000, NOW_MS)

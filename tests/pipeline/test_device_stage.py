@@ -36,20 +36,20 @@ def share(output: MerchantOutput, entity: str = "device") -> list[float]:
 # Features
 
 
-def test_a_payment_with_a_device_is_told_of_all_that_were_made_with_it() -> None:
+def test_a_payment_with_a_device_counts_all_that_were_made_with_it() -> None:
     one = pipeline()
     _, output = one.process([paid("a", 10.0, 0, device=PHONE), paid("b", 5.0, 1, device=PHONE)], NOW_MS)
-    told = of_devices(output)["b"]
-    assert (told["device_transaction_count_1h"], told["device_amount_sum_1h"]) == (2.0, 15.0)
-    assert told["device_settled_count_30d"] == 0
+    computed = of_devices(output)["b"]
+    assert (computed["device_transaction_count_1h"], computed["device_amount_sum_1h"]) == (2.0, 15.0)
+    assert computed["device_settled_count_30d"] == 0
 
 
 def test_a_payment_without_a_device_has_no_device_features_and_leaves_no_trace_there() -> None:
     one = pipeline()
     _, output = one.process([paid("with", 10.0, 0, device=PHONE), paid("without", 10.0, 1)], NOW_MS)
-    told = of_devices(output)
-    assert all(math.isnan(value) for value in told["without"].values())
-    assert told["with"]["device_transaction_count_1h"] == 1
+    computed = of_devices(output)
+    assert all(math.isnan(value) for value in computed["without"].values())
+    assert computed["with"]["device_transaction_count_1h"] == 1
     assert list(memory(one)[1]) == ["phone"]
 
 
@@ -78,7 +78,7 @@ def test_a_device_that_many_users_share_counts_each_of_them_once() -> None:
     assert feature(output, "device_transaction_count_24h") == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
-def test_devices_are_told_apart_and_so_is_a_merchant_of_the_same_name() -> None:
+def test_devices_are_distinguished_and_so_is_a_merchant_of_the_same_name() -> None:
     sent = [paid("a", 10.0, 0, device=PHONE), paid("b", 10.0, 1, merchant="phone", device={"id": "laptop"})]
     _, output = pipeline().process([*sent, paid("c", 10.0, 2, merchant="phone", device=PHONE)], NOW_MS)
     assert feature(output, "device_transaction_count_1h") == [1.0, 1.0, 2.0]
@@ -93,8 +93,8 @@ def test_the_share_that_was_declined_is_the_devices_own() -> None:
 
 def test_payments_of_a_batch_meet_their_device_in_order_of_event_time() -> None:
     sent = [paid("newer", 10.0, 30, device=PHONE), paid("older", 10.0, 0, user="bob", device=PHONE)]
-    told = of_devices(pipeline().process(sent, NOW_MS)[1])
-    assert {name: row["device_user_distinct_1h"] for name, row in told.items()} == {"older": 1.0, "newer": 2.0}
+    computed = of_devices(pipeline().process(sent, NOW_MS)[1])
+    assert {name: row["device_user_distinct_1h"] for name, row in computed.items()} == {"older": 1.0, "newer": 2.0}
 
 
 # Labels

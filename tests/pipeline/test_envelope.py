@@ -19,7 +19,7 @@ envelopes = st.builds(
 
 
 @given(envelopes)
-def test_what_is_sealed_is_what_is_opened(envelope: Envelope) -> None:
+def test_an_encoded_envelope_is_decoded_to_itself(envelope: Envelope) -> None:
     assert decode_envelope(encode_envelope(envelope)) == envelope
 
 

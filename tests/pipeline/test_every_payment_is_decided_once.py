@@ -59,7 +59,7 @@ def test_a_payment_sent_again_after_a_restart_is_not_decided_again() -> None:
     assert decide(restarted(before), paid("lunch", 14.5)) == []
 
 
-def test_the_first_record_of_a_payment_counts_and_a_changed_repetition_does_not() -> None:
+def test_the_first_record_of_a_payment_counts_and_another_under_its_id_is_refused() -> None:
     one = pipeline()
     (decision,) = decide(one, paid("lunch", 14.5), paid("lunch", 90_000.0))
     assert decision.action == "approve"

@@ -45,7 +45,7 @@ def test_a_payment_later_than_features_are_exact_for_is_decided_counted_and_flag
     assert (summed(output.minutes, "late"), summed(output.minutes, "too_late")) == (2, 1)
 
 
-def test_how_much_disorder_is_allowed_is_told_to_the_stage() -> None:
+def test_how_much_disorder_is_allowed_is_an_option_of_the_stage() -> None:
     one = pipeline(out_of_orderness_ms=120_000)
     assert [decision.late for decision in decide(one, paid("a", 10.0, 2), paid("b", 10.0, 0.1))] == [False, False]
 
@@ -57,7 +57,7 @@ def test_a_repeated_payment_does_not_move_event_time() -> None:
     assert [decision.late for decision in decide(one, again, next_one)] == [False]
 
 
-def test_a_late_payment_is_told_of_its_own_time_and_not_of_what_came_later() -> None:
+def test_a_late_payment_has_the_features_of_its_own_time_and_not_of_what_came_later() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0), paid("b", 70.0, 50)], NOW_MS)
     _, output = one.process([paid("late", 20.0, 1)], NOW_MS)
@@ -75,8 +75,8 @@ def test_a_batch_is_decided_in_order_of_event_time_and_its_merchant_sees_it_so()
 
 def test_small_payments_that_come_after_the_large_one_still_make_card_testing() -> None:
     small = [paid(f"test{i}", 1.0, i, card_present=False) for i in range(3)]
-    told = decide(pipeline(), small[0], small[1], paid("cash-in", 480.0, 10), small[2])
-    assert {one.transaction_id: one.patterns for one in told if one.patterns} == {"test2": ["card_testing"]}
+    actual = decide(pipeline(), small[0], small[1], paid("cash-in", 480.0, 10), small[2])
+    assert {one.transaction_id: one.patterns for one in actual if one.patterns} == {"test2": ["card_testing"]}
 
 
 # As if it had come in time
@@ -99,7 +99,7 @@ def probes() -> list[bytes]:
 
 
 def probed(records: list[bytes], cut_at: int) -> MerchantOutput:
-    """What the probes are told after the records, in two batches."""
+    """What the probes are actual after the records, in two batches."""
     one = pipeline()
     history(one)
     one.process(records[:cut_at], NOW_MS)
@@ -141,18 +141,18 @@ def test_after_an_hour_in_any_order_every_decision_is_as_if_all_had_come_in_time
     ]
     shuffled = list(in_time)
     chance.shuffle(shuffled)
-    expected, told = probed(in_time, cut_at), probed(shuffled, cut_at)
-    np.testing.assert_allclose(told.features, expected.features, rtol=1e-12)
-    assert told.decisions == expected.decisions
+    expected, actual = probed(in_time, cut_at), probed(shuffled, cut_at)
+    np.testing.assert_allclose(actual.features, expected.features, rtol=1e-12)
+    assert actual.decisions == expected.decisions
 
 
 @pytest.mark.parametrize("lateness", [1.0, 30.0, 59.0])
 def test_the_burst_is_seen_whichever_of_its_payments_comes_last(lateness: float) -> None:
     burst = [paid(f"p{i}", 10.0, 60 - lateness + i / 100) for i in range(6)]
     after = paid("after", 10.0, 60)
-    told = {}
+    actual = {}
     for name, order in (("in time", [*burst, after]), ("late", [after, *burst])):
         one = pipeline()
         decide(one, *order)
-        told[name] = decide(one, paid("next", 10.0, 60.5))
-    assert told["late"] == told["in time"]
+        actual[name] = decide(one, paid("next", 10.0, 60.5))
+    assert actual["late"] == actual["in time"]

@@ -49,50 +49,50 @@ def of_shops(counted: list[MinuteTotals]) -> list[MinuteTotals]:
 def test_minutes_add_up_to_the_decisions(records: list[bytes], data: st.DataObject) -> None:
     ends = data.draw(cuts(len(records)), label="batches end after")
     outputs = run(pipeline(model=SuspectsLargeAmounts()), cut(records, ends))
-    told: list[Decision] = [decision for output in outputs[:-2] for decision in decisions(output)]
-    actions = Counter(decision.action for decision in told)
+    reported: list[Decision] = [decision for output in outputs[:-2] for decision in decisions(output)]
+    actions = Counter(decision.action for decision in reported)
     over = of_shops([counted for output in outputs for counted in output.closed])
     assert {name: summed(over, name) for name in MINUTE_COLUMNS} == {
-        "transactions": len(told),
+        "transactions": len(reported),
         "amount": pytest.approx(sum(payment.amount for output in outputs[:-2] for payment in output.payments)),
         "alerts": sum(len(output.decisions.alerts) for output in outputs[:-2]),
         "blocked": actions["block"],
         "challenged": actions["challenge"],
         "monitored": actions["monitor"],
-        "late": sum(decision.late for decision in told),
-        "too_late": sum(decision.degraded for decision in told),
+        "late": sum(decision.late for decision in reported),
+        "too_late": sum(decision.degraded for decision in reported),
     }
     per_merchant = Counter[str]()
     for counted in over:
         per_merchant[counted.merchant_id] += int(counted.totals[0])
-    assert per_merchant == Counter(decision.merchant_id for decision in told)
+    assert per_merchant == Counter(decision.merchant_id for decision in reported)
     for output in outputs:
         assert sum(each[0] for _, each in output.minutes.totals()) == summed(output.minutes, "transactions")
 
 
 @settings(deadline=None)
 @given(traffic(), st.data())
-def test_a_minute_of_a_merchant_is_told_once_and_not_before_it_is_over(
+def test_a_minute_of_a_merchant_is_reported_once_and_not_before_it_is_over(
     records: list[bytes], data: st.DataObject
 ) -> None:
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     watermark = NO_WATERMARK
     for output in run(pipeline(), cut(records, data.draw(cuts(len(records)), label="batches end after"))):
         assert all(counted.minute % MINUTE_MS == 0 for counted in [*output.minutes, *output.closed])
         assert all(counted.minute + MINUTE_MS > watermark for counted in output.minutes), (
             "counted in a minute of before"
         )
-        assert all(counted.minute + MINUTE_MS <= output.watermark for counted in output.closed), "told too early"
+        assert all(counted.minute + MINUTE_MS <= output.watermark for counted in output.closed), "reported too early"
         for minute, merchant_id, _ in output.closed:
-            assert (minute, merchant_id) not in told
-            told.add((minute, merchant_id))
+            assert (minute, merchant_id) not in reported
+            reported.add((minute, merchant_id))
         assert output.watermark >= watermark
         watermark = output.watermark
 
 
 @settings(deadline=None)
 @given(traffic(), st.data())
-def test_minutes_that_are_open_at_a_restart_are_told_as_if_there_had_been_none(
+def test_minutes_that_are_open_at_a_restart_are_reported_as_if_there_had_been_none(
     records: list[bytes], data: st.DataObject
 ) -> None:
     batches = cut(records, data.draw(cuts(len(records)), label="batches end after"))
@@ -134,11 +134,11 @@ def test_a_shard_that_was_closed_when_silent_does_not_drive_event_time_ahead_of_
     one.merchants.close_idle(NOW_MS + IDLE_MS)
     _, output = one.process([paid("b", 1.0, 0.5), paid("c", 1.0, 2)], NOW_MS + 2 * IDLE_MS)
     totals = output.minutes.totals()
-    assert [minute for minute, _ in totals] == [at(1), at(2)], "the first minute was told"
+    assert [minute for minute, _ in totals] == [at(1), at(2)], "the first minute was reported"
     assert output.watermark == at(2) - 5_000
 
 
-def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_once() -> None:
+def test_minutes_that_a_shard_left_open_are_reported_once_when_it_has_been_silent_for_long() -> None:
     one = pipeline()
     assert one.merchants.idle_deadline() is None, "nothing is open"
     one.process([paid("a", 10.0, 0), paid("b", 5.0, 3)], NOW_MS)
@@ -149,11 +149,11 @@ def test_what_a_shard_left_open_is_told_when_it_has_been_silent_for_long_and_onc
     assert one.merchants.idle_deadline() is None
     _, output = one.process([paid("c", 1.0, 3.5), paid("d", 1.0, 60)], NOW_MS + 2 * IDLE_MS)
     assert [counted.minute for counted in output.minutes] == [at(4), at(60)], (
-        "its minute was told: it counts in the next"
+        "its minute was reported: it counts in the next"
     )
 
 
-def test_a_restart_opens_no_minute_again_that_was_told_when_its_shard_was_silent() -> None:
+def test_a_restart_opens_no_minute_again_that_was_reported_when_its_shard_was_silent() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], NOW_MS)
     one.checkpoint(NOW_MS)
@@ -175,7 +175,7 @@ def test_a_shard_that_left_minutes_open_at_a_restart_is_waited_for_as_long_as_an
     assert len(again.merchants.close_idle(later + IDLE_MS)) == 1
 
 
-def test_a_minute_of_a_silent_shard_is_not_told_before_it_is_over() -> None:
+def test_a_minute_of_a_silent_shard_is_not_reported_before_it_is_over() -> None:
     one = pipeline()
     one.process([paid("a", 10.0, 0)], at(0))
     assert one.merchants.close_idle(at(0.5)) == [], "it is not over"
@@ -207,10 +207,10 @@ def test_payments_of_a_minute_and_merchant_make_one_record_when_the_minute_is_ov
 
 
 def test_what_is_behind_the_watermark_counts_in_its_minute() -> None:
-    tally = MinuteAggregator(watermark=at(10) + 1)
-    tally.add("shop", at(3), 10.0, "approve", alert=False, late=True, too_late=True)
-    tally.add("shop", at(12), 10.0, "block", alert=True, late=False, too_late=False)
-    first, second = tally
+    aggregator = MinuteAggregator(watermark=at(10) + 1)
+    aggregator.add("shop", at(3), 10.0, "approve", alert=False, late=True, too_late=True)
+    aggregator.add("shop", at(12), 10.0, "block", alert=True, late=False, too_late=False)
+    first, second = aggregator
     assert (first.minute, second.minute) == (at(10), at(12))
     assert (summed([first], "late"), summed([first], "too_late"), summed([first], "blocked")) == (1, 1, 0)
     assert (summed([second], "late"), summed([second], "too_late"), summed([second], "blocked")) == (0, 0, 1)

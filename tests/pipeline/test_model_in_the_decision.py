@@ -35,24 +35,24 @@ def test_with_a_model_nothing_is_degraded_and_its_version_stands_in_the_decision
 def test_a_model_that_is_sure_blocks_and_alerts_without_any_rule() -> None:
     one = pipeline(model=SuspectsLargeAmounts())
     assert decide(one, control=(NO_RULES,)) == []
-    (told,) = alert(one, paid("a", 480.0), paid("b", 20.0, 5))
-    assert (told.transaction_id, told.action, told.level, told.rules) == ("a", "block", "critical", [])
+    (raised,) = alert(one, paid("a", 480.0), paid("b", 20.0, 5))
+    assert (raised.transaction_id, raised.action, raised.level, raised.rules) == ("a", "block", "critical", [])
 
 
 def test_an_alert_gives_the_models_reasons_the_strongest_first_and_none_that_speak_against() -> None:
     one = pipeline(model=SuspectsLargeAmounts())
     decide(one, control=(NO_RULES,))
-    (told,) = alert(one, paid("a", 480.0))
-    assert told.reasons == ["MODEL_AMOUNT", "MODEL_MERCHANT_TRANSACTION_COUNT_5M", "MODEL_TIME_HOUR"]
+    (raised,) = alert(one, paid("a", 480.0))
+    assert raised.reasons == ["MODEL_AMOUNT", "MODEL_MERCHANT_TRANSACTION_COUNT_5M", "MODEL_TIME_HOUR"]
 
 
 def test_reasons_of_model_and_rules_stand_by_their_part_in_the_score() -> None:
     one = pipeline(model=SuspectsLargeAmounts())
     rule = {"id": "one", "when": "amount > 20", "reason": "ONE", "add": 0.3}
     decide(one, control=(controlled("rules", 1, {"version": 2, "rules": [rule]}),))
-    (told,) = alert(one, paid("a", 480.0))
+    (raised,) = alert(one, paid("a", 480.0))
     # The model's .95 by shares of 3.0, 1.5 and 0.5: .57, .285, .095; the rule's .3 between them.
-    assert told.reasons == ["MODEL_AMOUNT", "ONE", "MODEL_MERCHANT_TRANSACTION_COUNT_5M", "MODEL_TIME_HOUR"]
+    assert raised.reasons == ["MODEL_AMOUNT", "ONE", "MODEL_MERCHANT_TRANSACTION_COUNT_5M", "MODEL_TIME_HOUR"]
 
 
 def test_the_score_of_model_and_rules_together_is_never_over_one() -> None:
@@ -66,18 +66,18 @@ def test_the_score_of_model_and_rules_together_is_never_over_one() -> None:
 
 def test_the_decision_and_its_alert_give_the_same_reasons() -> None:
     _, output = pipeline(model=SuspectsLargeAmounts()).process([paid("a", 480.0)], 1_767_300_000_000)
-    (decision,), (told,) = output.decisions.decisions, output.decisions.alerts
-    assert decision.rstrip(b"}") in told
+    (decision,), (raised,) = output.decisions.decisions, output.decisions.alerts
+    assert decision.rstrip(b"}") in raised
 
 
 def test_alerts_of_one_batch_give_the_reasons_that_they_give_one_by_one() -> None:
     # Of users and merchants that know nothing of each other; every second payment is no alert.
     records = [paid(f"p{i}", 480.0 + i if i % 2 else 20.0, i, user=f"user-{i}", merchant=f"shop-{i}") for i in range(6)]
     together = alert(pipeline(model=ExplainsEachAnotherWay()), *records)
-    by_one = [told for one in records for told in alert(pipeline(model=ExplainsEachAnotherWay()), one)]
-    assert [told.transaction_id for told in together] == ["p1", "p3", "p5"]
-    assert [told.reasons for told in together] == [told.reasons for told in by_one]
-    of_model = [[reason for reason in told.reasons if reason.startswith("MODEL_")] for told in together]
+    by_one = [raised for one in records for raised in alert(pipeline(model=ExplainsEachAnotherWay()), one)]
+    assert [raised.transaction_id for raised in together] == ["p1", "p3", "p5"]
+    assert [raised.reasons for raised in together] == [raised.reasons for raised in by_one]
+    of_model = [[reason for reason in raised.reasons if reason.startswith("MODEL_")] for raised in together]
     assert of_model == [["MODEL_TIME_HOUR"], ["MODEL_AMOUNT"], ["MODEL_MERCHANT_TRANSACTION_COUNT_5M"]]
 
 

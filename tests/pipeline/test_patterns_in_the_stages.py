@@ -1,11 +1,22 @@
-"""Patterns in the stages: exchanged while the job runs, remembered across restarts, told in decision and alert."""
+"""Patterns in the stages: exchanged while the job runs, kept across restarts, in decision and alert."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.matching import matches_of, pattern_body, pattern_set
-from tests.pipeline.sent import NOW_MS, alert, controlled, copied, decide, happened, memory, paid, pipeline, restarted
+from tests.pipeline.sent import (
+    NOW_MS,
+    account_event,
+    alert,
+    controlled,
+    copied,
+    decide,
+    memory,
+    paid,
+    pipeline,
+    restarted,
+)
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import default_patterns
@@ -47,7 +58,7 @@ def test_a_savepoint_while_something_is_waited_for() -> None:
     check = {"name": "check", "kind": "login", "absent": True, "within": "10 min"}
     patterns = pattern_set({"name": "reset", "kind": "password_reset"}, check)
     before = pipeline(patterns=patterns)
-    matches_of(before, happened("password_reset", 0))
+    matches_of(before, account_event("password_reset", 0))
     after = restarted(before, patterns=patterns)
     matches_of(after, paid("bobs", 5.0, 11, user="bob"))
     again = restarted(after, patterns=patterns)
@@ -133,7 +144,7 @@ def walkthrough(within: str) -> list[list[str]]:
         paid(f"t{n}", amount, 30 * n, user="3")
         for n, amount in enumerate((112.15, 0.5, 871.15, 64.19, 0.9, 20.0, 640.0))
     ]
-    return [told_of.pattern_transactions for told_of in alert(one, *others, *third)]
+    return [raised.pattern_transactions for raised in alert(one, *others, *third)]
 
 
 def test_under_one_directly_followed_by_over_500_is_exactly_one_alert() -> None:
@@ -144,13 +155,13 @@ def test_within_a_minute_of_event_time_the_same_data_give_none() -> None:
     assert walkthrough("60 s") == []
 
 
-def test_a_match_raises_the_score_and_is_told_with_its_reason_severity_and_payments() -> None:
+def test_a_match_raises_the_score_and_is_reported_with_its_reason_severity_and_payments() -> None:
     one = pipeline(patterns=pattern_set(SMALL, LARGE, score=0.92, severity="critical"))
     decide(one, paid("a", 0.5, 0))
-    (told_of,) = alert(one, paid("b", 600.0, 5))
-    assert (told_of.score, told_of.action, told_of.severity) == (0.92, "block", "critical")
-    assert told_of.reasons[0] == "TWO"
-    assert told_of.pattern_transactions == ["a", "b"]
+    (raised,) = alert(one, paid("b", 600.0, 5))
+    assert (raised.score, raised.action, raised.severity) == (0.92, "block", "critical")
+    assert raised.reasons[0] == "TWO"
+    assert raised.pattern_transactions == ["a", "b"]
 
 
 def test_matches_of_several_stages_stand_in_one_decision() -> None:
@@ -165,7 +176,7 @@ def test_matches_of_several_stages_stand_in_one_decision() -> None:
     assert decision.patterns == ["two", "device", "merchant"]
 
 
-def test_the_ready_patterns_are_those_in_force_and_told_with_their_versions() -> None:
+def test_the_default_patterns_are_in_force_and_reported_with_their_versions() -> None:
     (decision,) = decide(pipeline(), paid("a", 5.0))
     assert decision.versions.patterns == {pattern.id: pattern.version for pattern in default_patterns().all}
 
@@ -174,6 +185,6 @@ def test_a_pattern_may_look_at_fields_that_only_the_record_has() -> None:
     steps = [{"name": "a", "where": "channel == 'phone' and category == 'jewelry'"}]
     for entity in ("device", "merchant"):
         one = pipeline(patterns=pattern_set(*steps, entity=entity))
-        given: dict[str, Any] = {"device": PHONE, "merchant_category": "jewelry"}
-        assert matches_of(one, paid("x", 5.0, 0, channel="web", **given)) == []
-        assert matches_of(one, paid("y", 5.0, 1, channel="phone", **given)) == [("two", ("y",))]
+        extra: dict[str, Any] = {"device": PHONE, "merchant_category": "jewelry"}
+        assert matches_of(one, paid("x", 5.0, 0, channel="web", **extra)) == []
+        assert matches_of(one, paid("y", 5.0, 1, channel="phone", **extra)) == [("two", ("y",))]

@@ -26,11 +26,11 @@ def test_a_job_restarted_before_every_batch_decides_as_one_that_never_was(
     steady, shaken = pipeline(), pipeline()
     for batch in cut(records, data.draw(cuts(len(records)), label="batches end after")):
         shaken = restarted(shaken)
-        expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
-        assert told[0] == expected[0]
-        assert told[1].decisions == expected[1].decisions
-        np.testing.assert_array_equal(told[1].features, expected[1].features)
-        assert counted(told[1]) == counted(expected[1])
+        expected, actual = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
+        assert actual[0] == expected[0]
+        assert actual[1].decisions == expected[1].decisions
+        np.testing.assert_array_equal(actual[1].features, expected[1].features)
+        assert counted(actual[1]) == counted(expected[1])
         assert copied(shaken) == copied(steady)
 
 
@@ -43,9 +43,9 @@ def test_one_that_goes_on_from_its_changelog_decides_as_one_that_never_stopped(
     for batch in cut(records, data.draw(cuts(len(records)), label="batches end after")):
         if data.draw(st.booleans(), label="a restart before the batch"):
             shaken = restarted(shaken, changelog=True)
-        expected, told = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
-        assert told[1].decisions == expected[1].decisions
-        np.testing.assert_array_equal(told[1].features, expected[1].features)
+        expected, actual = steady.process(batch, NOW_MS), shaken.process(batch, NOW_MS)
+        assert actual[1].decisions == expected[1].decisions
+        np.testing.assert_array_equal(actual[1].features, expected[1].features)
 
 
 def test_a_batch_that_was_lost_with_the_machine_is_decided_again_and_alike() -> None:

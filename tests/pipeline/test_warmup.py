@@ -38,8 +38,8 @@ print(len(before), *late)
 
 
 def test_a_month_of_payments_asks_nothing_more_of_the_compiler() -> None:
-    told = subprocess.run([sys.executable, "-c", _COUNTS], cwd=ROOT, capture_output=True, text=True, check=True)
-    functions, *late = told.stdout.split()
+    printed = subprocess.run([sys.executable, "-c", _COUNTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    functions, *late = printed.stdout.split()
     assert int(functions) > 50
     assert late == []
 

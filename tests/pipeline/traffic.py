@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.pipeline.sent import happened, labelled, paid, record
+from tests.pipeline.sent import account_event, labelled, paid, record
 from udfs.names import Kind
 
 USERS = {"alice": 0, "bob": 1, "carol": 1}
@@ -61,7 +61,7 @@ def traffic(draw: st.DrawFn, at_most: int = 30) -> list[bytes]:
             case "again", which:
                 records += payments[which % len(payments) :][:1] if payments else []
             case "event", kind, delay:
-                records.append(happened(kind, minute - delay))
+                records.append(account_event(kind, minute - delay))
             case "label", verdict, which:
                 records.append(labelled(f"payment-{which}", verdict, minute))
             case "broken", value:
@@ -70,7 +70,7 @@ def traffic(draw: st.DrawFn, at_most: int = 30) -> list[bytes]:
 
 
 _later = st.one_of(st.floats(0.001, 1.0), st.floats(1.0, 600.0), st.floats(600.0, 6_000.0), st.just(7 * 24 * 60.0))
-_verdicts = st.sampled_from(["fraud", "fraud", "legitimate"])
+_label_values = st.sampled_from(["fraud", "fraud", "legitimate"])
 
 
 @st.composite
@@ -79,7 +79,7 @@ def weeks(draw: st.DrawFn, at_most: int = 30) -> list[bytes]:
     records: list[bytes] = []
     payments: list[dict[str, Any]] = []
     minute = 0.0
-    steps = st.lists(st.tuples(_later, st.one_of(_payments, _payments, _verdicts), st.integers(0, 100)), min_size=1)
+    steps = st.lists(st.tuples(_later, st.one_of(_payments, _payments, _label_values), st.integers(0, 100)), min_size=1)
     for gap, step, which in draw(steps.filter(lambda drawn: len(drawn) <= at_most)):
         minute += gap
         if isinstance(step, tuple):

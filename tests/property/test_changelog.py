@@ -51,7 +51,7 @@ def pay_user(profile: UserProfile, time: int, counterparty: int) -> None:
 
 
 def label_shared(profile: SharedProfile, time: int, key: int, flag: bool) -> None:
-    profile.label(key, time, fraud=flag)
+    profile.label(key, time, time, fraud=flag)
 
 
 def add_account_event(profile: UserProfile, time: int, key: int, flag: bool) -> None:

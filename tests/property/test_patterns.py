@@ -229,7 +229,7 @@ def test_a_trailing_absence_is_reported_once_its_timer_fires(
         watermark = max(watermark, event.event_time - data.draw(st.integers(0, 10)) * MINUTE_MS)
         reported = [match.transaction_ids for match in matcher.buffer().on_watermark(watermark)]
         matcher.restore()
-        assert reported == payments(oracle.settle(watermark))
+        assert reported == payments(oracle.on_watermark(watermark))
     due = matcher.buffer().next_timer()
     assert due is None or due >= watermark
 
@@ -320,7 +320,7 @@ def test_two_patterns_in_a_stage_report_what_the_definition_says_of_each(
         assert reported == expected
         for oracle in oracles:
             if oracle.pattern.steps[-1].absent:
-                pending[oracle.pattern.id] += payments(oracle.settle(watermark))
+                pending[oracle.pattern.id] += payments(oracle.on_watermark(watermark))
         if data.draw(st.booleans()):
             stage.restart()
 

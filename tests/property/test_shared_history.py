@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.kernel.times import DAY_MS
-from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
+from state.profiles.shared_profile import MAX_CLEARED, DeviceProfile, MerchantProfile, SharedProfile
 from state.windowing.aggregates import OUT_WIDTH
 from tests.oracles.features import SHARED_WINDOWS, Payment, shared_features
 from tests.property.streams import START_MS, payments
@@ -45,7 +45,7 @@ def test_a_late_payment_has_the_features_that_it_would_have_had_on_time(
         expected = shared_features(kind.KIND, stream[:number], payment, frauds)
         assert features == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
         if payment.declined:  # as good a coin as any
-            profile.label(number, payment.time, fraud=True)
+            profile.label(number, payment.time, payment.time, fraud=True)
             frauds.append(payment.time)
 
 
@@ -129,15 +129,74 @@ def test_the_later_of_two_labels_known_at_the_same_time_holds() -> None:
 
 def test_a_fraud_is_counted_once_however_often_it_is_labeled() -> None:
     profile = MerchantProfile()
-    profile.label(1, START_MS, fraud=True)
-    profile.label(1, START_MS, fraud=True)
-    profile.label(2, START_MS - 5, fraud=True)
-    profile.label(3, START_MS, fraud=False)
+    profile.label(1, START_MS, START_MS, fraud=True)
+    profile.label(1, START_MS, START_MS, fraud=True)
+    profile.label(2, START_MS - 5, START_MS, fraud=True)
+    profile.label(3, START_MS, START_MS, fraud=False)
     assert MerchantProfile.unpack(profile.pack()).fraud_times.tolist() == [START_MS - 5, START_MS]
 
 
 def test_a_payment_cleared_by_an_analyst_is_no_longer_a_fraud() -> None:
     profile = MerchantProfile()
-    profile.label(1, START_MS, fraud=True)
-    profile.label(1, START_MS, fraud=False)
+    profile.label(1, START_MS, START_MS, fraud=True)
+    profile.label(1, START_MS, START_MS, fraud=False)
+    assert profile.fraud_times.tolist() == []
+
+
+def label_streams() -> st.SearchStrategy[list[tuple[int, int, bool]]]:
+    """Labels as payment, minutes at which each was known (no two of one payment at one time), and verdict."""
+    return st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 20), st.booleans()), max_size=12, unique_by=lambda one: one[:2]
+    )
+
+
+@settings(deadline=None)
+@given(label_streams(), st.randoms(use_true_random=False), st.data())
+def test_the_last_word_on_a_payment_holds_however_labels_arrive_and_batches_fall(
+    labels: list[tuple[int, int, bool]], chance: random.Random, data: st.DataObject
+) -> None:
+    last = {payment: fraud for payment, _, fraud in sorted(labels)}
+    expected = [START_MS + payment for payment in sorted(last) if last[payment]]
+    chance.shuffle(labels)
+    profile = MerchantProfile()
+    while labels:
+        size = data.draw(st.integers(1, len(labels)), label="labels of the batch")
+        batch, labels = labels[:size], labels[size:]
+        MERCHANT_BLOCK.update_and_compute(
+            [],
+            [
+                (
+                    profile,
+                    Label(
+                        str(payment),
+                        "u",
+                        "shop",
+                        START_MS + payment,
+                        START_MS + known,
+                        "fraud" if fraud else "legitimate",
+                    ),
+                )
+                for payment, known, fraud in batch
+            ],
+        )
+        profile = MerchantProfile.unpack(profile.pack())
+    assert profile.fraud_times.tolist() == expected
+
+
+def test_frauds_that_were_stored_without_the_time_at_which_they_were_known_yield_to_any_label() -> None:
+    profile = MerchantProfile()
+    filtered, progress, *_ = profile._aux_state()
+    old = np.array([7, 8], np.int64).tobytes(), np.array([START_MS, START_MS + 1], np.int64).tobytes()
+    profile._restore_aux_state((filtered, progress, *old))
+    assert profile.fraud_times.tolist() == [START_MS, START_MS + 1]
+    profile.label(7, START_MS, START_MS - 1, fraud=False)
+    assert MerchantProfile.unpack(profile.pack()).fraud_times.tolist() == [START_MS + 1]
+
+
+def test_a_profile_remembers_a_bounded_number_of_cleared_payments_those_known_last() -> None:
+    profile = MerchantProfile()
+    for number in range(3 * MAX_CLEARED):
+        profile.label(number, START_MS, START_MS + number, fraud=False)
+    assert len(profile.pack()) < 16 * MAX_CLEARED + 200
+    profile.label(3 * MAX_CLEARED - 1, START_MS, START_MS, fraud=True)
     assert profile.fraud_times.tolist() == []

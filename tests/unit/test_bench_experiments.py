@@ -48,7 +48,7 @@ class Broker:
         if topic == Topic.TRANSACTIONS:
             self.transactions.append((transaction_id(value or b""), time.time_ns() // 1_000_000))
 
-    def tick(self) -> None:
+    def poll(self) -> None:
         pass
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class HeldSender(Broker):
 
     broker: Broker = field(default_factory=Broker)
 
-    def release(self) -> None:
+    def commit(self) -> None:
         now_ms = time.time_ns() // 1_000_000
         self.broker.transactions += [
             (name, now_ms + number // RELEASED_PER_MS) for number, (name, _) in enumerate(self.transactions)

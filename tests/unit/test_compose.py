@@ -176,6 +176,7 @@ def test_the_cluster_of_the_containers_differs_from_the_local_one_in_addresses_f
         *("rest.address", "rest.bind-address"),
         *("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir", "io.tmp.dirs", "env.pid.dir"),
         *("high-availability.storageDir", "high-availability.zookeeper.quorum"),
+        "state.backend.rocksdb.localdir",  # the memory of a container has 64 MB of it
         "env.java.opts.taskmanager",  # a long-running JVM uses the optimizing compiler
     }
     assert containers["jobmanager.rpc.address"] == "jobmanager"

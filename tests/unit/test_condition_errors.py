@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from udfs.conditions import ConditionError, compile_condition
-from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH
+from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS
 from udfs.features.catalogue import FEATURE_NAMES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "conditions.md"
@@ -156,7 +156,11 @@ def test_the_reference_lists_every_function_with_its_arguments() -> None:
 
 
 def test_the_reference_has_the_limits() -> None:
-    assert re.findall(r"\| ([\d,]+)", section("Limits")) == [f"{MAX_CHARACTERS:,}", f"{MAX_DEPTH}"]
+    assert re.findall(r"\| ([\d,]+)", section("Limits")) == [
+        f"{MAX_CHARACTERS:,}",
+        f"{MAX_TOKENS:,}",
+        f"{MAX_DEPTH}",
+    ]
 
 
 def test_the_reference_quotes_the_errors() -> None:

@@ -100,7 +100,7 @@ def test_a_letter_that_holds_only_the_beginning_of_its_record_is_left_out_and_th
     assert len(broker.letters) == 1
 
 
-def test_dead_letters_are_told_as_json_as_well(broker: Broker) -> None:
+def test_dead_letters_are_reported_as_json_as_well(broker: Broker) -> None:
     broker.refuse("labels", b"[/u]", b"\xff[/promo]")
     found = json.loads(run("--json")[1])
     assert found["counts"] == [{"topic": "labels", "reason": "wrong_type", "records": 1}]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from udfs.rules.gc_paused import gc_paused
+from udfs.gc_paused import gc_paused
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,19 @@ def test_an_unknown_verdict_or_source_is_of_the_wrong_type(fields: dict[str, Any
     assert reason(**fields) is Refused.WRONG_TYPE
 
 
+@pytest.mark.parametrize(("device", "known"), [("", None), ("unknown", None), ("a\0", None), ([], None), (7, "7")])
+def test_a_device_that_is_none_does_not_refuse_a_label(device: object, known: str | None) -> None:
+    read = read_label(device_id=device)
+    assert isinstance(read, Label)
+    assert read.device_id == known
+
+
+def test_a_label_names_the_merchant_in_the_form_of_the_payment() -> None:
+    read = read_label(merchant_id="Cafe\u0301\u00a0Central ")
+    assert isinstance(read, Label)
+    assert read.merchant_id == "Caf\u00e9 Central"
+
+
 def test_a_verdict_of_a_megabyte_is_not_repeated_in_the_dead_letter() -> None:
     read = read_label(label="fraud" * 100_000)
     assert isinstance(read, Refusal)
@@ -71,8 +84,6 @@ def test_each_fault_has_its_own_reason() -> None:
     assert reason(transaction_id="") is Refused.IDENTIFIER_INVALID
     assert reason(merchant_id="\n") is Refused.IDENTIFIER_INVALID
     assert reason(user_id="\0") is Refused.IDENTIFIER_INVALID
-    assert reason(device_id="") is Refused.IDENTIFIER_INVALID
-    assert reason(device_id=7) is Refused.WRONG_TYPE
     assert reason(key=b"bob") is Refused.KEY_MISMATCH
     assert reason(event_time=0) is Refused.TIME_OUT_OF_RANGE
     assert reason(event_time=10**400) is Refused.TIME_OUT_OF_RANGE

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -128,3 +130,29 @@ def test_timestamps_are_read_as_milliseconds(tmp_path: Path) -> None:
     milliseconds = data["event_time"]
     data["event_time"] = milliseconds.astype("datetime64[ms]").astype("datetime64[ns]")
     assert (feature_table.read(feature_tables.write(tmp_path, data)).event_time == milliseconds).all()
+
+
+def declared(names: list[str]) -> dict[bytes, bytes]:
+    """The metadata of a table with features of these names."""
+    return {
+        feature_table.NAMES_KEY: msgspec.json.encode(names),
+        feature_table.HASH_KEY: feature_tables.FEATURE_HASH.encode(),
+    }
+
+
+@pytest.mark.parametrize("name", ["a:1", 'b"2"', "c[3]", "d,4", "{e}", "f g", "h\ti", "", "j\u00a0k"])
+def test_a_feature_name_that_lightgbm_refuses_gets_a_sentence(name: str, tmp_path: Path) -> None:
+    data = feature_tables.columns()
+    data[name] = data.pop("hour")
+    file = feature_tables.write(tmp_path, data, declared([*feature_tables.NAMES[:-1], name]))
+    with pytest.raises(
+        TableError, match=f"LightGBM refuses the feature name {re.escape(repr(name))}: rename the column"
+    ):
+        trained_from(file)
+
+
+@pytest.mark.parametrize("name", ["label", "event_time", "user_id"])
+def test_what_is_known_only_later_is_no_feature(name: str, tmp_path: Path) -> None:
+    file = feature_tables.write(tmp_path, metadata=declared([*feature_tables.NAMES, name]))
+    with pytest.raises(TableError, match=f"declares '{name}' as a feature"):
+        feature_table.read(file)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.matching import matches_of, matches_one_by_one, pattern_set, with_pattern
-from tests.pipeline.sent import at, copied, happened, paid, record
+from tests.pipeline.sent import account_event, at, copied, paid, record
 from udfs.names import Kind
 from udfs.pipeline import Pipeline
 
@@ -170,37 +170,37 @@ NO_CHECK: list[dict[str, Any]] = [
 def test_when_nothing_followed_in_time_the_match_is_reported_with_the_next_payment() -> None:
     clock = paid("bobs", 5.0, 11, user="bob")
     pipeline = with_pattern(*NO_CHECK)
-    assert matches_one_by_one(pipeline, [happened("password_reset", 0), paid("early", 9.0, 5), clock]) == []
+    assert matches_one_by_one(pipeline, [account_event("password_reset", 0), paid("early", 9.0, 5), clock]) == []
     assert matches_of(pipeline, paid("a", 9.0, 12)) == [("two", ())]
     assert matches_of(pipeline, paid("b", 9.0, 13)) == []
 
 
 def test_a_timer_survives_a_restart() -> None:
     before = with_pattern(*NO_CHECK)
-    matches_of(before, happened("password_reset", 0))
+    matches_of(before, account_event("password_reset", 0))
     after = Pipeline(patterns=pattern_set(*NO_CHECK), states=copied(before))
     assert matches_in(after, paid("bobs", 5.0, 11, user="bob"), paid("a", 9.0, 12)) == [()]
 
 
 def test_what_follows_in_time_forbids_the_match_and_what_is_too_late_does_not() -> None:
     for minute, expected in ((9.9, []), (10.1, [()])):
-        story = [happened("password_reset", 0), happened("login", minute), paid("bobs", 5.0, 20, user="bob")]
+        story = [account_event("password_reset", 0), account_event("login", minute), paid("bobs", 5.0, 20, user="bob")]
         assert matches(NO_CHECK, *story, paid("a", 9.0, 21)) == expected
 
 
 def test_a_timer_fires_once() -> None:
-    story = [happened("password_reset", 0), *(paid(f"p{n}", 9.0, 20 + n) for n in range(5))]
+    story = [account_event("password_reset", 0), *(paid(f"p{n}", 9.0, 20 + n) for n in range(5))]
     assert matches(NO_CHECK, *story) == [()]
 
 
 def test_a_match_without_a_payment_expires() -> None:
-    story = [happened("password_reset", 0), paid("bobs", 5.0, 30, user="bob"), paid("a", 9.0, 60 * 30)]
+    story = [account_event("password_reset", 0), paid("bobs", 5.0, 30, user="bob"), paid("a", 9.0, 60 * 30)]
     assert matches(NO_CHECK, *story, hold="2 h") == []
 
 
 def test_a_match_that_an_account_event_completes_is_reported_with_the_next_payment() -> None:
     steps: list[dict[str, Any]] = [SMALL, {"name": "payee", "kind": "new_payee"}]
-    story = [paid("a", 0.5, 0), happened("new_payee", 1), paid("bobs", 5.0, 2, user="bob"), paid("b", 40.0, 3)]
+    story = [paid("a", 0.5, 0), account_event("new_payee", 1), paid("bobs", 5.0, 2, user="bob"), paid("b", 40.0, 3)]
     assert matches(steps, *story) == [("a",)]
 
 

@@ -60,7 +60,7 @@ def test_json_is_read_like_yaml() -> None:
         ("version: 1\npatterns: [5]", "line 2, column 12: pattern that is no mapping: "),
         (one("[]"), f"line 3, column 10: pattern p: a pattern has 1 to {MAX_STEPS} steps, not 0"),
         (one("[{name: a, at_least: many}]"), "line 3, column 31: pattern p: Expected `int | null`, got `str`"),
-        (one("[{name: a, on: login}]"), "line 3, column 11: pattern p: "),
+        (one("[{name: a, on: login}]"), "line 3: the key 'on' is no text; put it in quotes"),
         (one("[{name: A}]"), "line 3, column 18: pattern p: step A: a name has lower-case letters"),
         (one("[{name: previous}]"), "line 3, column 18: pattern p: step previous: a name has"),
         (one("[{name: a}, {name: a}]"), "line 3, column 29: pattern p: there are two steps named a"),

@@ -40,7 +40,7 @@ def test_every_field_that_is_known_is_read() -> None:
         account={"created_at": "2020-01-01T00:00:00Z", "credit_limit": 5000},
         metadata={"declined": True},
     )
-    assert payment.merchant_category == "5411"
+    assert payment.merchant_category == "grocery"
     assert payment.location == Location(48.1, 11.6, "DE", "Munich")
     assert (payment.payment_method, payment.card_present, payment.channel) == ("card", False, "web")
     assert payment.device == Device("phone", "10.0.0.1", "Firefox")
@@ -69,11 +69,14 @@ def test_unknown_fields_do_no_harm() -> None:
         (None, False),
         ({}, False),
         ({"declined": False}, False),
-        ({"declined": "true"}, False),
+        ({"declined": "maybe"}, False),
+        ({"declined": "true"}, True),
+        ({"declined": 1}, True),
+        ({"declined": "N"}, False),
         ({"declined": True}, True),
     ],
 )
-def test_only_a_plain_true_says_that_the_issuer_declined(metadata: object, declined: bool) -> None:
+def test_a_flag_of_any_form_says_that_the_issuer_declined(metadata: object, declined: bool) -> None:
     assert accepted(metadata=metadata).declined is declined
 
 
@@ -94,7 +97,7 @@ def test_what_cannot_be_the_id_of_a_device_is_none(device: object) -> None:
     assert accepted(device=device).device_id is None
 
 
-@pytest.mark.parametrize("name", ["phone", " ", "📱", "a" * 256])
+@pytest.mark.parametrize("name", ["phone", "my phone", "📱", "a" * 256])
 def test_the_id_of_a_device_is_any_text_that_can_be_printed(name: str) -> None:
     assert accepted(device={"id": name}).device_id == name
 

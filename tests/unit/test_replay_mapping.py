@@ -11,7 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.replay.mapping import ColumnMapping, MappingError, built_in_mappings, epoch_ms, load_mapping
+from apps.replay.mapping import ColumnMapping, MappingError, RowUnreadableError
+from apps.replay.mapping_file import built_in_mappings, load_mapping
+from apps.replay.text_format import TextFormat
+from apps.replay.values import ValueFormat, ValueUnreadableError, reader_of
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 OWN = {
@@ -51,10 +54,10 @@ def test_every_field_of_a_transaction_can_be_mapped_also_nested_ones() -> None:
     inner = [f"{parent}.{each.encode_name}" for parent, kind in nested.items() for each in msgspec.structs.fields(kind)]
     assert {"account.created_at", "account.credit_limit"} <= set(inner)
     for name in [*plain, *inner]:
-        value: Any = mapped(OWN, f"{name}=amount")
+        value: Any = mapped(OWN | {"one": 1}, f"{name}=one")
         for step in name.split("."):
             value = value[step]
-        assert str(value).startswith("12"), name
+        assert str(value) in ("1", "True"), name
 
 
 def test_nested_fields_are_read_from_columns_of_their_names() -> None:
@@ -74,7 +77,7 @@ def test_a_constant_is_parsed_as_json_or_else_text(source: str, value: object) -
 
 
 def test_metadata_may_have_any_fields() -> None:
-    row = OWN | {"metadata.declined": True, "flag": 3}
+    row = OWN | {"metadata.declined": "yes", "flag": 3}
     assert mapped(row, "metadata.more.flag=flag")["metadata"] == {"declined": True, "more": {"flag": 3}}
 
 
@@ -118,12 +121,107 @@ def test_a_field_that_is_empty_in_a_row_is_omitted(source: str) -> None:
     ],
 )
 def test_a_time_may_be_a_number_in_the_unit_a_date_or_text_with_a_zone(value: object, unit: Any, ms: int) -> None:
-    assert epoch_ms(value, unit) == ms
+    assert reader_of("time", ValueFormat(timestamp_unit=unit))(value) == ms
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2026-01-01 12:00", float("nan"), float("inf")])
-def test_an_unreadable_time_stays_text_for_the_job_to_refuse(value: object) -> None:
-    assert epoch_ms(value, "ms") == str(value)
+@pytest.mark.parametrize(
+    ("value", "values", "ms"),
+    [
+        ("2026-01-01 12:00", ValueFormat(), NOON_MS),
+        ("2026-01-01 13:00", ValueFormat(time_zone="Europe/Berlin"), NOON_MS),
+        (datetime(2026, 1, 1, 13), ValueFormat(time_zone="Europe/Berlin"), NOON_MS),
+        ("01.01.2026 12:00", ValueFormat(time_format="%d.%m.%Y %H:%M"), NOON_MS),
+        ("1767268800", ValueFormat(timestamp_unit="s"), NOON_MS),
+        ("12", ValueFormat(timestamp_unit="h", time_origin_ms=NOON_MS - 12 * 3_600_000), NOON_MS),
+        ("0", ValueFormat(), 0),
+        (0, ValueFormat(timestamp_unit="s", time_origin_ms=NOON_MS), NOON_MS),
+        (b"2026-01-01T12:00:00Z", ValueFormat(), NOON_MS),
+    ],
+)
+def test_a_time_is_read_by_its_format_zone_and_origin(value: object, values: ValueFormat, ms: int) -> None:
+    assert reader_of("time", values)(value) == ms
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("12.50", ".", 12.5),
+        ("$10.50", ".", 10.5),
+        ("$-20.25", ".", -20.25),
+        ("-$20.25", ".", -20.25),
+        ("(20.25)", ".", -20.25),
+        ("20.25-", ".", -20.25),
+        ("1,234.50", ".", 1234.5),
+        ("1,234", ".", 1234.0),
+        ("1.234,50", ",", 1234.5),
+        ("1.234.567", ",", 1234567.0),
+        ("12,50 \u20ac", ",", 12.5),
+        ("EUR 1\u202f234,5", ",", 1234.5),
+        ("1'234.50 CHF", ".", 1234.5),
+        ("+7", ".", 7.0),
+        ("1e3", ".", 1000.0),
+    ],
+)
+def test_a_number_may_have_a_currency_a_sign_and_groups(text: str, decimal: Any, number: float) -> None:
+    assert reader_of("number", ValueFormat(decimal=decimal))(text) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "decimal"),
+    [
+        *(("number", each, ".") for each in ("12,50", "1,23,4", "12.5O", "0x1F", "1_000", "1e999", "inf")),
+        ("number", True, "."),
+        ("number", [1], "."),
+        *(("number", each, ",") for each in ("12.50", "1.23,4", "1,234.50")),
+        ("number", float("inf"), "."),
+        ("number", 10**400, "."),
+        ("number", Decimal("Infinity"), "."),
+        ("flag", "perhaps", "."),
+        ("flag", 2, "."),
+        *(("time", each, ".") for each in ("yesterday", "2026-13-01", "9" * 400)),
+        ("time", float("inf"), "."),
+        ("time", True, "."),
+        ("time", {}, "."),
+        ("text", [1], "."),
+        ("text", b"\xff", "."),
+        ("text", 1e17, "."),
+        ("any", float("inf"), "."),
+    ],
+)
+def test_a_value_of_another_type_is_refused_and_quoted(kind: Any, value: object, decimal: Any) -> None:
+    with pytest.raises(ValueUnreadableError):
+        reader_of(kind, ValueFormat(decimal=decimal))(value)
+
+
+@pytest.mark.parametrize("kind", ["number", "flag", "time"])
+@pytest.mark.parametrize("word", ["", " ", "NA", "NaN", "null", r"\N", "n/a", "-", None, float("nan")])
+def test_words_for_nothing_are_nothing_where_a_number_a_flag_or_a_time_is_expected(kind: Any, word: object) -> None:
+    assert reader_of(kind, ValueFormat())(word) is None
+
+
+def test_text_stays_text_except_words_that_are_given() -> None:
+    assert reader_of("text", ValueFormat())("NA") == "NA"
+    assert reader_of("text", ValueFormat())("007") == "007"
+    assert reader_of("text", ValueFormat(null_words=frozenset(["NULL"])))("NULL") is None
+
+
+def test_a_whole_number_that_was_stored_as_a_float_is_an_id_without_a_fraction() -> None:
+    assert mapped(OWN | {"user_id": 4711.0})["user_id"] == "4711"
+
+
+def test_metadata_can_be_given_types() -> None:
+    mapping = ColumnMapping(types={"metadata.score": "number"})
+    row = OWN | {"metadata.score": "0.5", "metadata.note": "7", "metadata.declined": "0"}
+    assert mapping.compile(row)(row)["metadata"] == {"score": 0.5, "note": "7", "declined": False}
+
+
+def test_a_value_that_cannot_be_read_is_named_with_its_source() -> None:
+    with pytest.raises(RowUnreadableError, match="'much' is no number") as caught:
+        mapped(OWN | {"price": "much"}, "amount=price")
+    assert caught.value.column == "price"
 
 
 # Errors
@@ -167,7 +265,7 @@ def test_a_field_and_its_nested_field_cannot_both_be_mapped() -> None:
 
 
 def test_there_is_a_mapping_for_each_public_data_set() -> None:
-    assert built_in_mappings() == ["handbook", "sparkov"]
+    assert built_in_mappings() == ["creditcard", "handbook", "ieee-cis", "paysim", "sparkov", "tabformer"]
 
 
 def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
@@ -176,9 +274,28 @@ def test_a_mapping_is_read_from_a_file(tmp_path: Path) -> None:
     assert load_mapping(str(file)) == ColumnMapping({"user_id": "card", "account.created_at": "opened"}, "us", "bad")
 
 
+def test_a_mapping_may_say_how_the_file_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(
+        "fields: {user_id: card}\ndelimiter: tab\nquote: none\nencoding: cp1252\ndecimal: ','\nnull_words: [NULL]\n"
+        "time_format: '%d.%m.%Y'\ntime_zone: Europe/Berlin\ntime_origin: 2026-01-01T12:00:00Z\n"
+        "types: {metadata.score: number}\n"
+    )
+    assert load_mapping(str(file)) == ColumnMapping(
+        {"user_id": "card"},
+        types={"metadata.score": "number"},
+        text_format=TextFormat("tab", "none", "cp1252"),
+        decimal=",",
+        null_words=frozenset(["null", "NULL", "Null"]),
+        time_format="%d.%m.%Y",
+        time_zone="Europe/Berlin",
+        time_origin_ms=NOON_MS,
+    )
+
+
 def test_an_unknown_mapping_is_refused_with_the_built_in_ones() -> None:
     with pytest.raises(
-        MappingError, match=r"^nowhere is neither a mapping file nor a built-in mapping \(handbook, sparkov\)$"
+        MappingError, match=r"^nowhere is neither a mapping file nor a built-in mapping \(creditcard, handbook, .*\)$"
     ):
         load_mapping("nowhere")
 
@@ -191,7 +308,9 @@ def test_an_unknown_mapping_is_refused_with_the_built_in_ones() -> None:
         ("", "Expected `object`, got `null`"),
         ("label: bad", "missing required field `fields`"),
         ("fields: {}\nunits: s", "unknown field `units`"),
-        ("fields: {}\ntimestamp_unit: days", r"Invalid enum value 'days' - at `\$.timestamp_unit`"),
+        ("fields: {}\ntimestamp_unit: weeks", r"Invalid enum value 'weeks' - at `\$.timestamp_unit`"),
+        ("fields: {}\ntime_zone: Mars", "there is no time zone 'Mars'"),
+        ("fields: {}\ntypes: {amount: text}", "the type of amount is fixed"),
         ("fields: {amount: 3}", r"Expected `str`, got `int` - at `\$.fields"),
         ("fields: {amont: a}", "a transaction has no field 'amont'"),
     ],

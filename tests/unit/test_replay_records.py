@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apps.replay.mapping import ColumnMapping, MappingError, load_mapping
+from apps.replay.bad_rows import BadRow, FileError
+from apps.replay.mapping import ColumnMapping, MappingError
+from apps.replay.mapping_file import load_mapping
 from apps.replay.replaying import ReplayOptions, ReplayRecord, replay_records, send
 from apps.replay.rows import RowFile, open_rows
 from state.kernel.times import DAY_MS
@@ -67,7 +69,7 @@ def json_lines(folder: Path, *lines: dict[str, Any]) -> RowFile:
 def accepted(record: ReplayRecord) -> Transaction | Label:
     """Decode a record as the job does; fails if the job refuses it."""
     decode = {Topic.TRANSACTIONS: decode_transaction, Topic.LABELS: decode_label}[record.topic]
-    decoded = decode(record.value, record.key, record.time, Limits())
+    decoded = decode(record.value, record.key, record.time or 0, Limits())
     assert isinstance(decoded, Transaction | Label), decoded
     return decoded
 
@@ -143,6 +145,12 @@ def test_the_number_of_rows_can_be_limited(tmp_path: Path) -> None:
     assert ids(decoded) == ["0", "label of 0", "1", "label of 1"]
 
 
+def test_a_bad_row_after_the_limit_is_not_looked_at(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {}, {})
+    file.path.write_bytes(file.path.read_bytes() + b"\n{\n{")
+    assert ids(replayed(open_rows(file.path), ColumnMapping(), limit=2)) == ["p-0", "p-1"]
+
+
 def test_a_shift_moves_all_times_so_that_the_age_of_an_account_stays(tmp_path: Path) -> None:
     file = json_lines(tmp_path, {"account": {"created_at": FIRST_MS - DAY_MS}, "fraud": True})
     mapping = ColumnMapping(label="fraud")
@@ -162,7 +170,17 @@ def test_a_label_has_the_device_of_the_payment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "fraud"),
-    [(1, True), (0, False), (1.0, True), ("1", True), ("0", False), ("False", False), ("fraud", True)],
+    [
+        (1, True),
+        (0, False),
+        (1.0, True),
+        ("Yes", True),
+        ("n", False),
+        ("1", True),
+        ("0", False),
+        ("False", False),
+        ("fraud", True),
+    ],
 )
 def test_a_label_may_be_a_flag_a_number_or_a_word(value: object, fraud: bool, tmp_path: Path) -> None:
     file = json_lines(tmp_path, {"was": value})
@@ -175,9 +193,9 @@ def test_a_row_without_a_label_value_gets_no_label(tmp_path: Path) -> None:
     assert ids(replayed(file, ColumnMapping(label="was"), label_delay_ms=0)) == ["p-0", "label of p-0", "p-1", "p-2"]
 
 
-def test_an_unknown_label_value_is_refused(tmp_path: Path) -> None:
-    file = json_lines(tmp_path, {"was": "perhaps"})
-    with pytest.raises(MappingError, match=r"was says 'perhaps': a label is one of 1, 1.0, true, fraud, 0"):
+def test_an_unknown_label_value_is_refused_with_its_row(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"was": 1}, {"was": "perhaps"})
+    with pytest.raises(FileError, match=r"row 2 \(line 2\), was: 'perhaps' is no label: it is one of 1, 1.0, true"):
         replayed(file, ColumnMapping(label="was"), label_delay_ms=0)
 
 
@@ -193,11 +211,36 @@ def test_a_mapping_of_another_data_set_is_refused_before_the_first_record(tmp_pa
         next(replay_records(parquet(tmp_path, HANDBOOK), load_mapping("sparkov"), ReplayOptions()))
 
 
-def test_a_row_with_an_unreadable_time_is_sent_unchanged_and_without_a_label(tmp_path: Path) -> None:
-    file = json_lines(tmp_path, {"timestamp": "yesterday", "fraud": True})
-    (record,) = replay_records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=DAY_MS, label_delay_ms=0))
-    assert (record.topic, record.time) == (Topic.TRANSACTIONS, 0)
-    assert msgspec.json.decode(record.value)["timestamp"] == "yesterday"
+def test_a_row_with_an_unreadable_value_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {}, {"timestamp": "yesterday"}, {"amount": "much"}, {})
+    bad: list[BadRow] = []
+    records = list(replay_records(file, ColumnMapping(), ReplayOptions(), bad.append))
+    assert [accepted(record).transaction_id for record in records] == ["p-0", "p-3"]
+    assert [(each.number, each.column, each.detail) for each in bad] == [
+        (2, "timestamp", "'yesterday' is no time"),
+        (3, "amount", "'much' is no number"),
+    ]
+
+
+def test_a_time_beyond_64_bits_is_a_bad_row_and_a_huge_amount_is_for_the_job_to_refuse(tmp_path: Path) -> None:
+    good = '"transaction_id":"t","user_id":"u","currency":"EUR","merchant_id":"m"'
+    big = 10**30
+    lines = [
+        f'{{{good},"amount":{big},"timestamp":{FIRST_MS}}}',
+        f'{{{good},"amount":1,"timestamp":{big}}}',
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    bad: list[BadRow] = []
+    file = open_rows(tmp_path / "rows.jsonl")
+    (record,) = replay_records(file, ColumnMapping(), ReplayOptions(), bad.append)
+    assert msgspec.json.decode(record.value)["amount"] == 1e30
+    assert [(each.number, each.reason) for each in bad] == [(2, "value_unreadable")]
+
+
+def test_a_time_of_0_is_a_time(tmp_path: Path) -> None:
+    file = json_lines(tmp_path, {"timestamp": 1, "fraud": 0}, {"timestamp": 0, "fraud": 1})
+    records = replay_records(file, ColumnMapping(label="fraud"), ReplayOptions(shift_ms=FIRST_MS, label_delay_ms=0))
+    assert [record.time for record in records] == [FIRST_MS + 1, FIRST_MS, FIRST_MS, FIRST_MS + 1]
 
 
 def test_a_row_without_a_user_is_sent_without_a_key(tmp_path: Path) -> None:
@@ -229,11 +272,15 @@ class Recorder:
 def test_records_are_sent_to_the_real_topics_and_counted(speedup: float | None, tmp_path: Path) -> None:
     producer = Recorder()
     reported: list[int] = []
+
+    def report(sent: Mapping[Topic, int]) -> None:
+        reported.append(sent[Topic.TRANSACTIONS])
+
     found = replay_records(
         parquet(tmp_path, HANDBOOK), load_mapping("handbook"), ReplayOptions(limit=2, label_delay_ms=0)
     )
     topics = {Topic.TRANSACTIONS: "ours.payments", Topic.LABELS: "ours.truth"}
-    counts = send(producer, topics, found, speedup, reported.append)  # type: ignore[arg-type]
+    counts = send(producer, topics, found, speedup, report)  # type: ignore[arg-type]
     assert counts == {Topic.TRANSACTIONS: 2, Topic.LABELS: 2}
     assert producer.sent == [
         ("ours.payments", b"customer-596"),

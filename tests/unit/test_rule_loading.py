@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.rule_documents import MAX_CHARACTERS, MAX_VERSION
+from udfs.rule_documents import MAX_VERSION
 from udfs.rules import Rule, RuleError, RuleSet, load_rules
 from udfs.rules.loading import MAX_RULES
+from udfs.strict_yaml import MAX_CHARACTERS
 
 NAMES = ("amount", "user_merchant_new")
 
@@ -130,11 +131,11 @@ def test_an_action_has_the_highest_weight(effect: dict[str, object], weight: flo
         ("version: 1\nrules: [!!int '']", "line 2: this is no int"),
         ("version: 1\nrules: [!!python/name:os.system x]", "line 2: could not determine a constructor"),
         ("version: 1\nrules: [*nowhere]", "line 2: found undefined alias"),
-        ("version: 1\nrules: " + "[" * 5_000, "invalid YAML: nested too deeply"),
-        ("version: 1\nrules: " + "{a: " * 500_000, "invalid YAML: nested too deeply"),
-        ("version: 1\nrules:\n" + "- " * 5_000, "invalid YAML: nested too deeply"),
+        ("version: 1\nrules: " + "[" * 5_000, "line 2: nested more than 32 levels deep"),
+        ("version: 1\nrules: " + "{a: " * 500_000, "line 2: nested more than 32 levels deep"),
+        ("version: 1\nrules:\n" + "- " * 5_000, "line 3: nested more than 32 levels deep"),
         ("version: 1\nrules:\n- 5", "line 3: rule that is no mapping: "),
-        ("version: 1\nrules:\n- {1: 2}", "line 3: rule without id: "),
+        ("version: 1\nrules:\n- {1: 2}", "line 3: the key '1' is no text; put it in quotes"),
     ],
 )
 def test_a_document_that_is_no_set_of_rules_is_refused_with_a_line(text: str, problem: str) -> None:

@@ -170,14 +170,14 @@ def test_a_model_folder_without_a_model_is_refused_before_the_submission(tmp_pat
 
 
 def test_old_savepoints_in_the_folder_of_the_stack_are_deleted_and_no_others(tmp_path: Path) -> None:
-    own = tmp_path / "flink" / "savepoints"
-    own.mkdir(parents=True)
+    of_job = tmp_path / "flink" / "savepoints"
+    of_job.mkdir(parents=True)
     few = Settings.model_validate({"stack": {"folder": tmp_path, "kept_savepoints": 2}, "job": {"name": "fraud"}})
     elsewhere = taken(tmp_path, "elsewhere")
-    others = taken(own, "of-another-job")
+    others = taken(of_job, "of-another-job")
     savepoints.record(settings(tmp_path, "nightly"), others)
-    for path in (elsewhere, *(taken(own, f"s-{number}") for number in range(4))):
+    for path in (elsewhere, *(taken(of_job, f"s-{number}") for number in range(4))):
         savepoints.record(few, path)
-    assert {each.name for each in own.iterdir()} == {"of-another-job", "s-2", "s-3"}
+    assert {each.name for each in of_job.iterdir()} == {"of-another-job", "s-2", "s-3"}
     assert (tmp_path / "elsewhere").exists()
     assert savepoints.latest(few).path.endswith("s-3")

@@ -51,7 +51,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(
     write(folder, "job: {parallelism: 3, shards: 8}\n")
     monkeypatch.setenv("SENTINEL_JOB__PARALLELISM", "5")
     job = load_settings().job
-    assert (job.parallelism, job.shards, job.merchant_shards) == (5, 8, 2)
+    assert (job.parallelism, job.shards, job.merchant_shards) == (5, 8, 64)
 
 
 def test_the_file_that_is_named_is_read_and_not_the_one_in_the_folder(
@@ -141,6 +141,8 @@ def test_settings_do_not_change_once_they_are_read() -> None:
         load_settings().job.parallelism = 9  # type: ignore[misc]
 
 
-def test_a_variable_with_one_underscore_is_told_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_one_underscore_is_refused_with_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SENTINEL_DECISION_BLOCK", "0.5")
     assert "SENTINEL_DECISION_BLOCK: write SENTINEL_DECISION__BLOCK, with two underscores" in refusal()

@@ -33,8 +33,8 @@ def four_errors(share: float, count: int = ATTACKS) -> float:
 def test_a_share_of_remote_attacks_uses_the_victims_own_device(kind: str) -> None:
     devices = [{draft.device for draft in drafts} for drafts in attacks(BY_KIND[kind], ATTACKS)]
     assert all(len(each) == 1 for each in devices), "an attack changes its device"
-    own = sum(each == {None} for each in devices)
-    assert own / ATTACKS == pytest.approx(VICTIM_DEVICE_SHARE, abs=four_errors(VICTIM_DEVICE_SHARE))
+    with_their_device = sum(each == {None} for each in devices)
+    assert with_their_device / ATTACKS == pytest.approx(VICTIM_DEVICE_SHARE, abs=four_errors(VICTIM_DEVICE_SHARE))
 
 
 @pytest.mark.parametrize("kind", WITHOUT_A_DEVICE)

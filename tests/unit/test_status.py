@@ -72,6 +72,12 @@ def test_what_was_deleted_before_it_was_read_is_said_with_its_number() -> None:
     assert preflight.describe_loss({}) == ""
 
 
+def test_one_offset_that_is_gone_may_be_a_marker_and_alarms_nobody() -> None:
+    found = topic_lag("labels", {0: partition_lag(4, 4, 3), 1: partition_lag(9, 9, 9)}, {})
+    assert (found.lost, found.uncertain) == (0, 1)
+    assert health.of_lag([found], 0) == []
+
+
 def answer(failed: int, history: list[dict[str, Any]], completed_at: int | None = None) -> dict[str, Any]:
     """Flink's answer about checkpoints."""
     last = None if completed_at is None else {"latest_ack_timestamp": completed_at, "external_path": "file:/c/chk-1"}
@@ -83,7 +89,7 @@ def failed(number: int, at_ms: int, message: str) -> dict[str, Any]:
     return {"id": number, "status": "FAILED", "failure_timestamp": at_ms, "failure_message": message}
 
 
-def test_checkpoints_that_could_not_begin_are_told_from_those_that_failed() -> None:
+def test_checkpoints_that_could_not_begin_are_counted_apart_from_those_that_failed() -> None:
     found = flink_answers.read_checkpoints(answer(3, [failed(2, NOW_MS, "Checkpoint expired")], NOW_MS - 1))
     assert (found.not_begun, found.untold) == (2, 0)
     assert found.failing == Failure(NOW_MS, "Checkpoint expired")
@@ -184,12 +190,13 @@ def test_a_healthy_system_has_exit_code_0_and_says_what_it_does_not_know() -> No
 
 
 @pytest.mark.usefixtures("well")
-def test_the_same_is_told_as_json() -> None:
+def test_the_same_is_reported_as_json() -> None:
     code, shown = run("--json")
     found = json.loads(shown)
     assert (code, found["state"], found["exit_code"], found["job"]["name"]) == (0, "healthy", 0, "fraud")
     assert found["lag"] == [
         {"topic": "transactions", "behind": 0, "exact": True, "unread_partitions": 0, "lost": 0, "committed": True}
+        | {"uncertain": 0}
     ]
 
 

@@ -22,7 +22,7 @@ from state.kernel.sections import ProfileVersionError, Upgrade, encode_versioned
 from state.profiles import shared_profile, user_profile
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile, SharedProfile
 from state.profiles.user_profile import UserProfile
-from tests.pipeline.sent import NOW_MS, at, happened, paid, record
+from tests.pipeline.sent import NOW_MS, account_event, at, paid, record
 from udfs.features.catalogue import DEVICE_FEATURES, MERCHANT_FEATURES, USER_FEATURES
 from udfs.features.feature import Feature
 from udfs.features.shared_block import DEVICE_BLOCK, MERCHANT_BLOCK, SharedPayment
@@ -60,7 +60,7 @@ def records() -> list[bytes]:
         amount = round(20.0 + 7.3 * (number * 37 % 11), 2)
         encoded.append(paid(f"p{number}", amount, minute, user=user, merchant=merchant, **fields))
         if number % 12 == 0:
-            encoded.append(happened("login", minute + 1))
+            encoded.append(account_event("login", minute + 1))
         if number % 8 == 2:
             label = {
                 "transaction_id": f"p{number}",
@@ -72,7 +72,7 @@ def records() -> list[bytes]:
                 "device_id": "phone",
             }
             encoded.append(record(Kind.LABEL, label, user))
-    encoded.append(happened("password_reset", -400))
+    encoded.append(account_event("password_reset", -400))
     small: dict[str, Any] = {"card_present": False, "device": {"id": "phone"}, "channel": "web"}
     return [*encoded, *(paid(f"s{n}", 1.0, -20 + n, merchant="shop", **small) for n in range(4))]
 
@@ -175,8 +175,8 @@ def test_there_is_a_sample_of_every_version_that_is_read() -> None:
 
 @every_sample
 def test_a_stored_profile_gives_the_features_that_this_program_computes(name: str, fresh: dict[str, bytes]) -> None:
-    own = fresh[name.rpartition("-v")[0]]
-    rows, expected = next_features(unpack(name, sample(name))), next_features(unpack(name, own))
+    packed = fresh[name.rpartition("-v")[0]]
+    rows, expected = next_features(unpack(name, sample(name))), next_features(unpack(name, packed))
     for row, wanted in zip(rows, expected, strict=True):
         assert row == pytest.approx(wanted, nan_ok=True)
 
@@ -283,16 +283,16 @@ def test_a_profile_of_an_older_version_is_upgraded_when_it_is_read(
     kind: str, downgrade: Upgrade, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = sample(f"{kind}-v1")
-    older = encode_versioned(0, downgrade(split_sections(present[1:])))
+    version_0 = encode_versioned(0, downgrade(split_sections(present[1:])))
     with pytest.raises(ProfileVersionError, match="has version 0, this program reads version 1"):
-        KINDS[kind].unpack(older)
+        KINDS[kind].unpack(version_0)
     monkeypatch.setattr(MODULES[kind], "UPGRADES", {0: upgrade})
-    rows, expected = next_features(KINDS[kind].unpack(older)), next_features(KINDS[kind].unpack(present))
+    rows, expected = next_features(KINDS[kind].unpack(version_0)), next_features(KINDS[kind].unpack(present))
     for row, wanted in zip(rows, expected, strict=True):
         row.pop("user_account_event_count_24h", None)
         wanted.pop("user_account_event_count_24h", None)
         assert row == pytest.approx(wanted, nan_ok=True)
-    packed = KINDS[kind].unpack(older).pack()
+    packed = KINDS[kind].unpack(version_0).pack()
     assert packed[0] == 1
     with pytest.raises(ProfileVersionError, match="has version 2, this program reads versions 0 to 1"):
         KINDS[kind].unpack(bytes((2,)) + packed[1:])

@@ -2,10 +2,19 @@
 
 from udfs.conditions.codes import code_of
 from udfs.conditions.columns import Condition, ConditionSet, RowHits, compile_condition
-from udfs.conditions.grammar import ConditionError, Vocabulary, parse_condition
+from udfs.conditions.grammar import (
+    MAX_TOKENS,
+    TOO_MANY_TOKENS,
+    ConditionError,
+    Vocabulary,
+    count_tokens,
+    parse_condition,
+)
 from udfs.conditions.scalar import EventPredicate, compile_scalar
 
 __all__ = [
+    "MAX_TOKENS",
+    "TOO_MANY_TOKENS",
     "Condition",
     "ConditionError",
     "ConditionSet",
@@ -15,5 +24,6 @@ __all__ = [
     "code_of",
     "compile_condition",
     "compile_scalar",
+    "count_tokens",
     "parse_condition",
 ]

@@ -31,6 +31,9 @@ from udfs.conditions.tree import (
 
 MAX_CHARACTERS = 2_000
 MAX_DEPTH = 20
+MAX_TOKENS = 200_000
+"""Maximum number of tokens in all conditions of a set: 40 in each of 5,000 rules. It bounds the work per payment."""
+TOO_MANY_TOKENS = f"the conditions of a set have at most {MAX_TOKENS} words and signs in all"
 
 FUNCTIONS: Mapping[str, int] = {"abs": 1, "log": 1, "min": 2, "max": 2, "is_absent": 1}
 """Number of arguments by function."""
@@ -76,7 +79,13 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.NotEq: "!=",
 }
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_TOKEN = re.compile(r"[\w.]+|[^\w.\s]")
 _BRACKET_OR_NON_ASCII = re.compile(r"[()]|[^\x00-\x7f]")
+
+
+def count_tokens(text: str) -> int:
+    """Count the words, numbers, brackets and signs of a condition; an operator of two signs counts twice."""
+    return len(_TOKEN.findall(text))
 
 
 def parse_condition(text: str, vocabulary: Vocabulary) -> Predicate:

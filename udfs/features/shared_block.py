@@ -93,7 +93,7 @@ class SharedBlock:
             while end < len(payments) and payments[end].event_time < label.labelled_at:
                 end += 1
             self._update(profiles, events, outputs.unfiltered, risk, slice(start, end))
-            profile.label(key_of(label.transaction_id), label.event_time, fraud=label.fraud)
+            profile.label(key_of(label.transaction_id), label.event_time, label.labelled_at, fraud=label.fraud)
             start = end
         self._update(profiles, events, outputs.unfiltered, risk, slice(start, len(pairs)))
         columns = np.empty((len(pairs), self.width))

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from udfs.conditions import ConditionError, parse_condition
+from udfs.conditions import MAX_TOKENS, TOO_MANY_TOKENS, ConditionError, count_tokens, parse_condition
 from udfs.conditions.tree import Predicate
+from udfs.gc_paused import gc_paused
 from udfs.patterns.checking import Problem, check_pattern
 from udfs.patterns.compiled import CompiledPattern
 from udfs.patterns.compiling import compile_pattern
@@ -18,6 +19,7 @@ from udfs.patterns.pattern import Pattern
 from udfs.patterns.pattern_set import PatternSet
 from udfs.patterns.vocabulary import vocabulary_of
 from udfs.rule_documents import (
+    MAX_PROBLEMS,
     Entry,
     InvalidDocumentError,
     entry_name,
@@ -46,16 +48,27 @@ def load_patterns(document: Any) -> PatternSet:  # noqa: ANN401 - text, or any J
         PatternError: the patterns are invalid; lists every problem with its line and column.
     """
     try:
-        version, entries = read_set(document, "patterns", MAX_PATTERNS)
+        with gc_paused():
+            version, entries = read_set(document, "patterns", MAX_PATTERNS)
+            return PatternSet(version, _parse(entries, document if isinstance(document, str) else ""))
     except InvalidDocumentError as error:
         raise PatternError(error.problems) from None
-    text = document if isinstance(document, str) else ""
+
+
+def _parse(entries: Sequence[Entry], text: str) -> tuple[CompiledPattern, ...]:
     problems: list[str] = []
     patterns: dict[str, CompiledPattern] = {}
+    tokens = 0
     for entry in entries:
+        if len(problems) > MAX_PROBLEMS:
+            break
         pattern = _pattern(entry, problems)
         if pattern is None:
             continue
+        tokens += sum(count_tokens(step.where) for step in pattern.steps)
+        if tokens > MAX_TOKENS:
+            problems.append(f"{position_of(entry.node)}: pattern {pattern.id}: {TOO_MANY_TOKENS}")
+            break
         if pattern.id in patterns:
             problems.append(f"{position_of(entry.node)}: pattern {pattern.id}: an earlier pattern has the same id")
         conditions = _conditions(pattern, entry.node, text, problems)
@@ -63,7 +76,7 @@ def load_patterns(document: Any) -> PatternSet:  # noqa: ANN401 - text, or any J
             patterns[pattern.id] = compile_pattern(pattern, conditions)
     if problems:
         raise PatternError(problems)
-    return PatternSet(version, tuple(patterns.values()))
+    return tuple(patterns.values())
 
 
 def _pattern(entry: Entry, problems: list[str]) -> Pattern | None:

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import field
 
 from udfs.names import Refused
-from udfs.records.decoding import check_identifier, check_key, decode_record
+from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record
 from udfs.records.limits import Limits
+from udfs.records.normal_form import word_of
+from udfs.records.optional_fields import Device, Location, normalize_device, normalize_location
+from udfs.records.readable import ACCOUNT_EVENT
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
-from udfs.records.transaction import Device, Location, check_location
 
 AccountEventKind = Literal[
     "login",
@@ -44,18 +46,29 @@ _decoder = msgspec.json.Decoder(AccountEvent[AsRead])
 
 def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> AccountEvent | Refusal:
     """Decode a record of the ``account-events`` topic; arguments are those of ``decode_transaction``."""
-    event = decode_record(_decoder, value, limits, _parse_times)
-    if isinstance(event, Refusal):
-        return event
+    decoded = decode_record(_decoder, ACCOUNT_EVENT, value, limits, _parse_times)
+    if isinstance(decoded, Refusal):
+        return decoded
+    event, ignored = decoded
     if event.kind not in KINDS:
-        return Refusal(Refused.UNKNOWN_KIND, f"kind is {event.kind[:64]!r}, known are {', '.join(sorted(KINDS))}")
-    return (
-        check_identifier("user_id", event.user_id)
+        kind = word_of(event.kind)
+        if kind not in KINDS:
+            known = ", ".join(sorted(KINDS))
+            return Refusal(Refused.UNKNOWN_KIND, f"kind is {event.kind[:64]!r}, known are {known}")
+        event.kind = kind
+    refusal = (
+        check_normal("user_id", event.user_id)
+        or check_identifier("user_id", event.user_id)
         or check_key(key, event.user_id)
         or check_event_time("timestamp", event.event_time, now_ms, limits)
-        or (None if event.location is None else check_location(event.location))
-        or event
     )
+    if refusal is not None:
+        return refusal
+    if event.location is not None:
+        normalize_location(event.location, ignored)
+    if event.device is not None:
+        normalize_device(event.device, ignored)
+    return event
 
 
 def _parse_times(event: AccountEvent[AsRead]) -> AccountEvent:

@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from udfs.names import Refused
+from udfs.records.duplicate_keys import DuplicateKeyError, check_keys
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
+from udfs.records.normal_form import is_legible, normal_device, normal_identifier
+from udfs.records.readable import Readers, make_readable
 from udfs.records.refusal import Refusal
 from udfs.records.times import TimeUnreadableError
 
@@ -25,26 +28,36 @@ _TOO_LARGE = ("Number out of range", "Integer value out of range")
 
 
 def decode_record(
-    decoder: msgspec.json.Decoder[Raw], value: bytes | None, limits: Limits, parse_times: Callable[[Raw], Record]
-) -> Record | Refusal:
+    decoder: msgspec.json.Decoder[Raw],
+    readers: Readers,
+    value: bytes | None,
+    limits: Limits,
+    parse_times: Callable[[Raw], Record],
+) -> tuple[Record, list[str]] | Refusal:
     """Decode a value into the decoder's struct, with times in epoch milliseconds.
 
     Args:
         decoder: of the struct with times as they are written.
+        readers: of the optional fields, which may be of another type.
         value: JSON in UTF-8.
         limits: limits of the value.
         parse_times: parses the times of the struct; may raise ``TimeUnreadableError``.
+
+    Returns:
+        The record, and the names of the optional fields that could not be read.
     """
-    raw = _decode(decoder, value, limits)
+    raw = _decode(decoder, readers, value, limits)
     if isinstance(raw, Refusal):
         return raw
     try:
-        return parse_times(raw)
+        return parse_times(raw[0]), raw[1]
     except TimeUnreadableError as error:
         return Refusal(Refused.TIME_UNREADABLE, str(error))
 
 
-def _decode(decoder: msgspec.json.Decoder[Raw], value: bytes | None, limits: Limits) -> Raw | Refusal:
+def _decode(
+    decoder: msgspec.json.Decoder[Raw], readers: Readers, value: bytes | None, limits: Limits
+) -> tuple[Raw, list[str]] | Refusal:
     if not value:
         return Refusal(Refused.EMPTY, "the record has no value")
     if len(value) > limits.record_bytes:
@@ -53,13 +66,32 @@ def _decode(decoder: msgspec.json.Decoder[Raw], value: bytes | None, limits: Lim
         if not value.isascii():
             # The decoder does not check fields that it skips, and the value is passed on unchanged.
             value.decode()
-        return decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        left_out: list[str] = []
+        try:
+            raw = decoder.decode(value)
+        except msgspec.ValidationError:
+            raw, left_out = _decode_leniently(decoder, readers, value)
+        check_keys(value)
+    except DuplicateKeyError as error:
+        return Refusal(Refused.DUPLICATE_FIELD, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         return _refusal_of(decoder, value, error)
+    return raw, left_out
+
+
+def _decode_leniently(decoder: msgspec.json.Decoder[Raw], readers: Readers, value: bytes) -> tuple[Raw, list[str]]:
+    """Decode a value whose optional fields may be of any type; return it with the names of those left out.
+
+    Raises:
+        msgspec.DecodeError: a required field is missing or of another type.
+    """
+    document = msgspec.json.decode(value)
+    left_out = make_readable(document, readers) if isinstance(document, dict) else []
+    return msgspec.convert(document, decoder.type), left_out
 
 
 def check_identifier(name: str, text: str) -> Refusal | None:
-    """Refuse an id that is empty, too long, or not printable."""
+    """Refuse an id in its normal form that is empty, too long, or has characters that cannot be shown."""
     if text and len(text) <= IDENTIFIER_CHARACTERS and text.isprintable():
         return None
     if not text:
@@ -68,7 +100,30 @@ def check_identifier(name: str, text: str) -> Refusal | None:
         return Refusal(
             Refused.IDENTIFIER_INVALID, f"{name} has {len(text)} characters, at most {IDENTIFIER_CHARACTERS}"
         )
+    if is_legible(text):
+        return None
     return Refusal(Refused.IDENTIFIER_INVALID, f"{name} has characters that cannot be printed")
+
+
+def check_normal(name: str, text: str) -> Refusal | None:
+    """Refuse the id of a user that is not in its normal form.
+
+    It is also the record's key, by which Kafka and Flink choose the partition and the shard before any record is read.
+    So it cannot be put into its normal form here, and in two forms one user would be two.
+    """
+    normal = normal_identifier(text)
+    if normal == text or not is_legible(normal):
+        return None
+    return Refusal(
+        Refused.IDENTIFIER_INVALID,
+        f"{name} {text[:64]!r} is not in its normal form: send it, and the record key, in Unicode NFC "
+        "without surrounding spaces or invisible characters",
+    )
+
+
+def device_identifier(text: str) -> str | None:
+    """Return the normal form of a device's id, None if it is none."""
+    return normal_device(text, IDENTIFIER_CHARACTERS)
 
 
 def check_key(key: bytes | None, user_id: str) -> Refusal | None:

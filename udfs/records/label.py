@@ -7,8 +7,10 @@ from typing import Generic, Literal, cast
 import msgspec
 from msgspec import field
 
-from udfs.records.decoding import check_identifier, check_key, decode_record
+from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record, device_identifier
 from udfs.records.limits import Limits
+from udfs.records.normal_form import normal_identifier
+from udfs.records.readable import LABEL
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
 
@@ -44,14 +46,19 @@ _decoder = msgspec.json.Decoder(Label[AsRead])
 
 def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Limits) -> Label | Refusal:
     """Decode a record of the ``labels`` topic; arguments are those of ``decode_transaction``."""
-    label = decode_record(_decoder, value, limits, _parse_times)
-    if isinstance(label, Refusal):
-        return label
+    decoded = decode_record(_decoder, LABEL, value, limits, _parse_times)
+    if isinstance(decoded, Refusal):
+        return decoded
+    label, _ = decoded
+    label.transaction_id = normal_identifier(label.transaction_id)
+    label.merchant_id = normal_identifier(label.merchant_id)
+    if label.device_id is not None:
+        label.device_id = device_identifier(label.device_id)
     return (
         check_identifier("transaction_id", label.transaction_id)
+        or check_normal("user_id", label.user_id)
         or check_identifier("user_id", label.user_id)
         or check_identifier("merchant_id", label.merchant_id)
-        or (None if label.device_id is None else check_identifier("device_id", label.device_id))
         or check_key(key, label.user_id)
         or check_event_time("event_time", label.event_time, now_ms, limits)
         or check_event_time("timestamp", label.labelled_at, now_ms, limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from state.kernel.times import DAY_MS
+from udfs.records.rates import Rates
 
 IDENTIFIER_CHARACTERS = 256
 
@@ -19,6 +20,7 @@ class Limits:
         earliest: earliest event time, epoch milliseconds; before it a clock was never set.
         latest: event times are before it whatever the wall clock says, epoch milliseconds.
         ahead_ms: how far an event time may be ahead of the wall clock, milliseconds.
+        rates: by which amounts are converted; None leaves amounts as they are.
     """
 
     record_bytes: int = 1024 * 1024
@@ -26,3 +28,4 @@ class Limits:
     earliest: int = 946_684_800_000  # 2000-01-01
     latest: int = 4_102_444_800_000  # 2100-01-01
     ahead_ms: int = DAY_MS
+    rates: Rates | None = None

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
-from udfs.conditions import ConditionError, Vocabulary, parse_condition
+from udfs.conditions import MAX_TOKENS, TOO_MANY_TOKENS, ConditionError, Vocabulary, count_tokens, parse_condition
+from udfs.gc_paused import gc_paused
 from udfs.rule_documents import (
     IDENTIFIER,
+    MAX_PROBLEMS,
     MAX_VERSION,
     REASON,
     Entry,
@@ -20,7 +22,6 @@ from udfs.rule_documents import (
     text_line,
     value_node,
 )
-from udfs.rules.gc_paused import gc_paused
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import ParsedRule, RuleSet
 
@@ -55,7 +56,10 @@ def _parse(entries: Sequence[Entry], vocabulary: Vocabulary) -> tuple[ParsedRule
     problems: list[str] = []
     rules: list[ParsedRule] = []
     line_by_id: dict[str, int] = {}
+    tokens = 0
     for entry in entries:
+        if len(problems) > MAX_PROBLEMS:
+            break
         rule = _rule(entry, problems)
         if rule is None:
             continue
@@ -63,6 +67,10 @@ def _parse(entries: Sequence[Entry], vocabulary: Vocabulary) -> tuple[ParsedRule
             other = line_by_id[rule.id]
             problems.append(f"line {entry.line}: rule {rule.id}: the rule in line {other} has the same id")
         line_by_id[rule.id] = entry.line
+        tokens += count_tokens(rule.when)
+        if tokens > MAX_TOKENS:
+            problems.append(f"line {entry.line}: rule {rule.id}: {TOO_MANY_TOKENS}")
+            break
         try:
             rules.append(ParsedRule(rule, parse_condition(rule.when, vocabulary)))
         except ConditionError as error:

@@ -201,6 +201,8 @@ class _Batch:
             payment.event_time,
             now_ms,
             payment.late,
+            payment.ahead,
+            payment.ignored,
             without_model or payment.too_late,
         )
 

@@ -23,7 +23,6 @@ from udfs.stages.stage_message import (
     decode_message,
     in_event_time,
     partition_by_subtask,
-    with_matches,
 )
 
 
@@ -70,7 +69,7 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
         features = self._features(payments, user_features, labels)
         matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
         device_ids = [payment.device_id or "" for payment in payments]
-        payments = with_matches(payments, matcher.observe(device_ids, payments, features))
+        payments = self._match(matcher, device_ids, payments, features)
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
         self._after_batch([*device_ids, *(label.device_id or "" for label in labels)])

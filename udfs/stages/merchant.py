@@ -30,7 +30,6 @@ from udfs.stages.stage_message import (
     decode_message,
     in_event_time,
     shard_of,
-    with_matches,
 )
 
 
@@ -97,7 +96,7 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         payments, upstream_features = in_event_time(messages, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, upstream_features, labels)
         merchant_ids = [payment.merchant_id for payment in payments]
-        payments = with_matches(payments, matcher.observe(merchant_ids, payments, features))
+        payments = self._match(matcher, merchant_ids, payments, features)
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
         decisions = self._engine.decide(payments, features, self.control, minutes, now_ms)

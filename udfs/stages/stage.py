@@ -9,6 +9,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from state.event_time_clock import EventTimeClock
+from state.kernel.types import Floats
 from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
@@ -20,9 +21,9 @@ from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.refusal import Refusal
 from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import Envelope
-from udfs.stages.pattern_matching import PatternMatcher
+from udfs.stages.pattern_matching import BatchMatcher, PatternMatcher
 from udfs.stages.shard import P, Shard
-from udfs.stages.stage_message import StageMessage, shard_of
+from udfs.stages.stage_message import Payment, StageMessage, shard_of, with_matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,17 @@ class DownstreamStage(Stage[P]):
     def _clock(self, state: KeyedState) -> EventTimeClock:
         self.clock.merge(state.get(ShardEntry.CLOCK.value))
         return self.clock
+
+    def _match(
+        self, matcher: BatchMatcher, entity_ids: Sequence[str], payments: Sequence[Payment], features: Floats
+    ) -> list[Payment]:
+        """Add matches to payments. Those ahead of the wall clock are not matched: they would evict events of others."""
+        rows = [row for row, payment in enumerate(payments) if not payment.ahead]
+        if len(rows) == len(payments):
+            return with_matches(payments, matcher.observe(entity_ids, payments, features))
+        found = matcher.observe([entity_ids[row] for row in rows], [payments[row] for row in rows], features[rows])
+        matches = dict(zip(rows, found, strict=True))
+        return with_matches(payments, [matches.get(row, ()) for row in range(len(payments))])
 
     def _advance(self, messages: Sequence[StageMessage], now_ms: int) -> int:
         """Advance the clock by the watermarks of messages; returns the watermark, epoch milliseconds."""

@@ -30,6 +30,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         matches: of patterns, found so far.
         value: the record as it arrived, for the alert.
         too_late: whether it is later than features are exact for.
+        ahead: whether its event time is ahead of the wall clock by more than is tolerated.
+        ignored: names of optional fields that could not be read, and were left out.
     """
 
     transaction_id: str
@@ -43,6 +45,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     matches: tuple[Match, ...]
     value: bytes
     too_late: bool = False
+    ahead: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
@@ -109,13 +113,19 @@ class Routes:
 def in_event_time(messages: Sequence[StageMessage], width: int) -> tuple[list[Payment], NDArray[np.float64]]:
     """Merge the payments of several messages in order of event time, with their features, (n, width).
 
-    A payment processed after a newer one would be missing from the features of the newer one.
+    A payment processed after a newer one would be missing from the features of the newer one. Payments of the same time
+    are in order of their ids.
     """
     payments = [payment for message in messages for payment in message.payments]
     if not payments:
         return payments, np.empty((0, width))
     features = np.concatenate([message.matrix(width) for message in messages])
-    order = np.argsort([payment.event_time for payment in payments], kind="stable")
+    times = np.array([payment.event_time for payment in payments])
+    order = np.argsort(times, kind="stable")
+    if not np.diff(times[order]).all():
+        # Ties by id: which message arrived first depends on the number of subtasks.
+        ids = [payment.transaction_id for payment in payments]
+        order = np.array(sorted(range(len(ids)), key=lambda row: (times[row], ids[row])))
     return [payments[row] for row in order.tolist()], features[order]
 
 

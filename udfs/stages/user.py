@@ -14,9 +14,10 @@ from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent, update_and_compute
-from udfs.names import Kind, ShardEntry
+from udfs.names import Kind, Refused, ShardEntry
 from udfs.patterns import Entity, Match
 from udfs.records.account_event import decode_account_event
+from udfs.records.identity import content_of
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
@@ -26,6 +27,7 @@ from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
 from udfs.stages.stage_message import Payment, Routes, partition_by_subtask
+from udfs.stages.stream_time import StreamTime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,14 @@ class UserStageOptions(StageOptions):
         devices: routes to the subtasks of the device stage.
         merchants: routes to the subtasks of the merchant stage.
         out_of_orderness_ms: disorder within a partition that is not late, milliseconds.
+        tolerated_ahead_ms: a payment further ahead of the wall clock is marked as ahead, milliseconds.
     """
 
     limits: Limits
     devices: Routes
     merchants: Routes
     out_of_orderness_ms: int
+    tolerated_ahead_ms: int = 300_000
 
 
 @dataclass
@@ -80,7 +84,8 @@ class _Batch:
     payments: list[tuple[UserProfile, Transaction]] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     behind_ms: list[int] = field(default_factory=list)
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    ahead: list[bool] = field(default_factory=list)
+    seen: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     account_events: list[PositionedAccountEvent] = field(default_factory=list)
     matches: Sequence[tuple[Match, ...]] = ()
     labels: list[Label] = field(default_factory=list)
@@ -94,6 +99,7 @@ class UserStage(Stage[UserProfile]):
         control = ControlInForce(patterns=options.patterns)
         super().__init__(options, Entity.USER, profile_store(UserProfile, options), control)
         self._options = options
+        self._stream_times: dict[int, StreamTime] = {}
 
     def process(self, records: Sequence[bytes], now_ms: int) -> UserOutput:
         """Process a batch.
@@ -129,6 +135,15 @@ class UserStage(Stage[UserProfile]):
         )
         return output
 
+    def attach(self, number: int, state: KeyedState) -> None:
+        """Load a shard from its state, with the event time that its stream has reached."""
+        super().attach(number, state)
+        packed = state.get(ShardEntry.STREAM_TIME.value)
+        self._stream_times[number] = StreamTime.of(packed, self._options.out_of_orderness_ms)
+
+    def _entries(self, shard: Shard[UserProfile]) -> dict[str, bytes]:
+        return {ShardEntry.STREAM_TIME.value: self._stream_times[shard.number].pack()}
+
     def _clock(self, state: KeyedState) -> EventTimeClock:
         packed, options = state.get(ShardEntry.CLOCK.value), self._options
         return EventTimeClock.of(packed, options.out_of_orderness_ms, options.idle_ms)
@@ -140,7 +155,10 @@ class UserStage(Stage[UserProfile]):
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
-            if not self._add_transaction(transaction, envelope, batch):
+            added = self._add_transaction(transaction, envelope, batch, now_ms)
+            if isinstance(added, Refusal):
+                return added
+            if not added:
                 output.duplicates += 1
         elif kind == Kind.ACCOUNT_EVENT:
             event = decode_account_event(value, key, now_ms, limits)
@@ -158,19 +176,31 @@ class UserStage(Stage[UserProfile]):
             self._apply_control(envelope)
         return None
 
-    def _add_transaction(self, transaction: Transaction, envelope: Envelope, batch: _Batch) -> bool:
-        """Add a transaction to the batch; False if it is a duplicate, which changes nothing."""
+    def _add_transaction(
+        self, transaction: Transaction, envelope: Envelope, batch: _Batch, now_ms: int
+    ) -> bool | Refusal:
+        """Add a transaction to the batch; False if it is a duplicate, which changes nothing.
+
+        Another payment under an id that is taken is refused.
+        """
         shard = self.shard_of(transaction.user_id)
         identity = (transaction.user_id, transaction.transaction_id)
         profile = shard.profiles.get(transaction.user_id)
-        if identity in batch.seen or profile.has_seen(transaction.transaction_id):
-            return False
-        batch.seen.add(identity)
+        earlier = batch.seen.get(identity)
+        if earlier is not None or profile.has_seen(transaction.transaction_id):
+            content = content_of(transaction)
+            same = profile.holds(*content) if earlier is None else content == content_of(earlier)
+            return False if same else _id_reused(transaction)
+        batch.seen[identity] = transaction
         batch.partitions[shard.number].add(envelope.partition)
         batch.shards.append(shard)
         batch.payments.append((profile, transaction))
         batch.values.append(envelope.value or b"")
-        batch.behind_ms.append(shard.clock.observe(envelope.partition, transaction.event_time))
+        # A terminal whose clock is ahead must not make the payments of others late.
+        believed = self._stream_times[shard.number].believe(transaction.event_time, now_ms)
+        behind_ms = shard.clock.observe(envelope.partition, believed)
+        batch.behind_ms.append(behind_ms if believed == transaction.event_time else 0)
+        batch.ahead.append(transaction.event_time - now_ms > self._options.tolerated_ahead_ms)
         return True
 
     def _partition(self, batch: _Batch, features: NDArray[np.float64], output: UserOutput) -> None:
@@ -205,7 +235,7 @@ class UserStage(Stage[UserProfile]):
 
     def _payments(self, batch: _Batch) -> list[Payment]:
         late_ms, too_late_ms = self._options.out_of_orderness_ms, self._options.lateness_ms
-        rows = zip(batch.payments, batch.behind_ms, batch.matches, batch.values, strict=True)
+        rows = zip(batch.payments, batch.behind_ms, batch.ahead, batch.matches, batch.values, strict=True)
         return [
             Payment(
                 transaction.transaction_id,
@@ -219,6 +249,16 @@ class UserStage(Stage[UserProfile]):
                 matches,
                 value,
                 behind_ms > too_late_ms,
+                ahead,
+                transaction.ignored,
             )
-            for (_, transaction), behind_ms, matches, value in rows
+            for (_, transaction), behind_ms, ahead, matches, value in rows
         ]
+
+
+def _id_reused(transaction: Transaction) -> Refusal:
+    return Refusal(
+        Refused.ID_REUSED,
+        f"transaction_id {transaction.transaction_id!r} is that of another payment of this user, with another amount, "
+        "merchant or time: send each payment under an id of its own",
+    )

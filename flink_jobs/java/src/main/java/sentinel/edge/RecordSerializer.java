@@ -1,5 +1,7 @@
 package sentinel.edge;
 
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.types.Row;
@@ -8,30 +10,75 @@ import org.apache.flink.types.Row;
  * Turns a row of (topic, key, value, header values...) into a Kafka record, byte for byte.
  *
  * <p>Null header values make no header; the value and the key may be null. The record has no timestamp of its own.
+ *
+ * <p>A record that is larger than maxBytes would fail the job for ever. Its value, and then its key, is cut to what fits,
+ * and the header "truncated.bytes" tells the length of the value before.
  */
 public final class RecordSerializer implements KafkaRecordSerializationSchema<Row> {
 
     private static final long serialVersionUID = 1L;
     private static final int FIRST_HEADER = 3;
 
-    private final String[] headers;
+    /** Header of a record whose value was cut: the length that it had, in decimal digits. */
+    public static final String TRUNCATED = "truncated.bytes";
 
-    /** @param headers names of the headers, in the order of their fields */
-    public RecordSerializer(String[] headers) {
+    // Length of the record, attributes, deltas and lengths of fields; generous.
+    private static final int OVERHEAD_BYTES = 256;
+    private static final int MAX_KEY_BYTES = 4096;
+
+    private final String[] headers;
+    private final int maxBytes;
+
+    /**
+     * @param headers names of the headers, in the order of their fields
+     * @param maxBytes largest record, key, value and headers together
+     */
+    public RecordSerializer(String[] headers, int maxBytes) {
         this.headers = headers;
+        this.maxBytes = maxBytes;
     }
 
     @Override
     public ProducerRecord<byte[], byte[]> serialize(Row row, KafkaSinkContext context, Long timestamp) {
-        ProducerRecord<byte[], byte[]> record =
-                new ProducerRecord<>((String) row.getField(0), (byte[]) row.getField(1), (byte[]) row.getField(2));
+        byte[] key = (byte[]) row.getField(1);
+        byte[] value = (byte[]) row.getField(2);
+        int excess = sizeOf(row) - maxBytes;
+        byte[] length = null;
+        if (excess > 0) {
+            length = Integer.toString(value == null ? 0 : value.length).getBytes(StandardCharsets.US_ASCII);
+            byte[] shortKey = cut(key, MAX_KEY_BYTES);
+            excess -= lengthOf(key) - lengthOf(shortKey);
+            key = shortKey;
+            value = cut(value, Math.max(0, lengthOf(value) - Math.max(0, excess)));
+        }
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>((String) row.getField(0), key, value);
+        if (length != null) {
+            record.headers().add(TRUNCATED, length);
+        }
         int last = Math.min(headers.length, row.getArity() - FIRST_HEADER);
         for (int place = 0; place < last; place++) {
-            Object value = row.getField(FIRST_HEADER + place);
-            if (value != null) {
-                record.headers().add(headers[place], (byte[]) value);
+            Object header = row.getField(FIRST_HEADER + place);
+            if (header != null) {
+                record.headers().add(headers[place], (byte[]) header);
             }
         }
         return record;
+    }
+
+    private int sizeOf(Row row) {
+        int size = OVERHEAD_BYTES + lengthOf((byte[]) row.getField(1)) + lengthOf((byte[]) row.getField(2));
+        int last = Math.min(headers.length, row.getArity() - FIRST_HEADER);
+        for (int place = 0; place < last; place++) {
+            size += headers[place].length() + lengthOf((byte[]) row.getField(FIRST_HEADER + place)) + 16;
+        }
+        return size;
+    }
+
+    private static int lengthOf(byte[] bytes) {
+        return bytes == null ? 0 : bytes.length;
+    }
+
+    private static byte[] cut(byte[] bytes, int length) {
+        return bytes == null || bytes.length <= length ? bytes : Arrays.copyOf(bytes, length);
     }
 }

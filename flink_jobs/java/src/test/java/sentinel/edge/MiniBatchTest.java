@@ -133,7 +133,7 @@ class MiniBatchTest {
     }
 
     @Test
-    void beforeABarrierAllIsFlushedAndTheStageIsTold() throws Exception {
+    void beforeABarrierAllIsFlushedAndTheStageIsNotified() throws Exception {
         try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, NEVER_MS, NEVER_MS, 1_000)) {
             task.processElement(record("a"));
             task.processElement(record("b"));
@@ -145,7 +145,7 @@ class MiniBatchTest {
     }
 
     @Test
-    void aSilentSubtaskIsToldOfACheckpointAsWell() throws Exception {
+    void aSilentSubtaskIsNotifiedOfACheckpointAsWell() throws Exception {
         try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 0, NEVER_MS, 1_000)) {
             task.processEvent(barrier());
             assertEquals(List.of(List.of(), List.of("|")), batches(task));

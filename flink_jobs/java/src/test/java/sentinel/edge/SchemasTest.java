@@ -3,6 +3,7 @@ package sentinel.edge;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +14,7 @@ import java.util.Set;
 import org.apache.flink.api.common.functions.util.ListCollector;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.Header;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 
@@ -20,6 +22,7 @@ import org.junit.jupiter.api.Test;
 class SchemasTest {
 
     private static final long[] SHARD_KEYS = {11, 22, 33, 44};
+    private static final int LARGE = 1 << 20;
 
     private static byte[] bytes(String text) {
         return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
@@ -77,7 +80,7 @@ class SchemasTest {
 
     @Test
     void aRecordGoesOutWithKeyValueAndTheHeadersThatItHas() {
-        RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"});
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"}, LARGE);
         Row row = Row.of("dead-letters", bytes("alice"), bytes("{"), bytes("not_json"), null);
         ProducerRecord<byte[], byte[]> record = schema.serialize(row, null, null);
         assertEquals("dead-letters", record.topic());
@@ -90,10 +93,35 @@ class SchemasTest {
 
     @Test
     void aRowWithoutHeaderFieldsHasNoHeaders() {
-        RecordSerializer schema = new RecordSerializer(new String[] {"reason"});
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, LARGE);
         ProducerRecord<byte[], byte[]> record = schema.serialize(Row.of("alerts", null, bytes("{}")), null, null);
         assertNull(record.key());
         assertEquals(0, record.headers().toArray().length);
+    }
+
+    private static int sizeOf(ProducerRecord<byte[], byte[]> record) {
+        int size = record.key().length + record.value().length;
+        for (Header header : record.headers()) {
+            size += header.key().length() + header.value().length;
+        }
+        return size;
+    }
+
+    @Test
+    void aRecordThatIsTooLargeIsCutToWhatFitsAndSaysSo() {
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, 10_000);
+        for (int[] lengths : new int[][] {{5, 20_000}, {20_000, 5}, {20_000, 20_000}, {9_000, 9_000}}) {
+            byte[] key = new byte[lengths[0]];
+            byte[] value = new byte[lengths[1]];
+            Row row = Row.of("dead-letters", key, value, bytes("oversized"));
+            ProducerRecord<byte[], byte[]> record = schema.serialize(row, null, null);
+            assertTrue(sizeOf(record) <= 10_000 - 100, "the protocol needs some bytes more");
+            assertArrayEquals(
+                    bytes("" + lengths[1]), record.headers().lastHeader(RecordSerializer.TRUNCATED).value());
+            assertArrayEquals(bytes("oversized"), record.headers().lastHeader("reason").value());
+        }
+        Row small = Row.of("dead-letters", new byte[5], new byte[5], bytes("oversized"));
+        assertNull(schema.serialize(small, null, null).headers().lastHeader(RecordSerializer.TRUNCATED));
     }
 
     @Test

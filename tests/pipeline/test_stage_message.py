@@ -100,7 +100,7 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
 
 
 @given(st.lists(payments, max_size=3))
-def test_a_handoff_is_never_taken_for_a_control_record(sent: list[Payment]) -> None:
+def test_a_stage_message_is_never_mistaken_for_a_control_record(sent: list[Payment]) -> None:
     assert not is_control(encode_message(StageMessage({}, sent, b"", [])))
 
 
@@ -115,24 +115,24 @@ def test_its_shard_is_fixed_for_the_life_of_the_state() -> None:
 
 
 @given(st.lists(st.lists(payments, max_size=4), max_size=4))
-def test_of_several_handoffs_the_payments_are_put_in_order_of_event_time_with_their_features(
+def test_payments_of_several_stage_messages_are_put_in_order_of_event_time_with_their_features(
     sent: list[list[Payment]],
 ) -> None:
-    handoffs: list[StageMessage] = []
+    stage_messages: list[StageMessage] = []
     rows: dict[int, Payment] = {}
     number = 0
     for source, group in enumerate(sent):
         features = np.arange(number, number + len(group), dtype=float)[:, None] * np.ones(WIDTH)
-        handoffs.append(StageMessage({source: 0}, group, features.tobytes(), []))
+        stage_messages.append(StageMessage({source: 0}, group, features.tobytes(), []))
         rows |= dict(enumerate(group, number))
         number += len(group)
-    ordered, features = in_event_time(handoffs, WIDTH)
+    ordered, features = in_event_time(stage_messages, WIDTH)
     places = features[:, 0].astype(int).tolist()
     assert features.shape == (len(rows), WIDTH)
     assert sorted(places) == sorted(rows)
     assert ordered == [rows[place] for place in places]
-    # Of equal times the one that came first is first.
-    assert places == sorted(places, key=lambda place: (rows[place].event_time, place))
+    # Of equal times the one with the smaller id is first.
+    assert places == sorted(places, key=lambda place: (rows[place].event_time, rows[place].transaction_id))
 
 
 def sent_on(records: list[bytes], shards: int = 1) -> UserOutput:

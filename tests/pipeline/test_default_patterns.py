@@ -1,4 +1,4 @@
-"""The ready patterns as stories: the attack is found and named, and its harmless twin is left alone.
+"""The default patterns as stories: the attack is found and named, and its harmless twin is left alone.
 
 Card testing has a file of its own.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.matching import found
-from tests.pipeline.sent import at, happened, paid
+from tests.pipeline.sent import account_event, at, paid
 
 DAY = 24 * 60
 VIENNA = {"latitude": 48.21, "longitude": 16.37, "country": "AT"}
@@ -30,15 +30,15 @@ def months_of_good_use(user: str = "alice", **fields: Any) -> list[bytes]:
 
 
 def rising(*amounts: float, every: float = 3.0, merchant: str = "shop", **fields: Any) -> list[bytes]:
-    given = ONLINE | fields
-    return [paid(f"r{n}", amount, every * n, merchant=merchant, **given) for n, amount in enumerate(amounts)]
+    extra = ONLINE | fields
+    return [paid(f"r{n}", amount, every * n, merchant=merchant, **extra) for n, amount in enumerate(amounts)]
 
 
 def test_amounts_that_double_to_find_the_limit_are_found() -> None:
     assert found("amount_probing", *rising(4, 9, 20, 45)) == [("r0", "r1", "r2", "r3")]
 
 
-def test_every_further_step_up_is_told_too() -> None:
+def test_every_further_step_up_is_reported_too() -> None:
     assert len(found("amount_probing", *rising(4, 9, 20, 45, 95, 210))) == 3
 
 
@@ -63,35 +63,35 @@ def test_a_parking_meter_that_is_fed_more_each_time_has_the_card() -> None:
 
 
 def test_a_reset_then_a_new_payee_then_a_high_payment_is_a_takeover() -> None:
-    story = [happened("password_reset", 0), happened("new_payee", 4), paid("out", 900.0, 9, **ONLINE)]
+    story = [account_event("password_reset", 0), account_event("new_payee", 4), paid("out", 900.0, 9, **ONLINE)]
     assert found("account_takeover", *months_of_good_use(), *story) == [("out",)]
 
 
 def test_a_new_device_then_a_payment_from_a_new_country_then_a_high_one_names_both_payments() -> None:
     abroad = [paid("try", 20.0, 5, location=MANILA, **ONLINE), paid("out", 700.0, 8, location=MANILA, **ONLINE)]
-    story = [*months_of_good_use(location=VIENNA), happened("new_device", 0), *abroad]
+    story = [*months_of_good_use(location=VIENNA), account_event("new_device", 0), *abroad]
     assert found("account_takeover", *story) == [("try", "out")]
 
 
-def test_every_high_payment_of_the_thief_is_told() -> None:
-    story = [happened("new_device", 0), happened("email_change", 1)]
+def test_every_high_payment_of_the_thief_is_reported() -> None:
+    story = [account_event("new_device", 0), account_event("email_change", 1)]
     out = [paid(f"out{n}", 800.0, 5 + 5 * n, **ONLINE) for n in range(3)]
     assert found("account_takeover", *months_of_good_use(), *story, *out) == [("out0",), ("out1",), ("out2",)]
 
 
 def test_a_new_phone_that_is_bought_and_used_is_no_takeover() -> None:
-    phone = [paid("phone", 899.0, 0, **AT_THE_TILL), happened("new_device", 30), happened("login", 31)]
+    phone = [paid("phone", 899.0, 0, **AT_THE_TILL), account_event("new_device", 30), account_event("login", 31)]
     use = [paid("coffee", 3.5, 40, device={"id": "new"}), paid("shoes", 240.0, 90, device={"id": "new"})]
     assert found("account_takeover", *months_of_good_use(), *phone, *use) == []
 
 
 def test_a_forgotten_password_and_then_the_rent_are_no_takeover() -> None:
-    story = [happened("password_reset", 0), happened("login", 1), paid("rent", 950.0, 20)]
+    story = [account_event("password_reset", 0), account_event("login", 1), paid("rent", 950.0, 20)]
     assert found("account_takeover", *months_of_good_use(), *story) == []
 
 
 def test_a_new_address_after_a_move_and_the_furniture_the_next_day_are_no_takeover() -> None:
-    story = [happened("password_reset", 0), happened("address_change", 3), paid("sofa", 1400.0, DAY)]
+    story = [account_event("password_reset", 0), account_event("address_change", 3), paid("sofa", 1400.0, DAY)]
     assert found("account_takeover", *months_of_good_use(), *story) == []
 
 
@@ -136,8 +136,8 @@ def test_a_shop_whose_address_is_its_head_office_is_not_far_enough() -> None:
 
 
 def at_many_merchants(count: int, *, every: float = 0.5, **fields: Any) -> list[bytes]:
-    given = ONLINE | fields
-    return [paid(f"v{n}", 40.0, every * n, merchant=f"m{n}", **given) for n in range(count)]
+    extra = ONLINE | fields
+    return [paid(f"v{n}", 40.0, every * n, merchant=f"m{n}", **extra) for n in range(count)]
 
 
 def test_a_script_that_pays_at_five_merchants_in_minutes_is_found() -> None:
@@ -188,9 +188,9 @@ def account(days: float) -> dict[str, Any]:
 
 
 def identity(name: str, minute: float, *, days: float = 1, jump: float = 900.0) -> list[bytes]:
-    given: dict[str, Any] = {"device": {"id": "tablet"}, "account": account(days), **ONLINE}
-    small = [paid(f"{name}{n}", 8.0 + n, minute + 90 * n, user=name, **given) for n in range(3)]
-    return [*small, paid(f"{name}-jump", jump, minute + 300, user=name, **given)]
+    extra: dict[str, Any] = {"device": {"id": "tablet"}, "account": account(days), **ONLINE}
+    small = [paid(f"{name}{n}", 8.0 + n, minute + 90 * n, user=name, **extra) for n in range(3)]
+    return [*small, paid(f"{name}-jump", jump, minute + 300, user=name, **extra)]
 
 
 def test_a_made_up_person_on_a_shared_device_is_found_at_the_jump() -> None:
