@@ -16,6 +16,7 @@ from deploy.console import complain, console, duration, say, say_json, size
 from deploy.errors import OperationError
 from deploy.job import health, preflight, submissions
 from deploy.job.health import Finding, State
+from deploy.stack import scratch
 from deploy.stack.stack import Stack
 from flink_jobs.settings import Settings, SettingsError, load_settings
 
@@ -84,7 +85,8 @@ def read(settings: Settings, max_behind: int) -> Report:
         found.append(Finding(State.DOWN, f"{error}; how far the job is behind is not known"))
     path = report.checkpoints.last_path if report.checkpoints is not None else None
     folder = Stack(settings).folder
-    found += health.of_disks([*health.local_folder(path), folder / "flink" / "checkpoints", folder])
+    disks = [*health.local_folder(path), folder / "flink" / "checkpoints", folder, scratch.find(folder)]
+    found += health.of_disks(disks)
     state = health.overall(found)
     report.state, report.exit_code = state.name.lower(), int(state)
     return report
