@@ -46,7 +46,7 @@ class LocalStack:
         return LocalStack(settings, Stack(settings), self.rest)
 
     def sentinel(self, *arguments: str, exit_codes: Collection[int] = (0,)) -> str:
-        """Run the command line with this stack's settings; returns its output, and fails for another exit code."""
+        """Run the command line with this stack's settings; returns its output, with the errors of a failure."""
         file = self.stack.folder / f"{self.settings.job.name}.yaml"
         settings_file.write(file, self.settings)
         result = subprocess.run(
@@ -61,7 +61,7 @@ class LocalStack:
         assert result.returncode in exit_codes, (
             f"sentinel {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}"
         )
-        return result.stdout
+        return result.stdout + (result.stderr if result.returncode else "")
 
     def job(self) -> Job:
         """The running job of these settings."""

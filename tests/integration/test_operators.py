@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from confluent_kafka.admin import NewPartitions
 
 from deploy.clients import consumer_lag, kafka_clients
 from deploy.console import shown_bytes
-from deploy.job import savepoints
+from deploy.job import in_force, savepoints
 from tests.integration.local_stack import LocalStack, await_true
 from tests.records import PAYMENT, json_of
 
@@ -68,6 +70,20 @@ def answers(stack: LocalStack) -> Iterator[tuple[str, str]]:
         paths += [f"/taskmanagers/{name}{rest}" for rest in ("", "/log", "/stdout", "/logs", "/thread-dump")]
     for path in paths:
         yield path, requests.get(url + path, timeout=10).text
+
+
+def test_the_reason_for_a_refused_model_is_shown(stack: LocalStack, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(in_force.SHIPPED_MODEL, folder)
+    text = (folder / "metadata.json").read_text()
+    (folder / "metadata.json").write_text(re.sub(r'"feature_hash": "\w+"', '"feature_hash": "0000000000000000"', text))
+    refused = stack.with_namespace("refused")
+    model = refused.settings.model.model_copy(update={"folder": folder})
+    refusing = LocalStack(refused.settings.model_copy(update={"model": model}), stack.stack, stack.rest)
+    output = refusing.sentinel("submit", exit_codes=(1,))
+    assert "the job was not submitted: " in output
+    assert str(folder) in output
+    assert "exits with code" not in output
 
 
 def test_a_planted_secret_is_in_no_log_process_answer_or_savepoint(planted: LocalStack) -> None:
@@ -129,6 +145,23 @@ def test_partitions_that_are_added_are_behind_until_they_are_read_within_seconds
     await_true(lambda: transactions_lag(planted).behind == 0, 30, "lag of 0 in new partitions")
     report = json.loads(planted.sentinel("status", "--json"))
     assert (report["state"], report["exit_code"]) == ("healthy", 0), shown_bytes(json.dumps(report).encode(), 4000)
+
+
+def test_refused_records_with_markup_are_shown_and_do_not_double_with_each_replay(planted: LocalStack) -> None:
+    names = planted.settings.kafka.topics
+    wrong = [
+        (b"user-7", json.dumps({"note": "[/promo] see [link=http://x.org]x[/link]", "number": number}).encode())
+        for number in range(6)
+    ]
+    planted.produce(names.labels, wrong)
+    planted.await_records(names.dead_letters, 6, within_s=60)
+    shown = planted.sentinel("dead-letters")
+    assert '{"note": "[/promo] see [link=http://x.org]x[/link]", "number": 0}' in shown
+    for expected in (12, 18, 24):
+        assert "6 dead letters replayed" in planted.sentinel("dead-letters", "replay", "--topic", names.labels)
+        planted.await_records(names.dead_letters, expected, within_s=60)
+    time.sleep(2)
+    assert len(planted.read(names.dead_letters)) == 24
 
 
 def test_restore_says_how_many_payments_are_gone(planted: LocalStack) -> None:
