@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from apps.bench.latency import MatchedDecisions, first_decisions, match_decisions, with_transaction_id
 from deploy.clients import kafka_clients, topics
 from deploy.clients.decisions import await_decisions
-from deploy.clients.flink_rest import Job
+from deploy.clients.flink_answers import Job
 from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from deploy.cli.alert_line import format_alert
 from deploy.clients import consumer_lag, topics
-from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkRest
 from deploy.clients.simulated_feed import natural_speedup, options_until_now
 from deploy.console import console, say
 from deploy.errors import OperationError

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkRest, JobNotFoundError
 from deploy.console import duration, say
 from deploy.job import in_force, preflight, savepoints, submission
 from flink_jobs.settings import Settings, load_settings

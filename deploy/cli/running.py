@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.clients.flink_rest import FlinkRest, Job
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkRest
 from flink_jobs.settings import Settings, load_settings
 
 

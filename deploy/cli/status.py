@@ -10,7 +10,8 @@ import typer
 from rich.table import Column, Table
 
 from deploy.clients.consumer_lag import TopicLag, lag
-from deploy.clients.flink_rest import Checkpoints, Failure, FlinkRest, FlinkUnreachableError, Job, JobNotFoundError
+from deploy.clients.flink_answers import Checkpoints, Failure, Job
+from deploy.clients.flink_rest import FlinkRest, FlinkUnreachableError, JobNotFoundError
 from deploy.console import complain, console, duration, say, say_json, size
 from deploy.errors import OperationError
 from deploy.job import health, preflight, submissions

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 import msgspec
 
 from deploy.clients.consumer_lag import TopicLag
-from deploy.clients.flink_rest import Checkpoints, Failure, Job
+from deploy.clients.flink_answers import Checkpoints, Failure, Job
 from deploy.console import duration, size
 
 RECENT_S = 300.0

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from deploy.clients import kafka_clients
-from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkRest, JobNotFoundError
 from deploy.errors import OperationError
 from deploy.job import flink_client, in_force, submissions
 from deploy.paths import EDGE_JAR, ROOT

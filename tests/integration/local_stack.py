@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from confluent_kafka import Message
 
 from deploy.clients import kafka_clients, topics
-from deploy.clients.flink_rest import FlinkRest, Job, JobNotFoundError
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkRest, JobNotFoundError
 from deploy.clients.namespace import with_namespace
 from deploy.job import settings_file
 from deploy.paths import ROOT

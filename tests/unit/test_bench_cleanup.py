@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deploy.clients.decisions import DecisionsMissingError, await_count
-from deploy.clients.flink_rest import FlinkUnreachableError, Job
+from deploy.clients.flink_answers import Job
+from deploy.clients.flink_rest import FlinkUnreachableError
 from deploy.errors import OperationError
 from deploy.job import cleanup
 from flink_jobs.settings import JobSettings, Settings

@@ -21,7 +21,7 @@ from deploy.bench.experiments import drain, live, peers, scale, scale_users, soa
 from deploy.bench.open_loop import GENERATOR
 from deploy.bench.peers.throughput import Throughput
 from deploy.clients.decisions import DecisionsMissingError
-from deploy.clients.flink_rest import Checkpoints, Job
+from deploy.clients.flink_answers import Checkpoints, Job
 from deploy.clients.stage_metrics import StageCost
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings, StackSettings

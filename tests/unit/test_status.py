@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.cli import status as command
-from deploy.clients import flink_rest
+from deploy.clients import flink_answers
 from deploy.clients.consumer_lag import PartitionLag, TopicLag, partition_lag, topic_lag
-from deploy.clients.flink_rest import Checkpoints, Failure, FlinkRest, Job, Vertex
+from deploy.clients.flink_answers import Checkpoints, Failure, Job, Vertex
+from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import health, preflight
 from deploy.job.health import Finding, State
@@ -83,24 +84,42 @@ def failed(number: int, at_ms: int, message: str) -> dict[str, Any]:
 
 
 def test_checkpoints_that_could_not_begin_are_reported_from_those_that_failed() -> None:
-    found = flink_rest._checkpoints(answer(3, [failed(2, NOW_MS, "Checkpoint expired")], NOW_MS - 1))
+    found = flink_answers.read_checkpoints(answer(3, [failed(2, NOW_MS, "Checkpoint expired")], NOW_MS - 1))
     assert (found.not_begun, found.untold) == (2, 0)
     assert found.failing == Failure(NOW_MS, "Checkpoint expired")
 
 
 def test_of_more_failures_than_flink_lists_the_cause_is_said_to_be_unknown() -> None:
-    history = [failed(number, NOW_MS, "disk") for number in range(flink_rest.HISTORY)]
-    found = flink_rest._checkpoints(answer(25, history))
-    assert (found.not_begun, found.untold, len(found.failures)) == (0, 15, flink_rest.HISTORY)
+    history = [failed(15 + number, NOW_MS, "disk") for number in range(1, 11)]
+    found = flink_answers.read_checkpoints(answer(27, history))
+    assert (found.not_begun, found.untold, len(found.failures)) == (2, 15, 10)
+
+
+def test_failures_of_the_start_are_known_as_such_however_long_the_job_runs() -> None:
+    history = [{"id": 990 + number, "status": "COMPLETED"} for number in range(1, 11)]
+    shown = answer(3, history, NOW_MS)
+    shown["counts"] |= {"completed": 800, "restored": 1}
+    shown["latest"]["restored"] = {"id": 200}
+    found = flink_answers.read_checkpoints(shown)
+    assert (found.not_begun, found.untold) == (3, 0)
+
+
+def test_after_a_recovery_it_is_not_known_which_checkpoints_began() -> None:
+    history = [{"id": 990 + number, "status": "COMPLETED"} for number in range(1, 11)]
+    shown = answer(3, history, NOW_MS)
+    shown["counts"] |= {"completed": 800, "restored": 1}
+    shown["latest"]["restored"] = {"id": 900}
+    found = flink_answers.read_checkpoints(shown)
+    assert (found.not_begun, found.untold) == (0, 3)
 
 
 def test_a_failure_before_the_last_completed_checkpoint_is_over() -> None:
-    assert flink_rest._checkpoints(answer(1, [failed(1, NOW_MS, "x")], NOW_MS + 1)).failing is None
+    assert flink_answers.read_checkpoints(answer(1, [failed(1, NOW_MS, "x")], NOW_MS + 1)).failing is None
 
 
 def test_a_full_disk_is_named_as_such_in_a_stack_trace() -> None:
     trace = "java.io.IOException: Could not flush\nCaused by: java.io.IOException: No space left on device\n at x"
-    assert flink_rest._root_cause(trace).startswith("a disk is full (No space left on device): free space")
+    assert flink_answers.root_cause(trace).startswith("a disk is full (No space left on device): free space")
 
 
 def test_the_disk_of_a_folder_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ class MiniBatchTest {
     /** Runs the mails that are there now, as the task does between two records; not those that they leave. */
     private static void runMails(OneInputStreamOperatorTestHarness<Row, Row> harness) throws Exception {
         List<Mail> mails = new ArrayList<>();
-        for (Optional<Mail> mail = take(harness); mail.isPresent(); mail = take(harness)) {
+        for (Optional<Mail> mail = nextMail(harness); mail.isPresent(); mail = nextMail(harness)) {
             mails.add(mail.get());
         }
         for (Mail mail : mails) {
@@ -63,7 +63,7 @@ class MiniBatchTest {
         }
     }
 
-    private static Optional<Mail> take(OneInputStreamOperatorTestHarness<Row, Row> harness) {
+    private static Optional<Mail> nextMail(OneInputStreamOperatorTestHarness<Row, Row> harness) {
         return harness.getTaskMailbox().tryTake(TaskMailbox.MIN_PRIORITY);
     }
 
@@ -92,7 +92,7 @@ class MiniBatchTest {
     }
 
     @Test
-    void whileTheInputHasMoreRecordsGatherInTheirOrder() throws Exception {
+    void whileTheInputHasMoreRecordsCollectInTheirOrder() throws Exception {
         try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 0, NEVER_MS, LARGE)) {
             idle = false;
             for (String text : List.of("a", "b", "c")) {
