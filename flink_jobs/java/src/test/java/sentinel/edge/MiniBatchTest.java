@@ -2,171 +2,181 @@ package sentinel.edge;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
-import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.runtime.checkpoint.CheckpointOptions;
-import org.apache.flink.runtime.io.network.api.CheckpointBarrier;
-import org.apache.flink.runtime.io.network.api.EndOfData;
-import org.apache.flink.runtime.io.network.api.StopMode;
-import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
-import org.apache.flink.runtime.checkpoint.CheckpointType;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.runtime.tasks.OneInputStreamTask;
-import org.apache.flink.streaming.runtime.tasks.StreamTaskMailboxTestHarness;
-import org.apache.flink.streaming.runtime.tasks.StreamTaskMailboxTestHarnessBuilder;
+import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
+import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A mini-batch holds what came, in order, and waits for nothing when the input is idle. */
-@Timeout(60)
 class MiniBatchTest {
 
-    private static final TypeInformation<Row> RECORD =
-            Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
-    private static final TypeInformation<Row> BATCH =
-            Types.ROW(Types.LONG, Types.OBJECT_ARRAY(PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
     private static final long[] ONE_SHARD = {7};
     private static final long NEVER_MS = 3_600_000;
+    private static final long LARGE = 1_000;
 
-    private static StreamTaskMailboxTestHarness<Row> task(long[] shards, long minMs, long maxMs, long fullBytes)
-            throws Exception {
-        return new StreamTaskMailboxTestHarnessBuilder<>(OneInputStreamTask::new, BATCH)
-                .addInput(RECORD)
-                .setupOutputForSingletonOperatorChain(new MiniBatch.Factory(shards, minMs, maxMs, fullBytes))
-                .build();
+    /** Whether the input has more; set by a test. */
+    private boolean idle = true;
+
+    private final class Factory extends MiniBatch.Factory {
+
+        private Factory(long[] shardKeys, long minMs, long maxMs, long fullBytes) {
+            super(shardKeys, minMs, maxMs, fullBytes);
+        }
+
+        @Override
+        BooleanSupplier idleness(MailboxExecutor mailbox) {
+            return () -> idle;
+        }
     }
 
-    private static StreamRecord<Row> record(String text) {
-        return new StreamRecord<>(Row.of(7L, text.getBytes(StandardCharsets.UTF_8)));
+    private OneInputStreamOperatorTestHarness<Row, Row> operator(
+            long[] shards, long minMs, long maxMs, long fullBytes) throws Exception {
+        OneInputStreamOperatorTestHarness<Row, Row> harness =
+                new OneInputStreamOperatorTestHarness<>(new Factory(shards, minMs, maxMs, fullBytes));
+        harness.open();
+        return harness;
     }
 
-    private static CheckpointBarrier barrier() {
-        CheckpointOptions options = CheckpointOptions.forCheckpointWithDefaultLocation();
-        assertEquals(CheckpointType.CHECKPOINT, options.getCheckpointType());
-        assertEquals(CheckpointStorageLocationReference.getDefault(), options.getTargetLocation());
-        return new CheckpointBarrier(1, 1, options);
+    private static void send(OneInputStreamOperatorTestHarness<Row, Row> harness, String... texts) throws Exception {
+        for (String text : texts) {
+            harness.processElement(Row.of(7L, text.getBytes(StandardCharsets.UTF_8)), 0);
+        }
     }
 
-    /** The batches so far; the barrier stands as a batch "|". */
-    private static List<List<String>> batches(StreamTaskMailboxTestHarness<Row> task) {
+    /** Runs the mails that are there now, as the task does between two records; not those that they leave. */
+    private static void runMails(OneInputStreamOperatorTestHarness<Row, Row> harness) throws Exception {
+        List<Mail> mails = new ArrayList<>();
+        for (Optional<Mail> mail = nextMail(harness); mail.isPresent(); mail = nextMail(harness)) {
+            mails.add(mail.get());
+        }
+        for (Mail mail : mails) {
+            mail.run();
+        }
+    }
+
+    private static Optional<Mail> nextMail(OneInputStreamOperatorTestHarness<Row, Row> harness) {
+        return harness.getTaskMailbox().tryTake(TaskMailbox.MIN_PRIORITY);
+    }
+
+    private static List<List<String>> batches(OneInputStreamOperatorTestHarness<Row, Row> harness) {
         List<List<String>> found = new ArrayList<>();
-        for (Object element : task.getOutput()) {
-            if (element instanceof CheckpointBarrier) {
-                found.add(List.of("|"));
-            } else if (element instanceof StreamRecord) {
-                Row row = ((StreamRecord<Row>) element).getValue();
-                assertEquals(7L, row.getField(0));
-                List<String> texts = new ArrayList<>();
-                for (byte[] record : (byte[][]) row.getField(1)) {
-                    texts.add(new String(record, StandardCharsets.UTF_8));
-                }
-                found.add(texts);
+        for (Row row : harness.extractOutputValues()) {
+            assertEquals(7L, row.getField(0));
+            List<String> texts = new ArrayList<>();
+            for (byte[] record : (byte[][]) row.getField(1)) {
+                texts.add(new String(record, StandardCharsets.UTF_8));
             }
+            found.add(texts);
         }
         return found;
     }
 
     @Test
     void anIdleInputIsWaitedForNoLonger() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 0, NEVER_MS, 1_000)) {
-            task.processElement(record("a"));
-            assertEquals(List.of(List.of("a")), batches(task));
-            task.processElement(record("b"));
-            assertEquals(List.of(List.of("a"), List.of("b")), batches(task));
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 0, NEVER_MS, LARGE)) {
+            send(harness, "a");
+            runMails(harness);
+            send(harness, "b");
+            runMails(harness);
+            assertEquals(List.of(List.of("a"), List.of("b")), batches(harness));
         }
     }
 
     @Test
-    void recordsThatAreThereTogetherMakeOneBatchInTheirOrder() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 0, NEVER_MS, 1_000)) {
-            task.setAutoProcess(false);
+    void whileTheInputHasMoreRecordsCollectInTheirOrder() throws Exception {
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 0, NEVER_MS, LARGE)) {
+            idle = false;
             for (String text : List.of("a", "b", "c")) {
-                task.processElement(record(text));
+                send(harness, text);
+                runMails(harness);
             }
-            task.processAll();
-            assertEquals(List.of(List.of("a", "b", "c")), batches(task));
+            assertEquals(List.of(), batches(harness));
+            idle = true;
+            runMails(harness);
+            assertEquals(List.of(List.of("a", "b", "c")), batches(harness));
         }
     }
 
     @Test
-    void aFullBatchIsNotWaitedWith() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, NEVER_MS, NEVER_MS, 3)) {
-            for (String text : List.of("a", "b", "c", "d")) {
-                task.processElement(record(text));
-            }
-            assertEquals(List.of(List.of("a", "b", "c")), batches(task));
-        }
-    }
-
-    @Test
-    void anOldBatchIsFlushedThoughTheInputHasMore() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 0, 0, 1_000)) {
-            task.setAutoProcess(false);
-            for (String text : List.of("a", "b")) {
-                task.processElement(record(text));
-            }
-            task.processAll();
-            List<String> all = new ArrayList<>();
-            batches(task).forEach(all::addAll);
-            assertEquals(List.of("a", "b"), all);
+    void aBusyInputIsNotWaitedForLongerThanTheLongestAge() throws Exception {
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 0, 50, LARGE)) {
+            idle = false;
+            send(harness, "a");
+            harness.setProcessingTime(49);
+            runMails(harness);
+            assertEquals(List.of(), batches(harness));
+            harness.setProcessingTime(50);
+            runMails(harness);
+            assertEquals(List.of(List.of("a")), batches(harness));
         }
     }
 
     @Test
     void aYoungBatchWaitsForItsLeastAge() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 20, NEVER_MS, 1_000)) {
-            task.processElement(record("a"));
-            assertEquals(List.of(), batches(task));
-            for (int tries = 0; tries < 1_000 && batches(task).isEmpty(); tries++) {
-                Thread.sleep(5);
-                task.processAll();
-            }
-            assertEquals(List.of(List.of("a")), batches(task));
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 20, NEVER_MS, LARGE)) {
+            send(harness, "a");
+            runMails(harness);
+            send(harness, "b");
+            runMails(harness);
+            harness.setProcessingTime(19);
+            assertEquals(List.of(), batches(harness));
+            harness.setProcessingTime(20);
+            runMails(harness);
+            assertEquals(List.of(List.of("a", "b")), batches(harness));
         }
     }
 
     @Test
-    void beforeABarrierAllIsFlushedAndTheStageIsNotified() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, NEVER_MS, NEVER_MS, 1_000)) {
-            task.processElement(record("a"));
-            task.processElement(record("b"));
-            task.processEvent(barrier());
-            assertEquals(List.of(List.of("a", "b"), List.of(), List.of("|")), batches(task));
-            task.processElement(record("c"));
-            assertEquals(3, batches(task).size(), "what came behind the barrier is not in the checkpoint");
+    void aFullBatchIsFlushedAtOnce() throws Exception {
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, NEVER_MS, NEVER_MS, 3)) {
+            send(harness, "a", "b", "c", "d");
+            assertEquals(List.of(List.of("a", "b", "c")), batches(harness));
         }
     }
 
     @Test
-    void aSilentSubtaskIsNotifiedOfACheckpointAsWell() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, 0, NEVER_MS, 1_000)) {
-            task.processEvent(barrier());
-            assertEquals(List.of(List.of(), List.of("|")), batches(task));
+    void beforeABarrierAllIsFlushedAndTheStageIsTriggered() throws Exception {
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, NEVER_MS, NEVER_MS, LARGE)) {
+            send(harness, "a", "b");
+            harness.prepareSnapshotPreBarrier(1);
+            send(harness, "c");
+            assertEquals(List.of(List.of("a", "b"), List.of()), batches(harness));
+        }
+    }
+
+    @Test
+    void aSilentSubtaskIsTriggeredByACheckpointAsWell() throws Exception {
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, 0, NEVER_MS, LARGE)) {
+            harness.prepareSnapshotPreBarrier(1);
+            assertEquals(List.of(List.of()), batches(harness));
         }
     }
 
     @Test
     void aSubtaskWithoutShardsEmitsNothing() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(new long[0], 0, NEVER_MS, 1_000)) {
-            task.processElement(record("control"));
-            task.processEvent(barrier());
-            assertEquals(List.of(List.of("|")), batches(task));
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(new long[0], 0, NEVER_MS, LARGE)) {
+            send(harness, "control");
+            runMails(harness);
+            harness.prepareSnapshotPreBarrier(1);
+            assertEquals(List.of(), batches(harness));
         }
     }
 
     @Test
     void theEndOfTheInputEndsTheBatch() throws Exception {
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, NEVER_MS, NEVER_MS, 1_000)) {
-            task.processElement(record("a"));
-            task.processEvent(new EndOfData(StopMode.DRAIN));
-            assertEquals(List.of(List.of("a")), batches(task));
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness = operator(ONE_SHARD, NEVER_MS, NEVER_MS, LARGE)) {
+            send(harness, "a");
+            harness.endInput();
+            assertEquals(List.of(List.of("a")), batches(harness));
         }
     }
 
@@ -174,11 +184,11 @@ class MiniBatchTest {
     void aRecordOfTenMegabytesIsABatch() throws Exception {
         byte[] large = new byte[10 * 1024 * 1024];
         large[large.length - 1] = 42;
-        try (StreamTaskMailboxTestHarness<Row> task = task(ONE_SHARD, NEVER_MS, NEVER_MS, 512 * 1024)) {
-            task.processElement(new StreamRecord<>(Row.of(7L, large)));
-            StreamRecord<Row> batch = (StreamRecord<Row>) task.getOutput().poll();
-            assertArrayEquals(large, ((byte[][]) batch.getValue().getField(1))[0]);
-            assertTrue(task.getOutput().isEmpty());
+        try (OneInputStreamOperatorTestHarness<Row, Row> harness =
+                operator(ONE_SHARD, NEVER_MS, NEVER_MS, 512 * 1024)) {
+            harness.processElement(new StreamRecord<>(Row.of(7L, large)));
+            Row batch = harness.extractOutputValues().get(0);
+            assertArrayEquals(large, ((byte[][]) batch.getField(1))[0]);
         }
     }
 }
