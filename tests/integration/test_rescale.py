@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 WITHIN_S = 60.0
 DAYS_BACK = 20
 SUBTASKS = (2, 3, 2)
+USERS = 12
 
 
 @pytest.fixture
@@ -116,7 +117,10 @@ def decided(job: LocalStack) -> dict[str, dict[str, Any]]:
 
 def test_a_job_rescaled_from_two_subtasks_to_three_and_back_computes_what_one_process_does(job: LocalStack) -> None:
     sender = Sender(job, [])
-    traffic = OrderFreeTraffic(round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS)
+    # A shard's stream time follows a jump after 16 to 24 payments; each user may be alone in its shard.
+    traffic = OrderFreeTraffic(
+        round(time.time() * 1000) - DAYS_BACK * 24 * HOUR_MS, users=USERS, payments_per_round=32 * USERS
+    )
     for run, parallelism in enumerate(SUBTASKS):
         rescaled = with_parallelism(job, parallelism)
         rescaled.sentinel("restore" if run else "submit")

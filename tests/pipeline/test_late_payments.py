@@ -13,6 +13,7 @@ from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, decide, decisions, feature, paid, pipeline, summed
 from udfs.pipeline import Pipeline
 from udfs.stages.merchant import MerchantOutput
+from udfs.stages.stream_time import SAMPLE
 
 SECOND = 1 / 60
 
@@ -21,6 +22,16 @@ def test_a_payment_is_late_only_beyond_the_disorder_that_is_allowed() -> None:
     newest, allowed, late = paid("newest", 10.0, 1), paid("allowed", 10.0, 1 - 5 * SECOND), paid("late", 10.0, 0.9)
     flags = {one.transaction_id: one.late for one in decide(pipeline(), newest, allowed, late)}
     assert flags == {"newest": False, "allowed": False, "late": True}
+
+
+def test_a_late_hour_with_gaps_is_late_to_its_last_payment() -> None:
+    # A payment after a long gap is ahead of what the stream believes, and late none the less.
+    steady = [paid(f"steady-{number}", 10.0, 1 + number / 600) for number in range(2 * SAMPLE)]
+    gaps = random.Random(5)
+    times = sorted(gaps.uniform(-180, -120) for _ in range(4 * SAMPLE))
+    behind = [paid(f"behind-{number}", 10.0, minutes) for number, minutes in enumerate(times)]
+    flags = {one.transaction_id: one.late for one in decide(pipeline(), *steady, *behind)}
+    assert {name for name, late in flags.items() if late} == {f"behind-{number}" for number in range(len(behind))}
 
 
 def test_what_is_late_is_a_matter_of_its_own_partition() -> None:

@@ -199,7 +199,7 @@ class UserStage(Stage[UserProfile]):
         # A terminal whose clock is ahead must not make the payments of others late.
         believed = self._stream_times[shard.number].believe(transaction.event_time, now_ms)
         behind_ms = shard.clock.observe(envelope.partition, believed)
-        batch.behind_ms.append(behind_ms if believed == transaction.event_time else 0)
+        batch.behind_ms.append(max(0, behind_ms - (transaction.event_time - believed)))
         batch.ahead.append(transaction.event_time - now_ms > self._options.tolerated_ahead_ms)
         return True
 
