@@ -1,0 +1,62 @@
+"""Curves of a policy: ROC, precision over recall, cost over the threshold, alerts over time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from apps.backtest.figures import Labeled
+from apps.backtest.outcome import Flags
+from state.kernel.times import DAY_MS
+
+Points = list[tuple[float, float]]
+_POINTS = 300
+_THRESHOLDS = np.linspace(0.0, 1.0, 101)
+
+
+def roc(labeled: Labeled, scores: NDArray[np.float64]) -> Points:
+    """True positive rate over false positive rate."""
+    false, true, _ = roc_curve(labeled.fraud[labeled.known], scores[labeled.known])
+    return _thinned(false, true)
+
+
+def precision_recall(labeled: Labeled, scores: NDArray[np.float64]) -> Points:
+    """Precision over recall."""
+    precision, recall, _ = precision_recall_curve(labeled.fraud[labeled.known], scores[labeled.known])
+    return _thinned(recall[::-1], precision[::-1])
+
+
+def cost(labeled: Labeled, scores: NDArray[np.float64], false_alarm_cost: float) -> Points:
+    """Cost a day over the score from which payments are held.
+
+    Args:
+        labeled: payments with the truth.
+        scores: of a policy, (n,).
+        false_alarm_cost: of a legitimate payment that is held; a fraud that is not held costs its amount.
+    """
+    order = np.argsort(scores[labeled.fraud])
+    frauds = scores[labeled.fraud][order]
+    missed = np.concatenate(([0.0], np.cumsum(labeled.outcome.amounts[labeled.fraud][order])))
+    legitimate = np.sort(scores[labeled.legitimate])
+    lost = missed[np.searchsorted(frauds, _THRESHOLDS)]
+    held = len(legitimate) - np.searchsorted(legitimate, _THRESHOLDS)
+    # From 0 on every payment is held, which would hide the rest of the curve.
+    costs = ((lost + false_alarm_cost * held) / labeled.days)[5:]
+    return list(zip(_THRESHOLDS[5:].tolist(), costs.tolist(), strict=True))
+
+
+def alerts_over_time(labeled: Labeled, alerts: Flags) -> Points:
+    """Alerts of each day, over the days since the first one."""
+    days = labeled.outcome.event_times // DAY_MS
+    first = int(days.min())
+    counts = np.bincount(days[alerts] - first, minlength=int(days.max()) - first + 1)
+    return [(float(day), float(count)) for day, count in enumerate(counts.tolist())]
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Points:
+    """At most ``_POINTS`` points, evenly along the curve, both ends included."""
+    length = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))))
+    wanted = np.searchsorted(length, np.linspace(0, length[-1], _POINTS))
+    rows = np.unique(np.concatenate((wanted, [0, len(x) - 1])))
+    return list(zip(x[rows].tolist(), y[rows].tolist(), strict=True))
