@@ -94,6 +94,7 @@ class Outcome:
         event_times: (n,), epoch milliseconds.
         amounts: (n,).
         decided: by policy.
+        decisions: encoded, by the first policy; empty unless they are kept.
         examples: rows that the first two policies decide differently, some of them, with the encoded decisions.
         refused: records that became dead letters, by reason.
         repeats: records that were dropped, since their payment was decided before.
@@ -104,6 +105,7 @@ class Outcome:
     event_times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     amounts: Floats = field(default_factory=lambda: np.empty(0))
     decided: list[Decided] = field(default_factory=list)
+    decisions: list[bytes] = field(default_factory=list)
     examples: list[tuple[int, list[bytes]]] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     repeats: int = 0
@@ -155,6 +157,7 @@ def join(parts: Sequence[Outcome]) -> Outcome:
             offsets.append((first, part))
             whole.transaction_ids += part.transaction_ids
             whole.user_ids += part.user_ids
+            whole.decisions += part.decisions
             whole.examples += [(first + row, values) for row, values in part.examples]
             first += len(part)
     if offsets:

@@ -45,6 +45,7 @@ class Policy:
         patterns: YAML text of the patterns.
         thresholds: scores of actions and of an alert.
         given: kinds of control that recorded control does not replace, see ``apps.backtest.topics``.
+        recorded: rules and patterns of recorded control, beside those of the documents.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Policy:
     patterns: str = field(repr=False)
     thresholds: Thresholds = Thresholds()  # noqa: RUF009 - frozen
     given: frozenset[str] = frozenset({"rules", "patterns", "thresholds"})
+    recorded: tuple[Cause, ...] = ()
 
     def rule_set(self, without: str | None = None) -> RuleSet:
         """Load the rules, all or all but one.
@@ -76,7 +78,8 @@ class Policy:
     def causes(self) -> list[Cause]:
         """All rules and patterns, those that are switched off included, in the order of the documents."""
         rules = [Cause("rule", rule.id) for rule in self.rule_set().all]
-        return rules + [Cause("pattern", pattern.id) for pattern in self.pattern_set().all]
+        patterns = [Cause("pattern", pattern.id) for pattern in self.pattern_set().all]
+        return list(dict.fromkeys((*rules, *patterns, *self.recorded)))
 
 
 def read_rules(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from apps.backtest.outcome import Outcome, join
 from apps.backtest.source import Batch
-from apps.backtest.subtask import Messages, Subtask, SubtaskOptions
+from apps.backtest.subtask import Messages, Subtask, SubtaskOptions, load_model
 from udfs.stages.envelope import encode_envelope
 from udfs.warmup import warm_up
 
@@ -59,7 +59,8 @@ class _Here:
 
     def __init__(self, options: SubtaskOptions) -> None:
         warm_up()
-        self._subtasks = [Subtask(number, options) for number in range(options.subtasks)]
+        model = load_model(options)
+        self._subtasks = [Subtask(number, options, model) for number in range(options.subtasks)]
         self._results: deque[dict[int, Any]] = deque()
 
     def submit(self, work: Work) -> None:
@@ -139,7 +140,10 @@ def _serve(options: SubtaskOptions, number: int, processes: int, work: Queue[Wor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes
     try:
         warm_up()
-        own = [Subtask(each, options) if each % processes == number else None for each in range(options.subtasks)]
+        model = load_model(options)
+        own = [
+            Subtask(each, options, model) if each % processes == number else None for each in range(options.subtasks)
+        ]
         while (next_work := work.get()) is not None:
             results.put(_run(own, next_work))
     except Exception:  # the parent reports it

@@ -26,6 +26,7 @@ Control = Sequence[Sequence[bytes]]
 """Encoded control records, by pipeline."""
 Messages = list[list[tuple[int, bytes]]]
 """Messages of a subtask, by pipeline: number of the subtask to send to, and the message."""
+NEVER_MS = 2**62
 _EXAMPLES = 20
 """Differing decisions that a subtask keeps of a batch."""
 
@@ -43,7 +44,9 @@ class SubtaskOptions:
         out_of_orderness_ms: disorder within a partition that is not late, milliseconds.
         lateness_ms: lateness up to which features are exact, milliseconds.
         since_ms: earlier payments only fill profiles, epoch milliseconds.
+        until_ms: payments from here on do not count, epoch milliseconds; None for no end.
         ablate: whether each rule and pattern is left out in turn, to see what is its own.
+        keep_decisions: whether outcomes have the encoded decisions by the first policy.
         alone: whether every policy has stages of its own, since recorded control may change its patterns.
     """
 
@@ -55,7 +58,9 @@ class SubtaskOptions:
     out_of_orderness_ms: int = 5_000
     lateness_ms: int = HOUR_MS
     since_ms: int = 0
+    until_ms: int | None = None
     ablate: bool = True
+    keep_decisions: bool = False
     alone: bool = False
 
     @property
@@ -64,19 +69,29 @@ class SubtaskOptions:
         return [[each] for each in range(len(self.policies))] if self.alone else shared_patterns(self.policies)
 
 
+def load_model(options: SubtaskOptions) -> ScoredOnce | None:
+    """Load the model, once for all subtasks of a process.
+
+    Raises:
+        ArtefactError: the model is damaged, or made for other features.
+    """
+    if options.model is None:
+        return None
+    return ScoredOnce(Scorer(load(options.model, FEATURE_NAMES, feature_hash())))
+
+
 class Subtask:
     """The stages of one subtask, once for each set of patterns.
 
     Args:
         number: of the subtask.
         options: of all subtasks.
+        model: of the options, loaded (``load_model``).
     """
 
-    def __init__(self, number: int, options: SubtaskOptions) -> None:
+    def __init__(self, number: int, options: SubtaskOptions, model: ScoredOnce | None) -> None:
         self._options = options
-        self._model = None
-        if options.model is not None:
-            self._model = ScoredOnce(Scorer(load(options.model, FEATURE_NAMES, feature_hash())))
+        self._model = model
         policies = options.policies
         self._groups = options.groups
         self._pipelines = [self._pipeline(number, policies[group[0]]) for group in self._groups]
@@ -131,7 +146,7 @@ class Subtask:
         for pipeline, group, before, received in zip(self._pipelines, self._groups, control, messages, strict=True):
             output = pipeline.merchants.process([*before, *received], now_ms)
             outcome.refused.update(letter.refusal.reason.value for letter in output.dead_letters)
-            counted = _Counted.of(output, self._options.since_ms)
+            counted = _Counted.of(output, self._options)
             for policy in group:
                 decided[policy] = self._readers[policy].read(counted, now_ms, again=policy != group[0])
             if group[0] == 0:
@@ -140,6 +155,8 @@ class Subtask:
                 outcome.event_times = np.array([payment.event_time for payment in counted.payments], np.int64)
                 outcome.amounts = np.array([payment.amount for payment in counted.payments], np.float64)
         outcome.decided = [decided[policy][0] for policy in sorted(decided)]
+        if self._options.keep_decisions:
+            outcome.decisions = decided[0][1]
         outcome.examples = _examples(outcome.decided, [decided[policy][1] for policy in sorted(decided)])
         return outcome
 
@@ -153,9 +170,10 @@ class _Counted:
     decisions: DecisionBatch
 
     @classmethod
-    def of(cls, output: MerchantOutput, since_ms: int) -> _Counted:
-        """Leave out the payments before a time."""
-        rows = [row for row, payment in enumerate(output.payments) if payment.event_time >= since_ms]
+    def of(cls, output: MerchantOutput, options: SubtaskOptions) -> _Counted:
+        """Leave out the payments that do not count."""
+        since, until = options.since_ms, NEVER_MS if options.until_ms is None else options.until_ms
+        rows = [row for row, payment in enumerate(output.payments) if since <= payment.event_time < until]
         if len(rows) == len(output.payments):
             return cls(output.payments, output.features, output.decisions)
         made = output.decisions

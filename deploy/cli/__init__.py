@@ -35,6 +35,7 @@ class Commands(LazyGroup):
         "watch": "deploy.cli.watch:watch",
         "dead-letters": "deploy.cli.dead_letters:app",
         "features": "deploy.cli.features:features",
+        "backtest": "deploy.cli.backtest:backtest",
         "patterns": "deploy.cli.patterns:app",
         "chaos": "deploy.cli.chaos:chaos",
         "bench": "deploy.cli.bench:app",
