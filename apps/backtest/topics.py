@@ -162,8 +162,8 @@ def topic_records(reader: TopicReader, kinds: Mapping[str, Kind]) -> Iterator[In
             kinds[message.topic() or ""],
             message.partition() or 0,
             message.offset() or 0,
-            message.key(),  # type: ignore[arg-type] # bytes, since there is no deserializer
-            message.value(),  # type: ignore[arg-type]
+            message.key(),
+            message.value(),
         )
         yield InputRecord(envelope, _append_time(message))
 
