@@ -12,6 +12,7 @@ from state.kernel.times import DAY_MS
 
 Points = list[tuple[float, float]]
 _POINTS = 300
+_MAX_DAYS = 120
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 
 
@@ -22,9 +23,15 @@ def roc(labeled: Labeled, scores: NDArray[np.float64]) -> Points:
 
 
 def precision_recall(labeled: Labeled, scores: NDArray[np.float64]) -> Points:
-    """Precision over recall."""
+    """Precision over recall, in steps: between two scores there is no threshold, so nothing is interpolated."""
     precision, recall, _ = precision_recall_curve(labeled.fraud[labeled.known], scores[labeled.known])
-    return _thinned(recall[::-1], precision[::-1])
+    points = _thinned(recall[-2::-1], precision[-2::-1])  # the last one is of no threshold
+    starts = [0.0, *(recall for recall, _ in points[:-1])]
+    return [
+        corner
+        for start, (end, height) in zip(starts, points, strict=True)
+        for corner in ((start, height), (end, height))
+    ]
 
 
 def cost(labeled: Labeled, scores: NDArray[np.float64], false_alarm_cost: float) -> Points:
@@ -47,11 +54,12 @@ def cost(labeled: Labeled, scores: NDArray[np.float64], false_alarm_cost: float)
 
 
 def alerts_over_time(labeled: Labeled, alerts: Flags) -> Points:
-    """Alerts of each day, over the days since the first one."""
+    """Alerts a day, over the days since the first one; means of weeks where days are many."""
     days = labeled.outcome.event_times // DAY_MS
     first = int(days.min())
     counts = np.bincount(days[alerts] - first, minlength=int(days.max()) - first + 1)
-    return [(float(day), float(count)) for day, count in enumerate(counts.tolist())]
+    step = 7 if len(counts) > _MAX_DAYS else 1
+    return [(float(day), float(counts[day : day + step].mean())) for day in range(0, len(counts), step)]
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Points:

@@ -20,7 +20,7 @@ from apps.bench.result import Plot
 
 TEMPLATE = "report.html"
 _BARS = 25
-"""Rules and patterns with a bar: those that fire most."""
+"""Rules and patterns with a bar at most: of those that alert alone, those that fire most."""
 
 
 def render_report(result: BacktestResult, agreement: Agreement | None) -> str:
@@ -74,21 +74,26 @@ _LABELS = {
     "roc": ("ROC", "false positive rate", "true positive rate"),
     "precision_recall": ("Precision and recall", "recall", "precision"),
     "cost": ("Cost a day", "score from which a payment is held", "cost a day"),
-    "alerts": ("Alerts over time", "day", "alerts a day"),
+    "alerts": ("Alerts over time", "days since {first}", "alerts a day"),
 }
 
 
 def _plots(result: BacktestResult) -> list[Plot]:
-    return [Plot(title, x, y, result.plots[name]) for name, (title, x, y) in _LABELS.items() if name in result.plots]
+    return [
+        Plot(title, x.format(first=texts.time_text(result.first)[:10]), y, result.plots[name])
+        for name, (title, x, y) in _LABELS.items()
+        if name in result.plots
+    ]
 
 
 def _causes(name: str, causes: Sequence[CauseFigures]) -> tuple[str, list[texts.Row], str, Plot | None]:
     """Name of the policy, rows of those that fired, names of the others, and the bars."""
     fired = [each for each in causes if each.fires]
     silent = ", ".join(each.id for each in causes if not each.fires)
-    most = sorted(fired, key=lambda each: -each.fires)[:_BARS]
+    alone = [each for each in fired if each.unique_catches or each.own_false_alerts]
+    most = sorted(alone, key=lambda each: -each.fires)[:_BARS]
     bars = None
-    if any(each.unique_catches or each.own_false_alerts for each in most):
+    if most:
         bars = Plot(
             f"Bars of {name}",
             "payments that alert for it alone",

@@ -178,7 +178,7 @@ def _policies(
     base = Thresholds(block=force.block, challenge=force.challenge, monitor=force.monitor, alert=force.alert)
     rules, patterns, thresholds = tried
     policy = Policy(
-        name="tried" if any(each is not None for each in other) else "policy",
+        name=_name(tried),
         rules=read_rules(rules),
         patterns=read_patterns(patterns),
         thresholds=read_thresholds(thresholds, base),
@@ -188,13 +188,21 @@ def _policies(
         return [policy]
     chosen = tuple(mine if theirs is None else theirs for mine, theirs in zip(tried, other, strict=True))
     compared = Policy(
-        name="compared with",
+        name=_name((chosen[0], chosen[1], chosen[2]), tried),
         rules=read_rules(chosen[0]),
         patterns=read_patterns(chosen[1]),
         thresholds=read_thresholds(chosen[2], base),
         given=_given((chosen[0], chosen[1], chosen[2])),
     )
     return [policy, compared]
+
+
+def _name(names: tuple[str, str, str], other: tuple[str, str, str] = (SHIPPED, SHIPPED, "")) -> str:
+    """What a policy is called: by its files and thresholds that differ from those of another."""
+    named = [
+        Path(name).stem if name else "settings" for name, theirs in zip(names, other, strict=True) if name != theirs
+    ]
+    return ", ".join(named) or SHIPPED
 
 
 def _given(names: tuple[str, str, str]) -> frozenset[str]:
