@@ -10,6 +10,8 @@ SAMPLE = 64
 """Payments whose event times are looked at: the latest of a partition."""
 _DOUBTED = 4
 """One payment in four, the newest of the sample, is not believed yet: a whole acquirer may have a wrong time zone."""
+_FEW = 16
+"""Of fewer payments the newest is believed: nothing tells whose clock is right."""
 
 
 class StreamTime:
@@ -47,7 +49,7 @@ class StreamTime:
     def _reached(self) -> int:
         """The newest time that is believed without the slack; a sample must not be empty."""
         ordered = self._ordered
-        return ordered[-max(1, len(ordered) // _DOUBTED)]
+        return ordered[-1] if len(ordered) < _FEW else ordered[-(len(ordered) // _DOUBTED)]
 
     def pack(self) -> list[int]:
         """The sample, in order of arrival: a time in epoch milliseconds, and the differences to it of the others."""
