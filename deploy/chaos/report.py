@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from apps.bench.result import Cell, Table
 from deploy.chaos.experiment import ExperimentResult
 
 COLUMNS = [
     *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts duplicated"),
-    *("recovery, s", "longest wait, s", "compared", "differing"),
+    *("recovery, s", "p50 wait, ms", "p99 wait, ms", "longest wait, s", "compared", "differing"),
+    *("restarts", "TaskManagers before, MiB", "after, MiB"),
 ]
 
 
@@ -49,10 +52,20 @@ def _row(result: ExperimentResult) -> list[Cell]:
         len(found.lost_alerts),
         len(found.duplicate_alerts),
         None if result.recovery_s is None else round(result.recovery_s, 1),
-        round(result.longest_wait_s, 1),
+        *_waits(result.waits_s),
         found.compared,
         len(found.differing),
+        result.experiment.restarts,
+        *(round(memory) for memory in result.experiment.memory_mib),
     ]
+
+
+def _waits(waits_s: Sequence[float]) -> list[Cell]:
+    """Median and p99 in milliseconds, and the longest in seconds."""
+    if not waits_s:
+        return [None, None, None]
+    p50, p99 = np.percentile(waits_s, [50, 99]) * 1000
+    return [round(float(p50)), round(float(p99)), round(waits_s[-1], 1)]
 
 
 def notes(results: Sequence[ExperimentResult], campaign_notes: Sequence[str]) -> list[str]:
