@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.kernel.times import DAY_MS, HOUR_MS
-from udfs.stages.stream_time import SAMPLE, StreamTime, StreamTimes
+from udfs.stages.stream_time import SAMPLE, StreamTime
 
 NOW_MS = 1_800_000_000_000
 DISORDER_MS = 5_000
@@ -79,24 +79,9 @@ def test_a_wrong_clock_moves_nobody_while_the_stream_jumps(step: int, payments: 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=3 * SAMPLE), st.integers(0, 3 * SAMPLE))
 def test_a_restart_changes_nothing(offsets: list[int], restart_at: int) -> None:
-    whole, restarted = StreamTimes(DISORDER_MS), StreamTimes(DISORDER_MS)
+    steady, restarted = StreamTime(DISORDER_MS), StreamTime(DISORDER_MS)
     for number, offset in enumerate(offsets):
         if number == restart_at:
-            again = StreamTimes(DISORDER_MS)
-            again.merge(restarted.pack())
-            restarted = again
+            restarted = StreamTime.of(restarted.pack(), DISORDER_MS)
         time = NOW_MS - 2 * 10**9 + offset
-        partition = offset % 2
-        assert whole.believe(partition, time, NOW_MS) == restarted.believe(partition, time, NOW_MS)
-
-
-def test_after_a_rescale_the_sample_that_claims_less_is_taken() -> None:
-    slow, fast = StreamTimes(DISORDER_MS), StreamTimes(DISORDER_MS)
-    for number in range(SAMPLE):
-        slow.believe(3, NOW_MS - 2 * HOUR_MS + number, NOW_MS)
-        fast.believe(3, NOW_MS - HOUR_MS + number, NOW_MS)
-    for packed in ([slow.pack(), fast.pack()], [fast.pack(), slow.pack()]):
-        joint = StreamTimes(DISORDER_MS)
-        for each in packed:
-            joint.merge(each)
-        assert joint.pack() == slow.pack()
+        assert steady.believe(time, NOW_MS) == restarted.believe(time, NOW_MS)

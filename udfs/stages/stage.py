@@ -103,9 +103,9 @@ class Stage(Generic[P]):
         Args:
             now_ms: the wall clock, epoch milliseconds.
         """
-        common = {**dict(self.control.entries(now_ms)), **self._instance_entries()}
+        control = dict(self.control.entries(now_ms))
         for shard in self._shards.values():
-            shard.checkpoint({**common, **self._entries(shard)})
+            shard.checkpoint({**control, **self._entries(shard)})
 
     def write_profiles(self) -> None:
         """Write the profiles only: for engines that keep state by entity, without a place for the rest."""
@@ -115,10 +115,6 @@ class Stage(Generic[P]):
     def _clock(self, state: KeyedState) -> EventTimeClock:
         """The clock of a shard that is being attached."""
         raise NotImplementedError
-
-    def _instance_entries(self) -> dict[str, bytes]:
-        """State entries of the stage instance, written with each of its shards at each checkpoint."""
-        return {}
 
     def _entries(self, shard: Shard[P]) -> dict[str, bytes]:
         """Further state entries of a shard, written at each checkpoint."""

@@ -27,7 +27,7 @@ from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
 from udfs.stages.stage_message import Payment, Routes, partition_by_subtask
-from udfs.stages.stream_time import StreamTimes
+from udfs.stages.stream_time import StreamTime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ class UserStage(Stage[UserProfile]):
         control = ControlInForce(patterns=options.patterns)
         super().__init__(options, Entity.USER, profile_store(UserProfile, options), control)
         self._options = options
-        self._stream_times = StreamTimes(options.out_of_orderness_ms)
+        self._stream_times: dict[int, StreamTime] = {}
 
     def process(self, records: Sequence[bytes], now_ms: int) -> UserOutput:
         """Process a batch.
@@ -136,12 +136,13 @@ class UserStage(Stage[UserProfile]):
         return output
 
     def attach(self, number: int, state: KeyedState) -> None:
-        """Load a shard from its state, with the event time that the partitions have reached."""
+        """Load a shard from its state, with the event time that its stream has reached."""
         super().attach(number, state)
-        self._stream_times.merge(state.get(ShardEntry.STREAM_TIME.value))
+        packed = state.get(ShardEntry.STREAM_TIME.value)
+        self._stream_times[number] = StreamTime.of(packed, self._options.out_of_orderness_ms)
 
-    def _instance_entries(self) -> dict[str, bytes]:
-        return {ShardEntry.STREAM_TIME.value: self._stream_times.pack()}
+    def _entries(self, shard: Shard[UserProfile]) -> dict[str, bytes]:
+        return {ShardEntry.STREAM_TIME.value: self._stream_times[shard.number].pack()}
 
     def _clock(self, state: KeyedState) -> EventTimeClock:
         packed, options = state.get(ShardEntry.CLOCK.value), self._options
@@ -196,7 +197,7 @@ class UserStage(Stage[UserProfile]):
         batch.payments.append((profile, transaction))
         batch.values.append(envelope.value or b"")
         # A terminal whose clock is ahead must not make the payments of others late.
-        believed = self._stream_times.believe(envelope.partition, transaction.event_time, now_ms)
+        believed = self._stream_times[shard.number].believe(transaction.event_time, now_ms)
         behind_ms = shard.clock.observe(envelope.partition, believed)
         batch.behind_ms.append(max(0, behind_ms - (transaction.event_time - believed)))
         batch.ahead.append(transaction.event_time - now_ms > self._options.tolerated_ahead_ms)
