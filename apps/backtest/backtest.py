@@ -125,7 +125,8 @@ def run_backtest(
 
     Raises:
         NothingDecidedError: no payment counts.
-        WorkerFailedError: a process ended early.
+        WorkerEndedError: a process was ended from outside.
+        ArtefactError: the model is damaged, or made for other features.
     """
     done = 0
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from apps.backtest.outcome import Outcome, join
 from apps.backtest.source import Batch
-from apps.backtest.subtask import Messages, Subtask, SubtaskOptions, load_model
+from apps.backtest.subtask import Messages, Subtask, SubtaskOptions, check_model, load_model
 from udfs.stages.envelope import encode_envelope
 from udfs.warmup import warm_up
 
@@ -40,8 +40,12 @@ class Work(NamedTuple):
     now_ms: int
 
 
+class WorkerEndedError(Exception):
+    """A process of the backtest was ended from outside; the message says what to do."""
+
+
 class WorkerFailedError(Exception):
-    """A process of the backtest ended, or a stage raised an exception; the message has its traceback."""
+    """A stage raised an exception in another process: a bug. The message is its traceback."""
 
 
 class Workers(Protocol):
@@ -106,7 +110,7 @@ class _Elsewhere:
             except queue.Empty:
                 if self._processes[number].is_alive():
                     continue
-                raise WorkerFailedError(
+                raise WorkerEndedError(
                     f"process {number} of the backtest ended with {self._processes[number].exitcode}: "
                     "is there memory enough? --processes 1 needs the least"
                 ) from None
@@ -152,7 +156,12 @@ def _serve(options: SubtaskOptions, number: int, processes: int, work: Queue[Wor
 
 @contextmanager
 def workers(options: SubtaskOptions, processes: int) -> Iterator[Workers]:
-    """Start subtasks, in this process if one is asked for, and end their processes afterwards."""
+    """Start subtasks, in this process if one is asked for, and end their processes afterwards.
+
+    Raises:
+        ArtefactError: the model is damaged, or made for other features.
+    """
+    check_model(options)
     if processes <= 1:
         yield _Here(options)
         return
@@ -163,20 +172,17 @@ def workers(options: SubtaskOptions, processes: int) -> Iterator[Workers]:
         elsewhere.close()
 
 
-def decide(
-    batches: Iterable[Batch], subtasks: Workers, options: SubtaskOptions, controlled: Sequence[frozenset[str]] = ()
-) -> Iterator[Outcome]:
+def decide(batches: Iterable[Batch], subtasks: Workers, options: SubtaskOptions) -> Iterator[Outcome]:
     """Decide batches; while one is in its last stage, the next is read and begun.
 
     Args:
         batches: in order.
         subtasks: which process them.
         options: of the subtasks.
-        controlled: kinds of control records that each pipeline leaves out; empty if there are none.
     """
     waiting = False
     for batch in batches:
-        control = _control(batch, controlled, options)
+        control = _control(batch, options)
         every = range(options.subtasks)
         subtasks.submit(Work("users", dict(zip(every, batch.records, strict=True)), control, batch.now_ms))
         if waiting:
@@ -220,11 +226,12 @@ def _routed(sent: Sequence[Messages], options: SubtaskOptions) -> dict[int, list
     return routed
 
 
-def _control(batch: Batch, controlled: Sequence[frozenset[str]], options: SubtaskOptions) -> list[list[bytes]]:
-    """Encoded control records by pipeline, without the kinds that it leaves out."""
+def _control(batch: Batch, options: SubtaskOptions) -> list[list[bytes]]:
+    """Encoded control records by pipeline, without the kinds that its policy brings along."""
     if not options.alone:
         return [[] for _ in options.groups]
+    kinds = [(each.key or b"").decode(errors="replace") for each in batch.control]
     return [
-        [encode_envelope(each) for each in batch.control if (each.key or b"").decode(errors="replace") not in left_out]
-        for left_out in controlled
+        [encode_envelope(each) for each, kind in zip(batch.control, kinds, strict=True) if kind not in policy.given]
+        for policy in options.policies
     ]

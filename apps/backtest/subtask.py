@@ -69,6 +69,16 @@ class SubtaskOptions:
         return [[each] for each in range(len(self.policies))] if self.alone else shared_patterns(self.policies)
 
 
+def check_model(options: SubtaskOptions) -> None:
+    """Check the model before processes are started.
+
+    Raises:
+        ArtefactError: the model is damaged, or made for other features.
+    """
+    if options.model is not None:
+        load(options.model, FEATURE_NAMES, feature_hash())
+
+
 def load_model(options: SubtaskOptions) -> ScoredOnce | None:
     """Load the model, once for all subtasks of a process.
 

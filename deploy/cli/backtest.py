@@ -17,7 +17,7 @@ from apps.backtest.agreement import Agreement, Comparison
 from apps.backtest.backtest import SUBTASKS, BacktestResult, NothingDecidedError, run_backtest
 from apps.backtest.outcome import Outcome
 from apps.backtest.policy import SHIPPED, Policy, PolicyError, read_patterns, read_rules, read_thresholds
-from apps.backtest.processes import WorkerFailedError
+from apps.backtest.processes import WorkerEndedError
 from apps.backtest.report import render_report
 from apps.backtest.source import InputRecord, Truth, cut, file_records, simulated_records
 from apps.backtest.subtask import SubtaskOptions
@@ -153,7 +153,7 @@ def backtest(
         PolicyError,
         ArtefactError,
         NothingDecidedError,
-        WorkerFailedError,
+        WorkerEndedError,
         TopicsError,
     ) as error:
         raise OperationError(str(error)) from None
