@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,14 +119,17 @@ class _Elsewhere:
                 raise WorkerFailedError(result)
             return result  # type: ignore[no-any-return]
 
-    def close(self) -> None:
-        """End all processes."""
-        for work in self._work:
-            work.put(None)
-        for process in self._processes:
-            process.join(0.1 if self._submitted else _END_S)
-            if process.is_alive():
+    def close(self, *, abandon: bool) -> None:
+        """End all processes: when they have done their work, or at once if the backtest is abandoned."""
+        for process, work in zip(self._processes, self._work, strict=True):
+            if abandon:
                 process.terminate()
+            else:
+                work.put(None)
+        for process in self._processes:
+            process.join(_END_S)
+            if process.is_alive():
+                process.kill()
                 process.join()
         for each in (*self._work, *self._results):
             each.cancel_join_thread()
@@ -142,6 +146,12 @@ def _run(subtasks: Sequence[Subtask | None], work: Work) -> dict[int, Any]:
 def _serve(options: SubtaskOptions, number: int, processes: int, work: Queue[Work | None], results: Queue[Any]) -> None:
     """Do work until None comes; a failure is sent as text."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes
+
+    def end(*_: object) -> None:
+        results.cancel_join_thread()  # the parent has stopped reading
+        sys.exit()  # runs the exit handlers of libraries
+
+    signal.signal(signal.SIGTERM, end)
     try:
         warm_up()
         model = load_model(options)
@@ -168,8 +178,10 @@ def workers(options: SubtaskOptions, processes: int) -> Iterator[Workers]:
     elsewhere = _Elsewhere(options, min(processes, options.subtasks))
     try:
         yield elsewhere
-    finally:
-        elsewhere.close()
+    except BaseException:
+        elsewhere.close(abandon=True)
+        raise
+    elsewhere.close(abandon=False)
 
 
 def decide(batches: Iterable[Batch], subtasks: Workers, options: SubtaskOptions) -> Iterator[Outcome]:
