@@ -20,7 +20,7 @@ from apps.bench.result import Plot
 
 TEMPLATE = "report.html"
 _BARS = 25
-"""Rules and patterns with a bar at most: of those that alert alone, those that fire most."""
+"""Rules and patterns with a bar at most: those that alert alone most often."""
 
 
 def render_report(result: BacktestResult, agreement: Agreement | None) -> str:
@@ -90,8 +90,8 @@ def _causes(name: str, causes: Sequence[CauseFigures]) -> tuple[str, list[texts.
     """Name of the policy, rows of those that fired, names of the others, and the bars."""
     fired = [each for each in causes if each.fires]
     silent = ", ".join(each.id for each in causes if not each.fires)
-    alone = [each for each in fired if each.unique_catches or each.own_false_alerts]
-    most = sorted(alone, key=lambda each: -each.fires)[:_BARS]
+    alone = [each for each in fired if _alone(each)]
+    most = sorted(alone, key=lambda each: -_alone(each))[:_BARS]
     bars = None
     if most:
         bars = Plot(
@@ -107,6 +107,10 @@ def _causes(name: str, causes: Sequence[CauseFigures]) -> tuple[str, list[texts.
             bars=[each.id for each in most],
         )
     return name, [texts.cause_row(each) for each in fired], silent, bars
+
+
+def _alone(cause: CauseFigures) -> int:
+    return (cause.unique_catches or 0) + (cause.own_false_alerts or 0)
 
 
 def _decoded(decision: msgspec.Raw) -> dict[str, Any]:
