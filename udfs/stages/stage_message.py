@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from udfs.patterns import Match
 from udfs.records.label import Label
+from udfs.records.rates import Conversion
 
 MAX_MESSAGE_PAYMENTS = 256
 """Payments in a message, some 500 KB. After a stall a batch holds thousands; as one block of tens of megabytes, which
@@ -32,6 +33,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         too_late: whether it is later than features are exact for.
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
         ignored: names of optional fields that could not be read, and were left out.
+        conversion: how the amount was converted to the reference currency; None if it was not.
     """
 
     transaction_id: str
@@ -47,6 +49,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     too_late: bool = False
     ahead: bool = False
     ignored: tuple[str, ...] = ()
+    conversion: Conversion | None = None
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):

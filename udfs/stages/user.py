@@ -251,6 +251,7 @@ class UserStage(Stage[UserProfile]):
                 behind_ms > too_late_ms,
                 ahead,
                 transaction.ignored,
+                transaction.conversion,
             )
             for (_, transaction), behind_ms, ahead, matches, value in rows
         ]
