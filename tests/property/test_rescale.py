@@ -109,8 +109,8 @@ class Job:
             stage.checkpoint(now_ms)
 
 
-def _deliver(messages: Iterable[tuple[int, bytes]], to: list[list[bytes]]) -> None:
-    for target, message in messages:
+def _deliver(messages: Iterable[SubtaskMessage], to: list[list[bytes]]) -> None:
+    for target, message, _ in messages:
         to[target].append(message)
 
 
