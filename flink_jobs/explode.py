@@ -1,7 +1,8 @@
 """Exploding: the rows of arrays that a stage emits become records again, one for each element.
 
-A stage emits one row for each batch, since every row that crosses from Python to Java costs. ``sentinel.edge.Explode`` and
-``ExplodeMessages`` take references out of the row in the task of the stage, and read only the columns that they explode.
+A stage emits one row for each batch, since every row that crosses from Python to Java costs. ``sentinel.edge.Explode``
+and ``ExplodeMessages`` take references out of the row in the task of the stage, and read only the columns that they
+explode.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.pipeline import MemoryState
 from udfs.stages.envelope import decode_envelope
 from udfs.stages.stage import Stage
-from udfs.stages.stage_message import Routes, shard_of_key
+from udfs.stages.stage_message import Routes, SubtaskMessage, shard_of_key
 
 USER_SHARDS, DEVICE_SHARDS, MERCHANT_SHARDS = 5, 3, 4
 KEY_GROUPS = 128

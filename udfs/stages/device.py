@@ -18,9 +18,9 @@ from udfs.stages.envelope import decode_envelope, is_control
 from udfs.stages.stage import DownstreamStage, StageOptions, profile_store
 from udfs.stages.stage_message import (
     Payment,
-    SubtaskMessage,
     Routes,
     StageMessage,
+    SubtaskMessage,
     decode_message,
     in_event_time,
     partition_by_subtask,

@@ -26,7 +26,7 @@ from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
-from udfs.stages.stage_message import Payment, SubtaskMessage, Routes, partition_by_subtask
+from udfs.stages.stage_message import Payment, Routes, SubtaskMessage, partition_by_subtask
 from udfs.stages.stream_time import StreamTime
 
 
