@@ -42,7 +42,7 @@ def render_svg(plot: Plot) -> str:
                 marker="o" if len(points) <= _MAX_MARKERS else "",
                 markersize=4,
             )
-        for begin, end in plot.bands:
+        for begin, end in plot.shaded:
             axes.axvspan(begin, end, color=BAND, linewidth=0)
         if plot.log_x:
             axes.set_xscale("log")

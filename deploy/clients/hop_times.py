@@ -35,7 +35,7 @@ _PARTS = {
     "exchange": "exchange",
     "behind": "behind an earlier batch",
     "checkpoint": "checkpoint",
-    "gather": "gathering",
+    "buffer": "in the mini-batch",
     "stage": "at work",
 }
 _BATCHES = {"user": Uid.BATCH_BY_USER, "device": Uid.BATCH_BY_DEVICE, "merchant": Uid.BATCH_BY_MERCHANT}

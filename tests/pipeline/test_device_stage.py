@@ -176,7 +176,7 @@ class Stages:
         return [message for _, message, _ in output.to_devices], [message for _, message, _ in output.to_merchants]
 
     def device(self, messages: Sequence[bytes]) -> list[bytes]:
-        return [message for _, message in self._device.process(messages, NOW_MS)]
+        return [message for _, message, _ in self._device.process(messages, NOW_MS)]
 
     def merchant(self, messages: Sequence[bytes]) -> MerchantOutput:
         return self._merchant.process(messages, NOW_MS)

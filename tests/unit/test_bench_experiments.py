@@ -201,7 +201,7 @@ def test_the_hops_and_what_is_not_accounted_for_are_the_latency(settings: Settin
     assert [table.title[-7:] for table in hops] == ["4,000/s", "5,000/s"]
     for table in hops:
         means = {str(row[0]): row[1] for row in table.rows}
-        assert (means["fetch"], means["sink"], means["device: gathering"]) == (5, 1, 0)
+        assert (means["fetch"], means["sink"], means["device: in the mini-batch"]) == (5, 1, 0)
         assert means["append to append"] == DECIDED_AFTER_MS
         assert means["not accounted for"] == pytest.approx(DECIDED_AFTER_MS - 6)
 
@@ -218,7 +218,7 @@ def test_the_timeline_shows_the_checkpoints_of_its_rate(
     monkeypatch.setattr(Rest, "checkpoints", checkpoints)
     result = live.run(settings, live_options(), ignore)
     (timeline,) = [plot for plot in result.plots if plot.title.startswith("Latency around checkpoints")]
-    ((begin, end),) = timeline.bands
+    ((begin, end),) = timeline.shaded
     assert begin == 0
     assert timeline.series["slowest"][-1][0] <= end < 60
     assert {latency for _, latency in timeline.series["slowest"]} == {DECIDED_AFTER_MS}

@@ -52,8 +52,8 @@ class Flink:
             "Source__events.deserializer.fetch_bucket_5000_us": 2.0,
         },
         "user": {
-            "batch_by_user.gather_us": 4_000.0,
-            "batch_by_user.gather_bucket_2000_us": 2.0,
+            "batch_by_user.buffer_us": 4_000.0,
+            "batch_by_user.buffer_bucket_2000_us": 2.0,
             "batch_by_user.stand_still_us": 30_000.0,
             "batch_by_user.stand_still_bucket_30000_us": 1.0,
             "user_stage.busy_us": 7.0,
@@ -74,17 +74,17 @@ class Flink:
 def test_hops_are_read_from_the_operator_that_measures_them() -> None:
     found = {hop.name: time for hop, time in read_hop_times(cast(FlinkRest, Flink()), "job").items()}
     assert found["fetch"] == HopTime(9_000, histogram(_5000=2))
-    assert found["user: gathering"] == HopTime(4_000, histogram(_2000=2))
+    assert found["user: in the mini-batch"] == HopTime(4_000, histogram(_2000=2))
     assert found["user stage"] == HopTime(30_000, histogram(_30000=1))
-    assert found["merchant: gathering"] == found["sink"] == HopTime()
+    assert found["merchant: in the mini-batch"] == found["sink"] == HopTime()
     assert len(found) == len(HOPS) + len(STAND_STILLS)
 
 
 def test_the_rows_of_the_table_add_up_to_the_latency() -> None:
     hops = read_hop_times(cast(FlinkRest, Flink()), "job")
     table = hop_table(hops, payments=2, latency_ms=8.0, title="hops")
-    *parts, whole = table.rows
-    assert sum(cast(float, row[1]) for row in parts) == pytest.approx(cast(float, whole[1])) == 8.0
+    *parts, total = table.rows
+    assert sum(cast(float, row[1]) for row in parts) == pytest.approx(cast(float, total[1])) == 8.0
     assert sum(cast(float, row[2]) for row in parts) == pytest.approx(100, abs=0.05)
     rows = {str(row[0]): row[1:] for row in table.rows}
     assert rows["fetch"] == [4.5, 56.25, 100, 4.0, 4.98]

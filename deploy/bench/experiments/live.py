@@ -200,7 +200,7 @@ def _around_checkpoints(phase: RatePhase, latencies: MatchedDecisions) -> Plot:
     times = latencies.sent_at
     begun_ms = float(times.min()) if len(times) else 0.0
     last_ms = float(times.max()) if len(times) else 0.0
-    bands = [
+    shaded = [
         ((max(begin, begun_ms) - begun_ms) / 1000, (min(end, last_ms) - begun_ms) / 1000)
         for begin, end in sorted(phase.checkpoints)
         if begin < last_ms and end > begun_ms
@@ -213,7 +213,7 @@ def _around_checkpoints(phase: RatePhase, latencies: MatchedDecisions) -> Plot:
             name: percentile_by_second(times, latencies.latency_ms, percentile, bin_s=0.1)
             for name, percentile in (("p50", 50), ("slowest", 100))
         },
-        bands=bands,
+        shaded=shaded,
     )
 
 

@@ -12,7 +12,7 @@ import org.apache.flink.metrics.MetricGroup;
  *   <li>exchange: from leaving the operator before until it is read, without the next two
  *   <li>behind: meanwhile the stage was at work on earlier batches
  *   <li>checkpoint: meanwhile the task stood still for a checkpoint
- *   <li>gather: in the buffer of the mini-batch
+ *   <li>buffer: in the buffer of the mini-batch
  *   <li>stage: from the flush of its batch until the stage's output is taken
  * </ul>
  *
@@ -31,7 +31,7 @@ final class PaymentTimes {
     private final Hop exchange;
     private final Hop behind;
     private final Hop checkpoint;
-    private final Hop gather;
+    private final Hop buffer;
     private final Hop stage;
     private final Hop standStill;
 
@@ -51,7 +51,7 @@ final class PaymentTimes {
         exchange = new Hop(group, "exchange");
         behind = new Hop(group, "behind");
         checkpoint = new Hop(group, "checkpoint");
-        gather = new Hop(group, "gather");
+        buffer = new Hop(group, "buffer");
         stage = new Hop(group, "stage");
         standStill = new Hop(group, "stand_still");
     }
@@ -101,7 +101,7 @@ final class PaymentTimes {
         flushedUs = nowUs.getAsLong();
         emittedUs = flushedUs;
         for (int place = 0; place < arrived; place++) {
-            gather.took(flushedUs - arrivedUs[place], arrivedPayments[place]);
+            buffer.took(flushedUs - arrivedUs[place], arrivedPayments[place]);
         }
         arrived = 0;
     }

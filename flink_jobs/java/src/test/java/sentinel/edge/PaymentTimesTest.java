@@ -73,7 +73,7 @@ class PaymentTimesTest {
         arriveAt(7, 2, 3);
         batch(11, 31, 35, 3);
         assertEquals(3 * 5, sumMs("exchange"));
-        assertEquals(3 * 4, sumMs("gather"));
+        assertEquals(3 * 4, sumMs("buffer"));
         assertEquals(3 * 20, sumMs("stage"));
         assertEquals(3, counters.get("exchange_bucket_5000_us").getCount());
         assertEquals(3, counters.get("stage_bucket_20000_us").getCount());
@@ -109,8 +109,8 @@ class PaymentTimesTest {
             total += (6 + 7) + 2 * (6 + 1);
         }
         assertEquals(
-                total, sumMs("exchange") + sumMs("behind") + sumMs("checkpoint") + sumMs("gather") + sumMs("stage"));
-        assertEquals(300, payments("gather"));
+                total, sumMs("exchange") + sumMs("behind") + sumMs("checkpoint") + sumMs("buffer") + sumMs("stage"));
+        assertEquals(300, payments("buffer"));
         assertEquals(300, payments("stage"));
     }
 
