@@ -66,7 +66,8 @@ def _fields(struct: inspect.StructType, prefix: str) -> Iterator[Field]:
 
 def shown_type(kind: inspect.Type) -> str:
     """The JSON type; null is left out, since a field that may be null may as well be absent."""
-    return " or ".join(_shown(each) for each in _alternatives(kind))
+    # Sorted: Python remembers ``int | str`` in the order in which any module wrote it first.
+    return " or ".join(sorted(_shown(each) for each in _alternatives(kind)))
 
 
 def _shown(kind: inspect.Type) -> str:
