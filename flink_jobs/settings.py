@@ -26,7 +26,7 @@ from udfs.records.rates import RATES, Rates
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
-Milliseconds = Annotated[int, Field(ge=1, le=9_999)]
+Milliseconds = Annotated[int, Field(ge=0, le=9_999)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 MAXIMUM_TRANSACTION_TIMEOUT_S = 900  # the broker's transaction.max.timeout.ms default
