@@ -233,8 +233,8 @@ def _routed(sent: Sequence[Messages], options: SubtaskOptions) -> dict[int, list
     }
     for messages in sent:
         for pipeline, of_pipeline in enumerate(messages):
-            for target, message in of_pipeline:
-                routed[target][pipeline].append(message)
+            for each in of_pipeline:
+                routed[each.subtask][pipeline].append(each.message)
     return routed
 
 

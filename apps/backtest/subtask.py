@@ -20,12 +20,12 @@ from udfs.pipeline import Pipeline
 from udfs.records.limits import Limits
 from udfs.stages.decision_engine import DecisionBatch
 from udfs.stages.merchant import MerchantOutput
-from udfs.stages.stage_message import Payment
+from udfs.stages.stage_message import Payment, SubtaskMessage
 
 Control = Sequence[Sequence[bytes]]
 """Encoded control records, by pipeline."""
-Messages = list[list[tuple[int, bytes]]]
-"""Messages of a subtask, by pipeline: number of the subtask to send to, and the message."""
+Messages = list[list[SubtaskMessage]]
+"""Messages of a subtask, by pipeline."""
 NEVER_MS = 2**62
 _EXAMPLES = 20
 """Differing decisions that a subtask keeps of a batch."""

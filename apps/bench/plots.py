@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from apps.bench.result import Plot
 
 COLOURS = ("#1f5fa8", "#d9622b", "#2e8b57", "#8a4fa3", "#b8860b", "#c0392b", "#3aa6a6", "#555555")
+BAND = "#f3d9a4"
 _AXIS, _LABEL, _GRID = "#9aa4b2", "#3b4654", "#e4e8ee"
-_VARIABLES = {_AXIS: "axis", _LABEL: "label", _GRID: "grid"} | {
+_VARIABLES = {_AXIS: "axis", _LABEL: "label", _GRID: "grid", BAND: "band"} | {
     colour: f"series-{number}" for number, colour in enumerate(COLOURS, 1)
 }
 """Variables of ``style.css`` by the colour that they replace."""
@@ -69,6 +70,8 @@ def _draw_lines(axes: Axes, plot: Plot) -> None:
             marker="o" if len(points) <= _MAX_MARKERS else "",
             markersize=4,
         )
+    for begin, end in plot.shaded:
+        axes.axvspan(begin, end, color=BAND, linewidth=0)
     if plot.log_x:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(ticker.NullFormatter())

@@ -58,6 +58,7 @@ class Plot(msgspec.Struct):
         series: points of each line, in the order in which they are joined, by name.
         log_x: whether the x axis is logarithmic.
         bars: names of horizontal bars from the top; the points of a series are then place and length.
+        shaded: stretches of the x axis, from and to, that are shaded.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Plot(msgspec.Struct):
     series: dict[str, list[tuple[float, float]]]
     log_x: bool = False
     bars: list[str] = []
+    shaded: list[tuple[float, float]] = []
 
 
 class Result(msgspec.Struct, kw_only=True):

@@ -40,7 +40,6 @@ from models.artefact import ArtefactError
 from state.kernel.times import DAY_MS
 from udfs.decision import Thresholds
 from udfs.names import Kind
-from udfs.records.limits import Limits
 from udfs.records.times import TimeUnreadableError, epoch_ms
 
 SIMULATION = "simulation"
@@ -127,9 +126,7 @@ def backtest(
             model=None if no_model else (model or settings.model.folder or SHIPPED_MODEL),
             subtasks=SUBTASKS,
             shards=settings.job.shards,
-            limits=Limits(
-                record_bytes=settings.job.max_record_bytes, ahead_ms=round(settings.event_time.maximum_ahead_s * 1000)
-            ),
+            limits=settings.limits,
             out_of_orderness_ms=round(settings.event_time.out_of_orderness_s * 1000),
             lateness_ms=round(settings.event_time.allowed_lateness_s * 1000),
             since_ms=_time("--since", since) or 0,

@@ -204,6 +204,7 @@ class _Batch:
             payment.ahead,
             payment.ignored,
             without_model or payment.too_late,
+            payment.conversion,
         )
 
     def _alert(self, row: int, decision: Decision, contributions: NDArray[np.float64] | None) -> Alert:

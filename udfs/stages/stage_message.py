@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from udfs.patterns import Match
 from udfs.records.label import Label
+from udfs.records.rates import Conversion
 
 MAX_MESSAGE_PAYMENTS = 256
 """Payments in a message, some 500 KB. After a stall a batch holds thousands; as one block of tens of megabytes, which
@@ -32,6 +34,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         too_late: whether it is later than features are exact for.
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
         ignored: names of optional fields that could not be read, and were left out.
+        conversion: how the amount was converted to the reference currency; None if it was not.
     """
 
     transaction_id: str
@@ -47,6 +50,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     too_late: bool = False
     ahead: bool = False
     ignored: tuple[str, ...] = ()
+    conversion: Conversion | None = None
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
@@ -68,6 +72,20 @@ class StageMessage(msgspec.Struct, array_like=True, frozen=True):
     def matrix(self, width: int) -> NDArray[np.float64]:
         """The features as an array (n, width)."""
         return np.frombuffer(self.features, np.float64).reshape(len(self.payments), width)
+
+
+class SubtaskMessage(NamedTuple):
+    """An encoded message and where it goes.
+
+    Attributes:
+        subtask: number of the target subtask.
+        message: encoded ``StageMessage``.
+        payments: number of payments in it.
+    """
+
+    subtask: int
+    message: bytes
+    payments: int
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -143,7 +161,7 @@ def partition_by_subtask(
     labels: Sequence[Label],
     targets: tuple[Sequence[int], Sequence[int]],
     watermarks: dict[int, int],
-) -> list[tuple[int, bytes]]:
+) -> list[SubtaskMessage]:
     """Partition a batch by the subtasks of the next stage.
 
     Args:
@@ -154,7 +172,7 @@ def partition_by_subtask(
         watermarks: of the sending sources, epoch milliseconds.
 
     Returns:
-        Number of a target subtask, and an encoded message for it; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
+        Messages by target subtask; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
         where there are more, of which the last one carries the labels and the watermarks.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
@@ -164,16 +182,15 @@ def partition_by_subtask(
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
 
-    def encoded(some: list[int], watermarks: dict[int, int], labels: list[Label]) -> bytes:
-        return encode_message(
-            StageMessage(watermarks, [payments[row] for row in some], features[some].tobytes(), labels)
-        )
+    def message_to(target: int, some: list[int], watermarks: dict[int, int], labels: list[Label]) -> SubtaskMessage:
+        message = StageMessage(watermarks, [payments[row] for row in some], features[some].tobytes(), labels)
+        return SubtaskMessage(target, encode_message(message), len(some))
 
-    messages: list[tuple[int, bytes]] = []
+    messages: list[SubtaskMessage] = []
     for target in sorted(rows.keys() | labelled.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
-            messages.append((target, encoded(left[:MAX_MESSAGE_PAYMENTS], {}, [])))
+            messages.append(message_to(target, left[:MAX_MESSAGE_PAYMENTS], {}, []))
             left = left[MAX_MESSAGE_PAYMENTS:]
-        messages.append((target, encoded(left, watermarks, labelled[target])))
+        messages.append(message_to(target, left, watermarks, labelled[target]))
     return messages
