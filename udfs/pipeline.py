@@ -115,10 +115,9 @@ class Pipeline:
             )
         )
         self.states: PipelineStates[Any] = states or PipelineStates(MemoryState(), MemoryState(), MemoryState())
-        own = range(subtask, shards, subtasks)
         stages: tuple[Stage[Any], ...] = (self.users, self.devices, self.merchants)
         for stage, state in zip(stages, self.states, strict=True):
-            for number in own:
+            for number in range(subtask, shards, subtasks):
                 stage.attach(number, state if shards == 1 else MemoryState())
 
     def process(

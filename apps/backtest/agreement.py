@@ -13,7 +13,7 @@ NOT_COMPARED = frozenset({"decided_at"})
 _EXAMPLES = 5
 
 
-class Difference(msgspec.Struct, kw_only=True):
+class FieldDifference(msgspec.Struct, kw_only=True):
     """A field of a payment's decision that differs."""
 
     transaction_id: str
@@ -37,10 +37,10 @@ class Agreement(msgspec.Struct, kw_only=True):
     equal: int = 0
     not_recorded: int = 0
     fields: dict[str, int] = {}
-    examples: list[Difference] = []
+    examples: list[FieldDifference] = []
 
 
-class Comparison:
+class DecisionComparison:
     """Compares decisions as they come.
 
     Args:
@@ -68,7 +68,7 @@ class Comparison:
                 self._fields[name] += 1
                 if self._fields[name] <= _EXAMPLES:
                     agreement.examples.append(
-                        Difference(
+                        FieldDifference(
                             transaction_id=decision["transaction_id"],
                             field=name,
                             recorded=recorded.get(name),

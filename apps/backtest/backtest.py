@@ -144,36 +144,36 @@ def run_backtest(
             on_outcome(outcome)
             outcomes.append(outcome)
         seconds = time.monotonic() - begun
-    whole = join(outcomes)
-    if not len(whole):
-        refused = ", ".join(f"{count:,} {reason}" for reason, count in whole.refused.most_common())
+    combined = join(outcomes)
+    if not len(combined):
+        refused = ", ".join(f"{count:,} {reason}" for reason, count in combined.refused.most_common())
         raise NothingDecidedError("no payment was decided" + (f"; refused: {refused}" if refused else ""))
-    labeled = Labeled.of(whole, truth)
+    labeled = Labeled.of(combined, truth)
     names = [policy.name for policy in options.policies]
     all_causes = [policy.causes() for policy in options.policies]
     return BacktestResult(
-        payments=len(whole),
+        payments=len(combined),
         labeled=int(labeled.known.sum()),
         frauds=int(labeled.fraud.sum()),
         base_rate=labeled.base_rate,
-        first=int(whole.event_times.min()),
-        last=int(whole.event_times.max()),
+        first=int(combined.event_times.min()),
+        last=int(combined.event_times.max()),
         days=labeled.days,
-        refused=dict(whole.refused.most_common()),
-        repeats=whole.repeats,
+        refused=dict(combined.refused.most_common()),
+        repeats=combined.repeats,
         k=k,
         false_alarm_cost=false_alarm_cost,
         seconds=seconds,
         payments_a_second=done / max(seconds, 1e-9),
         processes=processes,
         policies=[
-            policy_figures(name, labeled, decided, k) for name, decided in zip(names, whole.decided, strict=True)
+            policy_figures(name, labeled, decided, k) for name, decided in zip(names, combined.decided, strict=True)
         ],
         causes=[
             cause_figures(causes, labeled, decided, ablated=options.ablate and len(causes) <= MAX_ABLATED)
-            for causes, decided in zip(all_causes, whole.decided, strict=True)
+            for causes, decided in zip(all_causes, combined.decided, strict=True)
         ],
-        flips=flips(labeled, whole.decided[1], whole.decided[0]) if len(names) > 1 else [],
+        flips=flips(labeled, combined.decided[1], combined.decided[0]) if len(names) > 1 else [],
         examples=_examples(labeled),
         plots=_plots(names, labeled, false_alarm_cost),
     )

@@ -196,8 +196,8 @@ def cause_figures(causes: Sequence[Cause], labeled: Labeled, decided: Decided, *
     for place, cause in enumerate(causes):
         rows = decided.spoke[decided.spoke[:, 1] == place, 0]
         precision = share(int(labeled.fraud[rows].sum()), int(labeled.known[rows].sum()))
-        own = decided.own[decided.own[:, 1] == place]
-        lost = own[decided.alerts[own[:, 0]] & (own[:, 3] == 0), 0]
+        differing = decided.ablated[decided.ablated[:, 1] == place]
+        lost = differing[decided.alerts[differing[:, 0]] & (differing[:, 3] == 0), 0]
         figures.append(
             CauseFigures(
                 kind=cause.kind,
@@ -207,7 +207,7 @@ def cause_figures(causes: Sequence[Cause], labeled: Labeled, decided: Decided, *
                 lift=precision.value / rate if precision is not None and rate else None,
                 unique_catches=int(labeled.fraud[lost].sum()) if ablated and has_truth else None,
                 own_false_alerts=int(labeled.legitimate[lost].sum()) if ablated and has_truth else None,
-                flips=int((own[:, 2] != decided.actions[own[:, 0]]).sum()) if ablated else None,
+                flips=int((differing[:, 2] != decided.actions[differing[:, 0]]).sum()) if ablated else None,
             )
         )
     return figures

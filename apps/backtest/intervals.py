@@ -23,16 +23,16 @@ class Estimate(msgspec.Struct, frozen=True):
     high: float
 
 
-def share(part: int, whole: int) -> Estimate | None:
+def share(part: int, total: int) -> Estimate | None:
     """A share with its Wilson interval; None of nothing.
 
     >>> share(3, 10)
     Estimate(value=0.3, low=0.107791, high=0.603222)
     """
-    if whole == 0:
+    if total == 0:
         return None
-    interval = binomtest(part, whole).proportion_ci(_LEVEL, method="wilson")
-    return Estimate(part / whole, round(float(interval.low), 6), round(float(interval.high), 6))
+    interval = binomtest(part, total).proportion_ci(_LEVEL, method="wilson")
+    return Estimate(part / total, round(float(interval.low), 6), round(float(interval.high), 6))
 
 
 def average_precision(scores: NDArray[np.float64], fraud: NDArray[np.bool_]) -> Estimate | None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.backtest.policy import Cause, Policy
+from apps.backtest.policy import Cause, PolicyDocuments
 from state.event_time_clock import NO_WATERMARK
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
@@ -84,7 +84,7 @@ class Ablation:
         model: None if rules decide alone.
     """
 
-    def __init__(self, policy: Policy, model: ScoredOnce | None) -> None:
+    def __init__(self, policy: PolicyDocuments, model: ScoredOnce | None) -> None:
         self._policy = policy
         self._model = model
         self._known = None if model is None else _KnownScores(model.version)

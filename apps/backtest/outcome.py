@@ -60,8 +60,7 @@ class Decided:
         actions: (n,), places in ``ACTIONS``.
         alerts: (n,).
         spoke: pairs of row and place among the policy's causes, (m, 2).
-        own: rows, causes, and what would be decided without the cause, (p, 4): row, cause, action, alert; only where
-            that differs.
+        ablated: what would be decided without a cause, where that differs: row, cause, action, alert, (p, 4).
     """
 
     scores: Floats
@@ -69,7 +68,7 @@ class Decided:
     actions: Codes
     alerts: Flags
     spoke: Ints
-    own: Ints
+    ablated: Ints
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[int, Decided]]) -> Decided:
@@ -80,7 +79,7 @@ class Decided:
             np.concatenate([part.actions for _, part in parts]),
             np.concatenate([part.alerts for _, part in parts]),
             np.concatenate([part.spoke + np.array((first, 0)) for first, part in parts]),
-            np.concatenate([part.own + np.array((first, 0, 0, 0)) for first, part in parts]),
+            np.concatenate([part.ablated + np.array((first, 0, 0, 0)) for first, part in parts]),
         )
 
 
@@ -115,7 +114,7 @@ class Outcome:
 
 
 def read_decisions(batch: DecisionBatch, causes: Mapping[tuple[str, str], int]) -> Decided:
-    """Read encoded decisions; ``own`` stays empty.
+    """Read encoded decisions; ``ablated`` stays empty.
 
     Args:
         batch: of decisions and alerts.
@@ -147,7 +146,7 @@ def _places(decision: _Decision, causes: Mapping[tuple[str, str], int]) -> Itera
 
 def join(parts: Sequence[Outcome]) -> Outcome:
     """Join the outcomes of batches, in order."""
-    whole = Outcome(
+    combined = Outcome(
         refused=sum((part.refused for part in parts), Counter()), repeats=sum(part.repeats for part in parts)
     )
     first = 0
@@ -155,16 +154,16 @@ def join(parts: Sequence[Outcome]) -> Outcome:
     for part in parts:
         if len(part):
             offsets.append((first, part))
-            whole.transaction_ids += part.transaction_ids
-            whole.user_ids += part.user_ids
-            whole.decisions += part.decisions
-            whole.examples += [(first + row, values) for row, values in part.examples]
+            combined.transaction_ids += part.transaction_ids
+            combined.user_ids += part.user_ids
+            combined.decisions += part.decisions
+            combined.examples += [(first + row, values) for row, values in part.examples]
             first += len(part)
     if offsets:
-        whole.event_times = np.concatenate([part.event_times for _, part in offsets])
-        whole.amounts = np.concatenate([part.amounts for _, part in offsets])
+        combined.event_times = np.concatenate([part.event_times for _, part in offsets])
+        combined.amounts = np.concatenate([part.amounts for _, part in offsets])
         policies = range(len(offsets[0][1].decided))
-        whole.decided = [
+        combined.decided = [
             Decided.joined([(start, part.decided[policy]) for start, part in offsets]) for policy in policies
         ]
-    return whole
+    return combined

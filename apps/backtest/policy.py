@@ -36,7 +36,7 @@ class Cause:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class PolicyDocuments:
     """Rules, patterns and thresholds to decide by.
 
     Attributes:
@@ -44,7 +44,7 @@ class Policy:
         rules: YAML text of the rules.
         patterns: YAML text of the patterns.
         thresholds: scores of actions and of an alert.
-        given: kinds of control that recorded control does not replace, see ``apps.backtest.topics``.
+        fixed: kinds of control that recorded control does not replace, see ``apps.backtest.topics``.
         recorded: rules and patterns of recorded control, beside those of the documents.
     """
 
@@ -52,7 +52,7 @@ class Policy:
     rules: str = field(repr=False)
     patterns: str = field(repr=False)
     thresholds: Thresholds = Thresholds()  # noqa: RUF009 - frozen
-    given: frozenset[str] = frozenset({"rules", "patterns", "thresholds"})
+    fixed: frozenset[str] = frozenset({"rules", "patterns", "thresholds"})
     recorded: tuple[Cause, ...] = ()
 
     def rule_set(self, without: str | None = None) -> RuleSet:
@@ -141,7 +141,7 @@ def read_thresholds(text: str, base: Thresholds) -> Thresholds:
     return Thresholds(block=body.block, challenge=body.challenge, monitor=body.monitor, alert=body.alert)
 
 
-def shared_patterns(policies: Sequence[Policy]) -> list[list[int]]:
+def shared_patterns(policies: Sequence[PolicyDocuments]) -> list[list[int]]:
     """Group policies that have the same patterns: their features and matches are computed once."""
     groups: dict[str, list[int]] = {}
     for number, policy in enumerate(policies):

@@ -25,7 +25,7 @@ _POLL_S = 1.0
 _END_S = 5.0
 
 
-class Work(NamedTuple):
+class StageWork(NamedTuple):
     """Input of one stage for a batch.
 
     Attributes:
@@ -52,7 +52,7 @@ class WorkerFailedError(Exception):
 class Workers(Protocol):
     """Subtasks somewhere; work is done in the order in which it is submitted."""
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: StageWork) -> None:
         """Begin a stage of a batch in all subtasks that have input."""
 
     def collect(self) -> dict[int, Any]:
@@ -68,7 +68,7 @@ class _Here:
         self._subtasks = [Subtask(number, options, model) for number in range(options.subtasks)]
         self._results: deque[dict[int, Any]] = deque()
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: StageWork) -> None:
         self._results.append(_run(self._subtasks, work))
 
     def collect(self) -> dict[int, Any]:
@@ -81,7 +81,7 @@ class _Elsewhere:
     def __init__(self, options: SubtaskOptions, processes: int) -> None:
         # Not fork: threads of the progress bar and of Kafka's client may hold locks.
         context = multiprocessing.get_context("spawn")
-        self._work: list[Queue[Work | None]] = [context.Queue() for _ in range(processes)]
+        self._work: list[Queue[StageWork | None]] = [context.Queue() for _ in range(processes)]
         self._results: list[Queue[Any]] = [context.Queue() for _ in range(processes)]
         self._submitted: deque[list[int]] = deque()
         self._processes: list[BaseProcess] = [
@@ -91,11 +91,11 @@ class _Elsewhere:
         for process in self._processes:
             process.start()
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: StageWork) -> None:
         busy = sorted({number % len(self._work) for number in work.inputs})
         for process in busy:
-            own = {number: given for number, given in work.inputs.items() if number % len(self._work) == process}
-            self._work[process].put(work._replace(inputs=own))
+            inputs = {number: each for number, each in work.inputs.items() if number % len(self._work) == process}
+            self._work[process].put(work._replace(inputs=inputs))
         self._submitted.append(busy)
 
     def collect(self) -> dict[int, Any]:
@@ -136,14 +136,16 @@ class _Elsewhere:
             each.close()
 
 
-def _run(subtasks: Sequence[Subtask | None], work: Work) -> dict[int, Any]:
+def _run(subtasks: Sequence[Subtask | None], work: StageWork) -> dict[int, Any]:
     return {
-        number: getattr(subtasks[number], work.stage)(given, work.control, work.now_ms)
-        for number, given in sorted(work.inputs.items())
+        number: getattr(subtasks[number], work.stage)(each, work.control, work.now_ms)
+        for number, each in sorted(work.inputs.items())
     }
 
 
-def _serve(options: SubtaskOptions, number: int, processes: int, work: Queue[Work | None], results: Queue[Any]) -> None:
+def _serve(
+    options: SubtaskOptions, number: int, processes: int, work: Queue[StageWork | None], results: Queue[Any]
+) -> None:
     """Do work until None comes; a failure is sent as text."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes
 
@@ -155,11 +157,11 @@ def _serve(options: SubtaskOptions, number: int, processes: int, work: Queue[Wor
     try:
         warm_up()
         model = load_model(options)
-        own = [
+        subtasks = [
             Subtask(each, options, model) if each % processes == number else None for each in range(options.subtasks)
         ]
         while (next_work := work.get()) is not None:
-            results.put(_run(own, next_work))
+            results.put(_run(subtasks, next_work))
     except Exception:  # the parent reports it
         results.put(traceback.format_exc())
 
@@ -192,26 +194,26 @@ def decide(batches: Iterable[Batch], subtasks: Workers, options: SubtaskOptions)
         subtasks: which process them.
         options: of the subtasks.
     """
-    waiting = False
+    pending = False
     for batch in batches:
         control = _control(batch, options)
         every = range(options.subtasks)
-        subtasks.submit(Work("users", dict(zip(every, batch.records, strict=True)), control, batch.now_ms))
-        if waiting:
+        subtasks.submit(StageWork("users", dict(zip(every, batch.records, strict=True)), control, batch.now_ms))
+        if pending:
             yield _collected(subtasks)
         users = subtasks.collect()
         to_devices, to_merchants = (_routed([users[number][to] for number in every], options) for to in (0, 1))
         if _has_work(control, to_devices):
-            subtasks.submit(Work("devices", to_devices, control, batch.now_ms))
+            subtasks.submit(StageWork("devices", to_devices, control, batch.now_ms))
             devices = subtasks.collect()
             onward = _routed([devices[number] for number in every], options)
             to_merchants = {
                 number: [[*direct, *via] for direct, via in zip(to_merchants[number], onward[number], strict=True)]
                 for number in every
             }
-        subtasks.submit(Work("merchants", to_merchants, control, batch.now_ms))
-        waiting = True
-    if waiting:
+        subtasks.submit(StageWork("merchants", to_merchants, control, batch.now_ms))
+        pending = True
+    if pending:
         yield _collected(subtasks)
 
 
@@ -244,6 +246,6 @@ def _control(batch: Batch, options: SubtaskOptions) -> list[list[bytes]]:
         return [[] for _ in options.groups]
     kinds = [(each.key or b"").decode(errors="replace") for each in batch.control]
     return [
-        [encode_envelope(each) for each, kind in zip(batch.control, kinds, strict=True) if kind not in policy.given]
+        [encode_envelope(each) for each, kind in zip(batch.control, kinds, strict=True) if kind not in policy.fixed]
         for policy in options.policies
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from apps.backtest.judge import MAX_ABLATED, Ablation, Judge, ScoredOnce, rows_by_cause
 from apps.backtest.outcome import Decided, Ints, Outcome, read_decisions
-from apps.backtest.policy import Policy, shared_patterns
+from apps.backtest.policy import PolicyDocuments, shared_patterns
 from models.artefact import load
 from models.scorer import Scorer
 from state.kernel.times import HOUR_MS
@@ -50,7 +50,7 @@ class SubtaskOptions:
         alone: whether every policy has stages of its own, since recorded control may change its patterns.
     """
 
-    policies: Sequence[Policy]
+    policies: Sequence[PolicyDocuments]
     model: Path | None
     subtasks: int
     shards: int = 64
@@ -108,7 +108,7 @@ class Subtask:
         self._readers = [_PolicyReader(policy, self._model, ablate=options.ablate) for policy in policies]
         self._outcome = Outcome()
 
-    def _pipeline(self, number: int, policy: Policy) -> Pipeline:
+    def _pipeline(self, number: int, policy: PolicyDocuments) -> Pipeline:
         options = self._options
         return Pipeline(
             model=self._model,
@@ -199,7 +199,7 @@ class _Counted:
 class _PolicyReader:
     """Reads the decisions by one policy, or makes them where another policy decided the batch."""
 
-    def __init__(self, policy: Policy, model: ScoredOnce | None, *, ablate: bool) -> None:
+    def __init__(self, policy: PolicyDocuments, model: ScoredOnce | None, *, ablate: bool) -> None:
         self._causes = policy.causes()
         self._places: dict[tuple[str, str], int] = {
             (cause.kind, cause.id): place for place, cause in enumerate(self._causes)
@@ -214,10 +214,10 @@ class _PolicyReader:
             batch = self._judge.decide(counted.payments, counted.features, now_ms)
         decided = read_decisions(batch, self._places)
         if self._ablation is not None:
-            decided.own = self._own(self._ablation, counted, decided, now_ms)
+            decided.ablated = self._ablated(self._ablation, counted, decided, now_ms)
         return decided, batch.decisions
 
-    def _own(self, ablation: Ablation, counted: _Counted, decided: Decided, now_ms: int) -> Ints:
+    def _ablated(self, ablation: Ablation, counted: _Counted, decided: Decided, now_ms: int) -> Ints:
         """What each cause changed: (p, 4), see ``Decided``."""
         changed = [np.empty((0, 4), np.int64)]
         for place, rows in rows_by_cause(decided.spoke.tolist()).items():

@@ -24,7 +24,7 @@ def figure(value: float | None, digits: int) -> str:
 
 
 def count(value: float | None) -> str:
-    """A whole number; nothing for None."""
+    """A combined number; nothing for None."""
     return figure(value, 0)
 
 

@@ -98,11 +98,11 @@ class TopicReader:
         try:
             self._consumer.assign([TopicPartition(*each, OFFSET_BEGINNING) for each in self._readings])
             heads: list[tuple[int, _Partition]] = []
-            waiting = set(self._readings)
-            while waiting or heads:
-                for partition in self._fill(waiting):
+            unfilled = set(self._readings)
+            while unfilled or heads:
+                for partition in self._fill(unfilled):
                     heapq.heappush(heads, (_append_time(self._readings[partition].messages[0]), partition))
-                waiting.clear()
+                unfilled.clear()
                 if not heads:
                     return
                 _, partition = heapq.heappop(heads)
@@ -114,23 +114,23 @@ class TopicReader:
                 if reading.messages:
                     heapq.heappush(heads, (_append_time(reading.messages[0]), partition))
                 elif not reading.finished:
-                    waiting.add(partition)
+                    unfilled.add(partition)
         except KafkaException as error:
             raise TopicsError(f"Kafka cannot be read: {error.args[0].str()}") from None
         finally:
             self._consumer.close()
 
-    def _fill(self, waiting: set[_Partition]) -> list[_Partition]:
+    def _fill(self, unfilled: set[_Partition]) -> list[_Partition]:
         """Read until each of some partitions has a message or is finished; returns those with a message."""
         deadline = time.monotonic() + READ_WITHIN_S
-        while any(not self._readings[each].messages and not self._readings[each].finished for each in waiting):
+        while any(not self._readings[each].messages and not self._readings[each].finished for each in unfilled):
             if time.monotonic() > deadline:
                 raise TopicsError(f"Kafka sent nothing for {READ_WITHIN_S:.0f} s: is the broker well?")
             for message in self._consumer.consume(_POLL, 0.5):
-                self._take(message)
-        return sorted(each for each in waiting if self._readings[each].messages)
+                self._receive(message)
+        return sorted(each for each in unfilled if self._readings[each].messages)
 
-    def _take(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             raise TopicsError(f"Kafka cannot be read: {error.str()}")

@@ -13,10 +13,10 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from apps.backtest.agreement import Agreement, Comparison
+from apps.backtest.agreement import Agreement, DecisionComparison
 from apps.backtest.backtest import SUBTASKS, BacktestResult, NothingDecidedError, run_backtest
 from apps.backtest.outcome import Outcome
-from apps.backtest.policy import SHIPPED, Policy, PolicyError, read_patterns, read_rules, read_thresholds
+from apps.backtest.policy import SHIPPED, PolicyDocuments, PolicyError, read_patterns, read_rules, read_thresholds
 from apps.backtest.processes import WorkerEndedError
 from apps.backtest.report import render_report
 from apps.backtest.source import InputRecord, Truth, cut, file_records, simulated_records
@@ -169,27 +169,27 @@ def backtest(
 
 def _policies(
     settings: Settings, tried: tuple[str, str, str], other: tuple[str | None, str | None, str | None]
-) -> list[Policy]:
+) -> list[PolicyDocuments]:
     """The policy to try, and the one to compare with if anything of it is named."""
     force = settings.decision
     base = Thresholds(block=force.block, challenge=force.challenge, monitor=force.monitor, alert=force.alert)
     rules, patterns, thresholds = tried
-    policy = Policy(
+    policy = PolicyDocuments(
         name=_name(tried),
         rules=read_rules(rules),
         patterns=read_patterns(patterns),
         thresholds=read_thresholds(thresholds, base),
-        given=_given(tried),
+        fixed=_fixed(tried),
     )
     if all(each is None for each in other):
         return [policy]
     chosen = tuple(mine if theirs is None else theirs for mine, theirs in zip(tried, other, strict=True))
-    compared = Policy(
+    compared = PolicyDocuments(
         name=_name((chosen[0], chosen[1], chosen[2]), tried),
         rules=read_rules(chosen[0]),
         patterns=read_patterns(chosen[1]),
         thresholds=read_thresholds(chosen[2], base),
-        given=_given((chosen[0], chosen[1], chosen[2])),
+        fixed=_fixed((chosen[0], chosen[1], chosen[2])),
     )
     return [policy, compared]
 
@@ -202,7 +202,7 @@ def _name(names: tuple[str, str, str], other: tuple[str, str, str] = (SHIPPED, S
     return ", ".join(named) or SHIPPED
 
 
-def _given(names: tuple[str, str, str]) -> frozenset[str]:
+def _fixed(names: tuple[str, str, str]) -> frozenset[str]:
     """Kinds of control that are files, or thresholds, of the command line."""
     kinds = ("rules", "patterns", "thresholds")
     return frozenset(kind for kind, name in zip(kinds, names, strict=True) if name not in (SHIPPED, ""))
@@ -282,7 +282,7 @@ def _from_topics(settings: Settings, run: _Run) -> tuple[BacktestResult, Agreeme
             run.options, policies=policies, alone=True, keep_decisions=True, ablate=run.options.ablate and not changes
         ),
     )
-    comparison = Comparison(recorded_decisions(kafka, names.decisions))
+    comparison = DecisionComparison(recorded_decisions(kafka, names.decisions))
     reader = TopicReader(kafka, list(kinds))
     result = run.of(
         topic_records(reader, kinds), reader.total, on_outcome=lambda outcome: comparison.add(outcome.decisions)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.backtest.agreement import Comparison
+from apps.backtest.agreement import DecisionComparison
 from apps.backtest.backtest import SUBTASKS, run_backtest
-from apps.backtest.policy import SHIPPED, Policy, read_patterns, read_rules
+from apps.backtest.policy import SHIPPED, PolicyDocuments, read_patterns, read_rules
 from apps.backtest.source import InputRecord, Truth, cut, simulated_records
 from apps.backtest.subtask import SubtaskOptions
 from apps.backtest.topics import recorded_decisions
@@ -98,11 +98,11 @@ def test_a_backtest_of_the_same_records_in_memory_decides_as_the_job_did(
     job: tuple[LocalStack, list[InputRecord]],
 ) -> None:
     stack, records = job
-    policy = Policy(name="shipped", rules=read_rules(SHIPPED), patterns=read_patterns(SHIPPED))
+    policy = PolicyDocuments(name="shipped", rules=read_rules(SHIPPED), patterns=read_patterns(SHIPPED))
     options = SubtaskOptions(
         policies=[policy], model=SHIPPED_MODEL, subtasks=SUBTASKS, ablate=False, keep_decisions=True
     )
-    comparison = Comparison(
+    comparison = DecisionComparison(
         recorded_decisions(client_properties(stack.settings), stack.settings.kafka.topics.decisions)
     )
     truth = Truth()

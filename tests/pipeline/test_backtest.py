@@ -12,7 +12,7 @@ import pytest
 
 from apps.backtest.backtest import SUBTASKS, run_backtest
 from apps.backtest.outcome import ACTIONS, Outcome
-from apps.backtest.policy import SHIPPED, Policy, read_patterns, read_rules
+from apps.backtest.policy import SHIPPED, PolicyDocuments, read_patterns, read_rules
 from apps.backtest.processes import WorkerFailedError, decide, workers
 from apps.backtest.source import Batch, InputRecord, Truth, cut, simulated_records
 from apps.backtest.subtask import SubtaskOptions
@@ -53,13 +53,20 @@ def traffic() -> tuple[InputRecord, ...]:
     return tuple(simulated_records(options, PAYMENTS))
 
 
-def shipped(**fields: Any) -> Policy:
-    return Policy(**{"name": "shipped", "rules": read_rules(SHIPPED), "patterns": read_patterns(SHIPPED)} | fields)
+def shipped(**fields: Any) -> PolicyDocuments:
+    defaults: dict[str, Any] = {"name": "shipped", "rules": read_rules(SHIPPED), "patterns": read_patterns(SHIPPED)}
+    return PolicyDocuments(**defaults | fields)
 
 
-def options(*policies: Policy, **fields: Any) -> SubtaskOptions:
-    given = {"model": SHIPPED_MODEL, "subtasks": SUBTASKS, "shards": SHARDS, "keep_decisions": True, "ablate": False}
-    return SubtaskOptions(policies=policies, **given | fields)
+def options(*policies: PolicyDocuments, **fields: Any) -> SubtaskOptions:
+    defaults: dict[str, Any] = {
+        "model": SHIPPED_MODEL,
+        "subtasks": SUBTASKS,
+        "shards": SHARDS,
+        "keep_decisions": True,
+        "ablate": False,
+    }
+    return SubtaskOptions(policies=policies, **defaults | fields)
 
 
 def batches(size: int = 1_500, shards: int = SHARDS, subtasks: int = SUBTASKS) -> list[Batch]:
@@ -102,7 +109,7 @@ def test_two_processes_decide_what_one_decides() -> None:
     for here, there in zip(one, two, strict=True):
         assert here.transaction_ids == there.transaction_ids
         for mine, theirs in zip(here.decided, there.decided, strict=True):
-            for name in ("scores", "actions", "alerts", "spoke", "own"):
+            for name in ("scores", "actions", "alerts", "spoke", "ablated"):
                 np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
 
 
@@ -115,9 +122,9 @@ def test_any_number_of_subtasks_decides_what_one_pipeline_decides(subtasks: int)
 
 def test_a_policy_that_shares_the_stages_of_another_decides_what_it_decides_alone() -> None:
     strict = shipped(name="strict", rules=STRICT, thresholds=Thresholds(block=0.8, challenge=0.6, monitor=0.3))
-    apart = outcomes(options(strict))
+    separate = outcomes(options(strict))
     together = outcomes(options(shipped(), strict))
-    for mine, theirs in zip(apart, together, strict=True):
+    for mine, theirs in zip(separate, together, strict=True):
         np.testing.assert_array_equal(mine.decided[0].scores, theirs.decided[1].scores)
         np.testing.assert_array_equal(mine.decided[0].actions, theirs.decided[1].actions)
         np.testing.assert_array_equal(mine.decided[0].alerts, theirs.decided[1].alerts)
@@ -126,11 +133,11 @@ def test_a_policy_that_shares_the_stages_of_another_decides_what_it_decides_alon
 
 def test_policies_with_other_patterns_have_stages_of_their_own() -> None:
     other = shipped(name="other", patterns=ONE_PATTERN)
-    apart = outcomes(options(other))
+    separate = outcomes(options(other))
     together = outcomes(options(shipped(), other))
     assert decisions(together) == alone()
-    assert sum(len(each.decided[0].spoke) for each in apart) > 0
-    for mine, theirs in zip(apart, together, strict=True):
+    assert sum(len(each.decided[0].spoke) for each in separate) > 0
+    for mine, theirs in zip(separate, together, strict=True):
         np.testing.assert_array_equal(mine.decided[0].scores, theirs.decided[1].scores)
         np.testing.assert_array_equal(mine.decided[0].spoke, theirs.decided[1].spoke)
 
@@ -140,16 +147,16 @@ def test_what_is_a_rules_own_is_what_a_set_without_it_decides_otherwise() -> Non
     place = [cause.id for cause in policy.causes()].index("large")
     less = shipped(rules="\n".join(line for line in STRICT.splitlines() if "id: large" not in line))
     flipped = 0
-    for whole, reduced in zip(outcomes(options(policy, ablate=True)), outcomes(options(less)), strict=True):
-        own = whole.decided[0].own
-        own = own[own[:, 1] == place]
-        differs = (whole.decided[0].actions != reduced.decided[0].actions) | (
-            whole.decided[0].alerts != reduced.decided[0].alerts
+    for combined, reduced in zip(outcomes(options(policy, ablate=True)), outcomes(options(less)), strict=True):
+        ablated = combined.decided[0].ablated
+        ablated = ablated[ablated[:, 1] == place]
+        differs = (combined.decided[0].actions != reduced.decided[0].actions) | (
+            combined.decided[0].alerts != reduced.decided[0].alerts
         )
-        assert own[:, 0].tolist() == np.flatnonzero(differs).tolist()
-        assert own[:, 2].tolist() == reduced.decided[0].actions[differs].tolist()
-        assert own[:, 3].tolist() == reduced.decided[0].alerts[differs].astype(int).tolist()
-        flipped += len(own)
+        assert ablated[:, 0].tolist() == np.flatnonzero(differs).tolist()
+        assert ablated[:, 2].tolist() == reduced.decided[0].actions[differs].tolist()
+        assert ablated[:, 3].tolist() == reduced.decided[0].alerts[differs].astype(int).tolist()
+        flipped += len(ablated)
     assert flipped > 100
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from apps.backtest.agreement import Comparison
+from apps.backtest.agreement import DecisionComparison
 from deploy.cli import app
 from deploy.errors import OperationError
 from tests.pipeline.sent import at
@@ -111,9 +111,9 @@ def test_the_page_holds_everything_and_escapes_what_the_data_say(rules: str, pay
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(arguments: tuple[str, ...], message: str, payments: str) -> None:
-    given = [argument.format(payments=payments) for argument in arguments]
+    formatted = [argument.format(payments=payments) for argument in arguments]
     with pytest.raises(OperationError, match=message):
-        run(*given)
+        run(*formatted)
 
 
 def test_every_problem_of_a_rule_file_is_named(payments: str, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_recorded_decisions_are_compared_field_by_field() -> None:
     decision = {"user_id": "ann", "transaction_id": "t1", "score": 0.5, "features": {}, "decided_at": 1}
     recorded = {("ann", "t1"): {**decision, "decided_at": 2, "features": {"amount": 3.0}}}
     encoded = [json.dumps(each).encode() for each in (decision, {**decision, "transaction_id": "t2"})]
-    comparison = Comparison(recorded)
+    comparison = DecisionComparison(recorded)
     comparison.add(encoded)
     assert (comparison.agreement.compared, comparison.agreement.equal, comparison.agreement.not_recorded) == (1, 1, 1)
     comparison.add([json.dumps({**decision, "score": 0.6, "features": {"amount": 4.0}}).encode()])

@@ -30,7 +30,7 @@ def decided(scores: list[float], actions: list[int], **fields: object) -> Decide
         "actions": np.array(actions, np.int8),
         "alerts": np.array([score >= 0.7 for score in scores]),
         "spoke": np.empty((0, 2), np.int64),
-        "own": np.empty((0, 4), np.int64),
+        "ablated": np.empty((0, 4), np.int64),
     }
     return Decided(**{**columns, **fields})  # type: ignore[arg-type]
 
@@ -72,7 +72,7 @@ def test_a_rule_is_measured_by_what_would_be_missing_without_it() -> None:
         [0.95, 0.75, 0.1, 0.2, 0.95, 0.75],
         [BLOCK, CHALLENGE, APPROVE, MONITOR, BLOCK, CHALLENGE],
         spoke=np.array([[0, 0], [1, 0], [4, 0], [5, 1]]),
-        own=np.array([[0, 0, APPROVE, 0], [1, 0, MONITOR, 0], [4, 0, CHALLENGE, 1]]),
+        ablated=np.array([[0, 0, APPROVE, 0], [1, 0, MONITOR, 0], [4, 0, CHALLENGE, 1]]),
     )
     loud, quiet, silent = cause_figures(CAUSES, labeled(first), first, ablated=True)
     assert (loud.fires, loud.unique_catches, loud.own_false_alerts, loud.flips) == (3, 1, 1, 3)
@@ -103,12 +103,12 @@ def test_without_labels_only_alerts_and_actions_are_known() -> None:
 
 @given(st.integers(0, 60), st.integers(1, 60))
 def test_the_interval_of_a_share_is_wilsons(part: int, more: int) -> None:
-    whole = part + more
-    found = share(part, whole)
+    total = part + more
+    found = share(part, total)
     assert found is not None
-    z, p = 1.959963984540054, part / whole
-    center = (p + z * z / (2 * whole)) / (1 + z * z / whole)
-    half = z / (1 + z * z / whole) * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole))
+    z, p = 1.959963984540054, part / total
+    center = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
     assert found.low == pytest.approx(max(center - half, 0.0), abs=1e-5)
     assert found.high == pytest.approx(min(center + half, 1.0), abs=1e-5)
 
@@ -116,7 +116,7 @@ def test_the_interval_of_a_share_is_wilsons(part: int, more: int) -> None:
 def test_the_bootstrap_interval_is_that_of_resampled_payments() -> None:
     rng = np.random.default_rng(1)
     fraud = rng.random(3_000) < 0.05
-    scores = np.round(np.clip(rng.normal(0.3 + 0.3 * fraud, 0.2), 0, 1), 2)
+    scores = np.round(np.clip(rng.normal(0.3 + 0.3 * fraud, 0.2), 0, 1), 2).astype(np.float64)
     found = average_precision(scores, fraud)
     assert found is not None
     assert found.value == pytest.approx(average_precision_score(fraud, scores))
