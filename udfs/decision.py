@@ -82,7 +82,8 @@ class Decision(msgspec.Struct, gc=False):
 
     ``degraded`` is true if no model was available, or if the transaction was later than features are exact for;
     ``ahead`` if its event time was ahead of the wall clock by more than the settings tolerate. ``ignored`` names
-    optional fields of the record that could not be read, or are no known code.
+    optional fields of the record that could not be read, or are no known code. ``lists`` names the lists that the
+    payment's entities are on, ``name:entity``.
     """
 
     transaction_id: str
@@ -104,6 +105,7 @@ class Decision(msgspec.Struct, gc=False):
     ahead: bool
     ignored: tuple[str, ...]
     degraded: bool
+    lists: tuple[str, ...] = ()
 
 
 class Alert(Decision, kw_only=True, gc=False):

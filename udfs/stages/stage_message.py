@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.lists.membership import Membership
+from udfs.lists.record import ListEntry
 from udfs.patterns import Match
 from udfs.records.label import Label
 
@@ -32,6 +34,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         too_late: whether it is later than features are exact for.
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
         ignored: names of optional fields that could not be read, and were left out.
+        lists: that the entities of the payment are on, ``name:entity``, found so far.
+        silenced: by suppressions, found so far (``udfs.lists.membership.Membership``).
     """
 
     transaction_id: str
@@ -47,6 +51,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     too_late: bool = False
     ahead: bool = False
     ignored: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    silenced: tuple[str, ...] = ()
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
@@ -58,12 +64,14 @@ class StageMessage(msgspec.Struct, array_like=True, frozen=True):
         payments: n, in order of processing.
         features: of the payments so far, (n, width) float64, row after row.
         labels: that concern an entity of the target subtask.
+        entries: of lists, that name an entity of the target subtask, in order.
     """
 
     watermarks: dict[int, int]
     payments: list[Payment]
     features: bytes
     labels: list[Label]
+    entries: list[ListEntry] = []
 
     def matrix(self, width: int) -> NDArray[np.float64]:
         """The features as an array (n, width)."""
@@ -137,12 +145,25 @@ def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...
     ]
 
 
+def with_lists(payments: Sequence[Payment], found: Sequence[Membership]) -> list[Payment]:
+    """Add the lists that a stage found to those of its payments."""
+    return [
+        _on_lists(payment, Membership(payment.lists, payment.silenced).joined(lists)) if lists.lists else payment
+        for payment, lists in zip(payments, found, strict=True)
+    ]
+
+
+def _on_lists(payment: Payment, found: Membership) -> Payment:
+    return msgspec.structs.replace(payment, lists=found.lists, silenced=found.silenced)
+
+
 def partition_by_subtask(
     payments: Sequence[Payment],
     features: NDArray[np.float64],
     labels: Sequence[Label],
     targets: tuple[Sequence[int], Sequence[int]],
     watermarks: dict[int, int],
+    entries: Sequence[tuple[int, ListEntry]] = (),
 ) -> list[tuple[int, bytes]]:
     """Partition a batch by the subtasks of the next stage.
 
@@ -152,10 +173,12 @@ def partition_by_subtask(
         labels: m of them.
         targets: subtask of each payment, (n,), and of each label, (m,).
         watermarks: of the sending sources, epoch milliseconds.
+        entries: of lists, each with its subtask.
 
     Returns:
         Number of a target subtask, and an encoded message for it; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
-        where there are more, of which the last one carries the labels and the watermarks.
+        where there are more, of which the first one carries the entries, and the last one the labels and the
+        watermarks.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -163,17 +186,25 @@ def partition_by_subtask(
     labelled: defaultdict[int, list[Label]] = defaultdict(list)
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
+    listed: defaultdict[int, list[ListEntry]] = defaultdict(list)
+    for target, entry in entries:
+        listed[target].append(entry)
 
-    def encoded(some: list[int], watermarks: dict[int, int], labels: list[Label]) -> bytes:
-        return encode_message(
-            StageMessage(watermarks, [payments[row] for row in some], features[some].tobytes(), labels)
+    def encoded(target: int, some: list[int], watermarks: dict[int, int], labels: list[Label]) -> bytes:
+        message = StageMessage(
+            watermarks,
+            [payments[row] for row in some],
+            features[some].tobytes(),
+            labels,
+            listed.pop(target, []),
         )
+        return encode_message(message)
 
     messages: list[tuple[int, bytes]] = []
-    for target in sorted(rows.keys() | labelled.keys()):
+    for target in sorted(rows.keys() | labelled.keys() | listed.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
-            messages.append((target, encoded(left[:MAX_MESSAGE_PAYMENTS], {}, [])))
+            messages.append((target, encoded(target, left[:MAX_MESSAGE_PAYMENTS], {}, [])))
             left = left[MAX_MESSAGE_PAYMENTS:]
-        messages.append((target, encoded(left, watermarks, labelled[target])))
+        messages.append((target, encoded(target, left, watermarks, labelled[target])))
     return messages
