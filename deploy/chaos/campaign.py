@@ -24,6 +24,7 @@ from deploy.clients.namespace import with_namespace
 from deploy.errors import OperationError
 from deploy.job import submission
 from deploy.job.cleanup import cancel_job_and_delete_topics
+from deploy.stack.stack import Stack
 from flink_jobs.settings import DecisionSettings, Settings
 from state.kernel.times import HOUR_MS
 
@@ -139,6 +140,7 @@ class _Campaign:
         records = next_round(traffic, shape, self.target.rng, round(time.time() * 1000))
         rate = self.options.rate * shape.rate_factor
         load = LoadGenerator(self.target.settings, records, rate, shape, experiment.name, self.target.rng)
+        began_ms, memory_mib = time.time() * 1000, self._task_managers_mib()
         load.start()
         time.sleep(len(records) / 3 / rate)
         self._inject_and_revert(experiment)
@@ -149,6 +151,15 @@ class _Campaign:
         experiment.sent_at, experiment.poison_sent = load.sent_at, load.poison_sent
         self.recorder.await_decided(experiment.sent_at.keys(), SETTLED_WITHIN_S)
         self._await_checkpoints()
+        job = self.target.rest.running(self.target.settings.job.name)
+        experiment.restarts = sum(each.at_ms >= began_ms for each in self.target.rest.timed_failures(job.id))
+        experiment.memory_mib = (memory_mib, self._task_managers_mib())
+
+    def _task_managers_mib(self) -> float:
+        """Resident memory of the TaskManagers, MiB."""
+        services = Stack(self.target.settings).services()
+        found = [each.process.find() for each in services if each.process.name.startswith("taskmanager")]
+        return sum(process.memory_info().rss for process in found if process is not None) / 2**20
 
     def _send_labels_and_account_events(self, traffic: OrderFreeTraffic) -> None:
         records = traffic.labels_and_account_events()

@@ -20,12 +20,16 @@ class Experiment:
         sent_at: when each transaction was sent, seconds of the wall clock, by id.
         injected_at: when the first fault was injected, seconds of the wall clock.
         poison_sent: number of invalid records sent.
+        restarts: failures of the job while it was sent.
+        memory_mib: resident memory of the TaskManagers before and after it.
     """
 
     faults: Sequence[Fault]
     sent_at: dict[str, float] = field(default_factory=dict)
     injected_at: float = 0.0
     poison_sent: int = 0
+    restarts: int = 0
+    memory_mib: tuple[float, float] = (0.0, 0.0)
 
     @property
     def name(self) -> str:
@@ -51,14 +55,14 @@ class ExperimentResult:
         reconciliation: of its transactions, decisions and alerts.
         recovery_s: from the first fault until decisions flowed again; 0 when they never stopped, None when they did not
             come back.
-        longest_wait_s: longest time from sending a payment to its first decision.
+        waits_s: from sending each payment to its first decision, shortest first.
         dead_letters: number of invalid records among the dead letters, each counted once.
     """
 
     experiment: Experiment
     reconciliation: Reconciliation
     recovery_s: float | None
-    longest_wait_s: float
+    waits_s: Sequence[float]
     dead_letters: int
 
     @property
@@ -67,6 +71,8 @@ class ExperimentResult:
         found = list(self.reconciliation.violations)
         if self.recovery_s is None:
             found.append("decisions did not recover")
+        if self.experiment.restarts and not self.experiment.measures_recovery:
+            found.append(f"the job failed {self.experiment.restarts} times, although nothing but records disturbed it")
         if self.dead_letters != self.experiment.poison_sent:
             found.append(f"{self.experiment.poison_sent} invalid records sent, {self.dead_letters} of them refused")
         return found

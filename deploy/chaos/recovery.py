@@ -48,9 +48,9 @@ def recovery_s(
     return flowing - injected_at
 
 
-def longest_wait_s(sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]]) -> float:
-    """Find the longest time from sending a payment to its first decision; 0 when nothing is decided."""
-    return max((min(decided_at[name]) - at for name, at in sent_at.items() if decided_at.get(name)), default=0.0)
+def waits_s(sent_at: Mapping[str, float], decided_at: Mapping[str, Sequence[float]]) -> list[float]:
+    """Measure the time from sending each payment to its first decision, shortest first; undecided ones are left out."""
+    return sorted(min(decided_at[name]) - at for name, at in sent_at.items() if decided_at.get(name))
 
 
 def _count(times: Sequence[float], begin: float, end: float) -> int:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from apps.bench.result import Cell, Table
 from deploy.chaos.experiment import ExperimentResult
 
-COLUMNS = [
+GUARANTEES = [
     *("fault", "sent", "decided", "lost", "decided again", "alerts committed", "alerts lost", "alerts duplicated"),
-    *("recovery, s", "longest wait, s", "compared", "differing"),
+    *("recovery, s", "compared", "differing"),
+]
+HEALTH = [
+    *("fault", "p50 wait, ms", "p99 wait, ms", "longest wait, s", "restarts"),
+    *("TaskManagers before, MiB", "after, MiB"),
 ]
 
 
@@ -32,12 +38,15 @@ def figures(results: Sequence[ExperimentResult]) -> dict[str, Cell]:
     return found
 
 
-def table(results: Sequence[ExperimentResult]) -> Table:
-    """One row for each experiment."""
-    return Table("Faults under load", COLUMNS, [_row(each) for each in results])
+def tables(results: Sequence[ExperimentResult]) -> list[Table]:
+    """What was guaranteed, and how the job fared; one row for each experiment."""
+    return [
+        Table("Faults under load", GUARANTEES, [_guarantees(each) for each in results]),
+        Table("Waits, restarts and memory", HEALTH, [_health(each) for each in results]),
+    ]
 
 
-def _row(result: ExperimentResult) -> list[Cell]:
+def _guarantees(result: ExperimentResult) -> list[Cell]:
     found = result.reconciliation
     return [
         result.experiment.name,
@@ -49,10 +58,23 @@ def _row(result: ExperimentResult) -> list[Cell]:
         len(found.lost_alerts),
         len(found.duplicate_alerts),
         None if result.recovery_s is None else round(result.recovery_s, 1),
-        round(result.longest_wait_s, 1),
         found.compared,
         len(found.differing),
     ]
+
+
+def _health(result: ExperimentResult) -> list[Cell]:
+    experiment = result.experiment
+    memory = (round(mib) for mib in experiment.memory_mib)
+    return [experiment.name, *_waits(result.waits_s), experiment.restarts, *memory]
+
+
+def _waits(waits_s: Sequence[float]) -> list[Cell]:
+    """Median and p99 in milliseconds, and the longest in seconds."""
+    if not waits_s:
+        return [None, None, None]
+    p50, p99 = np.percentile(waits_s, [50, 99]) * 1000
+    return [round(float(p50)), round(float(p99)), round(waits_s[-1], 1)]
 
 
 def notes(results: Sequence[ExperimentResult], campaign_notes: Sequence[str]) -> list[str]:

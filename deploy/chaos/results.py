@@ -15,7 +15,7 @@ from apps.reference.order_free_traffic import TrafficRecord
 from deploy.chaos.experiment import Experiment, ExperimentResult
 from deploy.chaos.load_generator import poison_key
 from deploy.chaos.reconciliation import RecordedDecision, reconcile
-from deploy.chaos.recovery import longest_wait_s, recovery_s
+from deploy.chaos.recovery import recovery_s, waits_s
 from deploy.clients import kafka_clients
 from deploy.clients.dead_letters import SOURCE_OFFSET, SOURCE_PARTITION
 from flink_jobs.settings import Settings
@@ -67,7 +67,7 @@ def collect_results(
                 each.sent_at.keys(), decisions[number], alerts[number], golden, each.compared_prefix
             ),
             recovery_s=recovery_s(each.injected_at, each.sent_at, decided_at) if each.measures_recovery else 0.0,
-            longest_wait_s=longest_wait_s(each.sent_at, decided_at),
+            waits_s=waits_s(each.sent_at, decided_at),
             dead_letters=len(letters[poison_key(each.name)]),
         )
         for number, each in enumerate(experiments)

@@ -71,7 +71,7 @@ def chaos(
                 Stack(settings).up()
         incomplete += [f"NOT BEGUN: {_name(each)}." for each in planned]
         all_notes = report.notes(results, [*notes, *skipped, *incomplete])
-        result = recorded.result(report.figures(results), [report.table(results)], notes=all_notes)
+        result = recorded.result(report.figures(results), report.tables(results), notes=all_notes)
     show(result, out)
     if incomplete or any(each.violations for each in results):
         raise OperationError("a guarantee was violated, or an experiment was not completed: see above")

@@ -7,10 +7,7 @@ key (two in a word), each key with its values, and the columns of the recent pay
 
 from __future__ import annotations
 
-import numpy as np
-
 from state.kernel.jit import compiled
-from state.kernel.sections import ProfileDamagedError, words_of
 from state.kernel.types import Words
 from state.profiles import frequency_table, geo_and_channel
 from state.profiles.behavior import BEHAVIOR_WORDS, FREQUENCY_COUNT, HOURS, MAX_ROWS_PER_PAYMENT, RECENT_COUNT
@@ -20,6 +17,7 @@ _HALF = 32  # bits
 _KIND_SHIFT = 29  # half a word holds a key's kind in 3 bits above its count
 _MAX_COUNT = (1 << _KIND_SHIFT) - 1
 _PREFIX_WORDS = HOURS // 2 + 2
+_SPARE_PAYMENTS = 2  # capacity for more in the array of restored recent payments
 
 EMPTY_BEHAVIOR = bytes(8 * _PREFIX_WORDS)
 """Packed behavior of a new user."""
@@ -68,35 +66,32 @@ def _kind_and_count(frequencies: Words, row: int) -> int:
     )
 
 
-def read_behavior(data: bytes) -> tuple[Words, Words, Words]:
-    """Read packed behavior.
+@compiled
+def packed_rows(words: Words) -> tuple[int, int]:
+    """Return the capacities that packed behavior needs for frequencies and recent payments, with some to spare.
 
-    Args:
-        data: packed behavior.
-
-    Returns:
-        Behavior, frequency table and recent payments, with some capacity for more.
-
-    Raises:
-        ProfileDamagedError: if the bytes are truncated or inconsistent.
+    The first is -1 if there are too few words for what they say.
     """
-    words = words_of(data)
-    rows, recent_count = words[_PREFIX_WORDS - 2 : _PREFIX_WORDS].tolist() if len(words) >= _PREFIX_WORDS else (-1, -1)
-    if min(rows, recent_count) < 0 or rows + geo_and_channel.COLUMNS * recent_count > len(words) - _PREFIX_WORDS:
-        raise ProfileDamagedError(f"{len(data)} bytes are not packed behavior")
-    behavior = np.empty(BEHAVIOR_WORDS, np.int64)
-    frequencies = np.empty((frequency_table.COLUMNS, rows + 2 * MAX_ROWS_PER_PAYMENT), np.int64)
-    recent = np.empty((geo_and_channel.COLUMNS, recent_count + 2), np.int64)
-    if _read(behavior, frequencies, recent, words) != len(words):
-        raise ProfileDamagedError(
-            f"{len(data)} bytes are not packed behavior of {rows} keys and {recent_count} payments"
-        )
-    return behavior, frequencies, recent
+    if words.shape[0] < _PREFIX_WORDS:
+        return -1, 0
+    rows, recent = words[_PREFIX_WORDS - 2], words[_PREFIX_WORDS - 1]
+    length = words.shape[0] - _PREFIX_WORDS
+    # Neither may be so large that the sum overflows.
+    if min(rows, recent) < 0 or max(rows, recent) > length or rows + geo_and_channel.COLUMNS * recent > length:
+        return -1, 0
+    return rows + 2 * MAX_ROWS_PER_PAYMENT, recent + _SPARE_PAYMENTS
 
 
 @compiled
-def _read(behavior: Words, frequencies: Words, recent: Words, words: Words) -> int:
-    """Fill the arrays; return the number of words read, or -1 if there are too few."""
+def read_behavior(behavior: Words, frequencies: Words, recent: Words, words: Words) -> int:
+    """Read packed behavior into arrays with ``packed_rows``; return the number of words read, or -1 if they end early.
+
+    Args:
+        behavior: written.
+        frequencies: written.
+        recent: written.
+        words: packed behavior.
+    """
     mask = (1 << _HALF) - 1
     for pair in range(HOURS // 2):
         behavior[2 * pair], behavior[2 * pair + 1] = words[pair] >> _HALF & mask, words[pair] & mask

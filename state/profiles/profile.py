@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import msgspec
-import numpy as np
 
 from state.kernel.addressing import address_of
 from state.kernel.times import HOUR_MS
+from state.kernel.types import Words
 from state.store.changelog import Change
 from state.windowing.filtered import get_or_create_history, pack_filtered, pack_histories, unpack_filtered
 from state.windowing.history import History
@@ -22,14 +22,13 @@ class Profile:
     """Base class of profiles. Times are epoch ms, amounts units of ``state.kernel.money``.
 
     Args:
-        longest: longest window, ms.
-        lateness: delay up to which a late event is exact, ms; the history reaches back this much further.
-        capacity: maximum number of recent events; windows over more are approximate (``state.windowing.tiles``,
-            ``state.windowing.distinct``).
-        layout_words: size of the layout of the subclass.
+        history: history of the payments; it reaches back the longest window and the lateness.
+        lateness: delay up to which a late event is exact, ms.
+        layout: block with the layout of the subclass.
 
     Attributes:
-        layout: addresses of its arrays (``state.kernel.addressing``); ``address`` is the layout's own.
+        layout: block that begins with the addresses of its arrays (``state.kernel.addressing``); ``address`` is the
+            block's own.
         lateness: delay up to which a late event is exact, ms.
         history: history of the payments.
         filtered: histories of the payments that pass a filter, by filter name.
@@ -49,11 +48,11 @@ class Profile:
         "log_buffer",
     )
 
-    def __init__(self, longest: int, lateness: int, capacity: int, layout_words: int) -> None:
-        self.layout = np.empty(layout_words, np.int64)
-        self.address = address_of(self.layout)
+    def __init__(self, history: History, lateness: int, layout: Words) -> None:
+        self.layout = layout
+        self.address = address_of(layout)
         self.lateness = lateness
-        self.history = History(longest + lateness, capacity)
+        self.history = history
         self.filtered: dict[str, History] = {}
         self.dirty = False
         self.log_buffer: bytearray | None = None

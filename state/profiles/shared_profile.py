@@ -17,7 +17,7 @@ from state.profiles.profile import LATENESS_MS, Profile
 from state.windowing import aggregates, event_schema, history_update
 from state.windowing.batch import DONE, must_pause, run_batch
 from state.windowing.filtered import pack_histories
-from state.windowing.history import pack
+from state.windowing.history import History, pack
 
 LABEL_DELAY_MS = 7 * DAY_MS
 """Delay of labels: fraud shares exclude payments that are newer than this."""
@@ -35,6 +35,7 @@ UPGRADES: Mapping[int, Upgrade] = {}
 HISTORY_PTR, FRAUDS_PTR = 0, 1
 """Layout of a profile (``state.kernel.addressing``): its history, its fraud times and their number."""
 LAYOUT_WORDS = 3
+"""Words of the layout."""
 
 
 @compiled
@@ -133,6 +134,7 @@ class SharedProfile(Profile):
 
     Args:
         lateness: delay up to which a late payment is exact, ms.
+        history: packed, to restore; empty for a new profile.
 
     Attributes:
         KIND: kind of entity, for error messages.
@@ -148,12 +150,13 @@ class SharedProfile(Profile):
 
     fraud_times = AddressedArray(FRAUDS_PTR)
 
-    def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, self.MAX_RECENT_PAYMENTS, LAYOUT_WORDS)
-        self.layout[HISTORY_PTR] = self.history.address
+    def __init__(self, lateness: int = LATENESS_MS, history: bytes = b"") -> None:
+        payments = History(LONGEST_MS + lateness, self.MAX_RECENT_PAYMENTS, packed=history)
+        super().__init__(payments, lateness, np.array((payments.address, 0, 0), np.int64))
+        self.layout[FRAUDS_PTR] = self.address  # of no fraud times
         self._frauds: dict[int, tuple[int, int]] = {}
         self._cleared: dict[int, int] = {}
-        self.fraud_times = _NO_TIMES
+        self._fraud_times = None
 
     def _replay_events(self, events: bytes) -> None:
         rows = words_of(events).reshape(-1, event_schema.SHARED_EVENT_WIDTH)
@@ -209,8 +212,9 @@ class SharedProfile(Profile):
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, keys, times = sections
         self._restore_common(filtered, progress)
-        self._frauds, self._cleared = _unpack_labels(words_of(keys).tolist(), words_of(times).tolist())
-        self.fraud_times = _ascending(self._frauds)
+        if keys or times or self._frauds or self._cleared:
+            self._frauds, self._cleared = _unpack_labels(words_of(keys).tolist(), words_of(times).tolist())
+            self.fraud_times = _ascending(self._frauds)
 
     def _pack_labels(self) -> tuple[bytes, bytes]:
         """Pack the keys of labeled payments, frauds first; event times of frauds, then when labels were given."""
@@ -236,9 +240,8 @@ class SharedProfile(Profile):
             ProfileVersionError: if the version is unknown.
             ProfileDamagedError: if the bytes are truncated or inconsistent.
         """
-        profile = cls(lateness)
         history, *aux_state = decode_versioned(data, cls.KIND, VERSION, UPGRADES)
-        profile.history.unpack(history)
+        profile = cls(lateness, history)
         profile._restore_aux_state(tuple(aux_state))
         return profile
 

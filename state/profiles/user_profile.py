@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xxhash
 
-from state.kernel.addressing import AddressedArray, table_at, words_at
+from state.kernel.addressing import WORD_BYTES, AddressedArray, table_at, words_at
 from state.kernel.jit import compiled
-from state.kernel.sections import Packed, Upgrade, decode_versioned, encode_versioned, words_of
+from state.kernel.sections import Packed, ProfileDamagedError, Upgrade, decode_versioned, encode_versioned, words_of
 from state.kernel.times import DAY_MS
 from state.kernel.types import Floats, Words
 from state.profiles import behavior, frequency_table, geo_and_channel
-from state.profiles.behavior_codec import EMPTY_BEHAVIOR, max_behavior_words, read_behavior, write_behavior
+from state.profiles.behavior_codec import EMPTY_BEHAVIOR, max_behavior_words, packed_rows, read_behavior, write_behavior
 from state.profiles.profile import LATENESS_MS, Profile
 from state.windowing import aggregates, event_schema, history_update, raw_events
 from state.windowing.batch import BEHAVIOR_FULL, DONE, NOT_RECENT, must_pause, run_batch
 from state.windowing.filtered import pack_histories
-from state.windowing.history import pack_at, packed_words_at_most, with_capacity
+from state.windowing.history import History, pack_at, packed_words_at_most, with_capacity
 
 LONGEST_MS = 30 * DAY_MS
 """Longest window, ms."""
@@ -39,6 +39,36 @@ HISTORY_PTR, LATENESS, BEHAVIOR_PTR, FREQUENCIES_PTR, RECENT_PTR, ACCOUNT_EVENTS
 """Layout of a profile (``state.kernel.addressing``): its history, its lateness (ms), and its other arrays, each with
 the length behind the address."""
 LAYOUT_WORDS = 10
+
+
+@compiled
+def _block_words(rows: int, recent: int) -> int:
+    """Return the words of a block that holds a layout, behavior, and tables with these capacities."""
+    return LAYOUT_WORDS + behavior.BEHAVIOR_WORDS + frequency_table.COLUMNS * rows + geo_and_channel.COLUMNS * recent
+
+
+@compiled
+def _open(block: Words, history: int, lateness: int, rows: int, recent: int, words: Words) -> bool:
+    """Lay a profile out in a block, without account events, and read its behavior; False if that is damaged.
+
+    Args:
+        block: (``_block_words``,), written.
+        history: address of the history.
+        lateness: delay up to which a late payment is exact, ms.
+        rows: capacity of the frequency table.
+        recent: capacity of the recent payments.
+        words: packed behavior.
+    """
+    address, position = block.ctypes.data, LAYOUT_WORDS
+    block[HISTORY_PTR], block[LATENESS] = history, lateness
+    block[BEHAVIOR_PTR], block[BEHAVIOR_PTR + 1] = address + WORD_BYTES * position, behavior.BEHAVIOR_WORDS
+    position += behavior.BEHAVIOR_WORDS
+    block[FREQUENCIES_PTR], block[FREQUENCIES_PTR + 1] = address + WORD_BYTES * position, rows
+    position += frequency_table.COLUMNS * rows
+    block[RECENT_PTR], block[RECENT_PTR + 1] = address + WORD_BYTES * position, recent
+    block[ACCOUNT_EVENTS_PTR], block[ACCOUNT_EVENTS_PTR + 1] = address, 0
+    counts, frequencies, payments = _behavior_at(block)
+    return read_behavior(counts, frequencies, payments, words) == words.shape[0]
 
 
 @compiled
@@ -178,6 +208,11 @@ class UserProfile(Profile):
 
     Args:
         lateness: delay up to which a late payment is exact, ms.
+        history: packed, to restore; empty for a new profile.
+        packed_behavior: to restore.
+
+    Raises:
+        ProfileDamagedError: if packed bytes are truncated or inconsistent.
 
     Attributes:
         history: history of the payments; the counterparty is the merchant.
@@ -190,15 +225,21 @@ class UserProfile(Profile):
     __slots__ = ("_account_events", "_behavior", "_frequencies", "_ids", "_recent")
 
     behavior = AddressedArray(BEHAVIOR_PTR)
-    frequencies = AddressedArray(FREQUENCIES_PTR)
-    recent = AddressedArray(RECENT_PTR)
+    frequencies = AddressedArray(FREQUENCIES_PTR, frequency_table.COLUMNS)
+    recent = AddressedArray(RECENT_PTR, geo_and_channel.COLUMNS)
     account_events = AddressedArray(ACCOUNT_EVENTS_PTR)
 
-    def __init__(self, lateness: int = LATENESS_MS) -> None:
-        super().__init__(LONGEST_MS, lateness, MAX_RECENT_PAYMENTS, LAYOUT_WORDS)
-        self.layout[HISTORY_PTR], self.layout[LATENESS] = self.history.address, lateness
-        self.behavior, self.frequencies, self.recent = read_behavior(EMPTY_BEHAVIOR)
-        self.account_events = _NO_WORDS
+    def __init__(
+        self, lateness: int = LATENESS_MS, history: bytes = b"", packed_behavior: bytes = EMPTY_BEHAVIOR
+    ) -> None:
+        payments = History(LONGEST_MS + lateness, MAX_RECENT_PAYMENTS, packed=history)
+        words = words_of(packed_behavior)
+        rows, recent = packed_rows(words)
+        block = np.empty(_block_words(max(rows, 0), recent), np.int64)
+        if rows < 0 or not _open(block, payments.address, lateness, rows, recent, words):
+            raise ProfileDamagedError(f"{len(packed_behavior)} bytes are not packed behavior")
+        super().__init__(payments, lateness, block)
+        self._behavior = self._frequencies = self._recent = self._account_events = None
         self._ids = bytearray()
 
     def has_seen(self, transaction_id: str) -> bool:
@@ -260,7 +301,8 @@ class UserProfile(Profile):
     def _restore_aux_state(self, sections: tuple[bytes, ...]) -> None:
         filtered, progress, account_events = sections
         self._restore_common(filtered, progress)
-        self.account_events = words_of(account_events)
+        if account_events or self._account_events is not None:
+            self.account_events = words_of(account_events)
 
     @staticmethod
     def pack_all(profiles: Sequence[UserProfile]) -> list[bytes]:
@@ -291,14 +333,12 @@ class UserProfile(Profile):
             ProfileVersionError: if the version is unknown.
             ProfileDamagedError: if the bytes are truncated or inconsistent.
         """
-        profile = cls(lateness)
         history, filtered, progress, ids, packed_behavior, account_events = decode_versioned(
             data, "user", VERSION, UPGRADES
         )
-        profile.history.unpack(history)
+        profile = cls(lateness, history, packed_behavior)
         profile._restore_aux_state((filtered, progress, account_events))
         profile._ids = bytearray(ids)
-        profile.behavior, profile.frequencies, profile.recent = read_behavior(packed_behavior)
         return profile
 
 

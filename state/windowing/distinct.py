@@ -45,14 +45,10 @@ def clear_counterparties(head: Words) -> None:
         head[STRATUM_SINCE] = NEVER
 
 
+@compiled
 def enable_distinct(head: Words) -> None:
-    """Enable counting in the head of a new history."""
-    head[COUNTERPARTY_COUNT], head[STRATUM_COUNT], head[STRATUM_SINCE] = 0, 1, NEVER
-
-
-def disable_distinct(head: Words) -> None:
-    """Disable counting in the head of a new history: no keys are stored."""
-    head[COUNTERPARTY_COUNT] = head[STRATUM_COUNT] = 0
+    """Enable counting in the head of a new history, which is all zeros; without it no keys are stored."""
+    head[STRATUM_COUNT], head[STRATUM_SINCE] = 1, NEVER
 
 
 @compiled

@@ -77,6 +77,5 @@ def unpack_filtered(data: bytes) -> dict[str, History]:
         if len(parameters) != _PARAMETERS.size:
             raise ProfileDamagedError("the parameters of a filtered history have the wrong length")
         retention, counts_distinct = _PARAMETERS.unpack(parameters)
-        filtered[name.decode()] = history = History(retention, FILTERED_CAPACITY, counts_distinct=counts_distinct)
-        history.unpack(packed)
+        filtered[name.decode()] = History(retention, FILTERED_CAPACITY, counts_distinct=counts_distinct, packed=packed)
     return filtered

@@ -22,7 +22,7 @@ import numpy as np
 
 from state.kernel.addressing import AddressedArray, address_of, words_at
 from state.kernel.jit import compiled
-from state.kernel.times import NEVER
+from state.kernel.sections import ProfileDamagedError, words_of
 from state.kernel.types import Flags, Floats, Words
 from state.windowing.batch import DONE, EVENTS_FULL, NEEDS_COMPACTION, TILES_FULL, must_pause, run_batch
 from state.windowing.distinct import (
@@ -30,34 +30,31 @@ from state.windowing.distinct import (
     COUNTERPARTY_COUNT,
     HEAD_WORDS,
     STRATUM_COUNT,
-    disable_distinct,
-    enable_distinct,
 )
-from state.windowing.history_codec import max_history_words, read_history, write_history
+from state.windowing.history_codec import max_history_words, packed_capacities, read_history, write_history
 from state.windowing.history_update import (
-    CAPACITY,
     COUNTERPARTIES_CAPACITY,
     COUNTERPARTIES_PTR,
     EVENTS_CAPACITY,
     EVENTS_PTR,
-    HEAD_PTR,
     LAYOUT_WORDS,
     RETENTION,
     TILES_CAPACITY,
     TILES_PTR,
     arrays_at,
+    block_words,
     check_capacity,
     compact,
+    lay_out,
     merge_tiles,
     update,
 )
-from state.windowing.raw_events import BASE_LAST, COUNT, EVENT_COLUMNS
+from state.windowing.raw_events import COUNT, EVENT_COLUMNS
 from state.windowing.tiles import TILE_COLUMNS, TILE_COUNT
 
-_INITIAL_CAPACITY = 8
+_EMPTY = 8, 0, 0
+"""Capacities of a new history: recent events, tiles, counterparties."""
 _SPARE = 32
-_NO_TILES = np.zeros((TILE_COLUMNS, 0), np.int64)
-_NO_COUNTERPARTIES = np.zeros((COUNTERPARTY_COLUMNS, 0), np.int64)
 
 
 @compiled
@@ -118,10 +115,13 @@ class History:
         retention: longest window plus lateness, ms.
         capacity: maximum number of recent events, at least 2.
         counts_distinct: whether distinct counterparties of a hot key's older events are counted.
+        packed: made by ``pack``, to restore; empty for a new history.
+
+    Raises:
+        ProfileDamagedError: if the packed bytes are truncated or inconsistent.
 
     Attributes:
-        layout: addresses of its arrays; ``address`` is the layout's own.
-        head: counts and totals (``raw_events``, ``tiles`` and ``distinct`` of ``state.windowing``).
+        layout: block of memory that begins with the addresses of its arrays; ``address`` is the layout's own.
         recent_events: newest events, stored individually, (``EVENT_COLUMNS``, capacity so far).
         tiles: tiles of a hot key's older events, (``TILE_COLUMNS``, capacity so far).
         counterparties: counterparties of those, (``COUNTERPARTY_COLUMNS``, capacity so far).
@@ -135,32 +135,35 @@ class History:
         "_tiles",
         "address",
         "capacity",
-        "head",
         "layout",
         "packed",
     )
 
-    recent_events = AddressedArray(EVENTS_PTR)
-    tiles = AddressedArray(TILES_PTR)
-    counterparties = AddressedArray(COUNTERPARTIES_PTR)
+    recent_events = AddressedArray(EVENTS_PTR, EVENT_COLUMNS)
+    tiles = AddressedArray(TILES_PTR, TILE_COLUMNS)
+    counterparties = AddressedArray(COUNTERPARTIES_PTR, COUNTERPARTY_COLUMNS)
 
-    def __init__(self, retention: int, capacity: int, *, counts_distinct: bool = True) -> None:
-        self.layout = np.empty(LAYOUT_WORDS, np.int64)
+    def __init__(self, retention: int, capacity: int, *, counts_distinct: bool = True, packed: bytes = b"") -> None:
+        words = words_of(packed)
+        capacities = packed_capacities(words) if packed else _EMPTY
+        if capacities[0] < 0:
+            raise ProfileDamagedError(f"{len(packed)} bytes are not a packed history")
+        self.layout = np.empty(block_words(*capacities), np.int64)
         self.address = address_of(self.layout)
-        self.head = np.zeros(HEAD_WORDS, np.int64)
-        self.layout[HEAD_PTR] = address_of(self.head)
-        self.layout[CAPACITY] = self.capacity = capacity
-        self.retention = retention
-        self.head[BASE_LAST] = NEVER
-        (enable_distinct if counts_distinct else disable_distinct)(self.head)
-        self.recent_events = np.empty((EVENT_COLUMNS, _INITIAL_CAPACITY), np.int64)  # noqa: PLE0237 - a descriptor
-        self.tiles = _NO_TILES  # noqa: PLE0237 - a descriptor
-        self.counterparties = _NO_COUNTERPARTIES  # noqa: PLE0237 - a descriptor
-        self.packed = b""
+        self._retention, self.capacity, self.packed = retention, capacity, b""
+        self._recent_events = self._tiles = self._counterparties = None
+        _open(self.layout, capacities, retention, capacity, counts_distinct, words)
+        while len(self) > capacity:
+            self._compact()
+
+    @property
+    def head(self) -> Words:
+        """Counts and totals (``raw_events``, ``tiles`` and ``distinct`` of ``state.windowing``)."""
+        return self.layout[LAYOUT_WORDS : LAYOUT_WORDS + HEAD_WORDS]
 
     def __len__(self) -> int:
         """Return the number of recent events."""
-        return int(self.head[COUNT])
+        return int(self.layout[LAYOUT_WORDS + COUNT])
 
     @property
     def retention(self) -> int:
@@ -225,15 +228,16 @@ class History:
         """Pack this history alone (see ``pack``)."""
         return pack([self])[0]
 
-    def unpack(self, data: bytes) -> None:
-        """Restore the state packed by ``pack``.
 
-        Raises:
-            ProfileDamagedError: if the bytes are truncated or inconsistent.
-        """
-        self.recent_events, self.tiles, self.counterparties = read_history(data, self.head)
-        while len(self) > self.capacity:
-            self._compact()
+@compiled
+def _open(
+    block: Words, capacities: tuple[int, int, int], retention: int, capacity: int, counts: bool, words: Words
+) -> None:
+    """Lay a history out in a block, and read it from packed words unless there are none."""
+    lay_out(block, capacities, retention, capacity, counts)
+    if words.shape[0]:
+        head, recent_events, tiles, counterparties = arrays_at(block)
+        read_history(words, head, recent_events, tiles, counterparties)
 
 
 @compiled

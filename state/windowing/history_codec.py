@@ -7,10 +7,7 @@ history has the wide format, with 8 bytes for each. Running totals and ``PREVIOU
 
 from __future__ import annotations
 
-import numpy as np
-
 from state.kernel.jit import compiled
-from state.kernel.sections import ProfileDamagedError, words_of
 from state.kernel.types import Words
 from state.windowing.distinct import (
     COUNTERPARTY_COLUMNS,
@@ -25,7 +22,6 @@ from state.windowing.raw_events import (
     BASE_UNITS,
     COUNT,
     DECLINED,
-    EVENT_COLUMNS,
     KEY,
     TIME,
     UNITS,
@@ -109,58 +105,51 @@ def _bit_words(count: int) -> int:
     return (count + _WORD_BITS - 1) // _WORD_BITS
 
 
-def read_history(data: bytes, head: Words) -> tuple[Words, Words, Words]:
-    """Read a packed history.
+@compiled
+def packed_capacities(words: Words) -> tuple[int, int, int]:
+    """Return capacities that a packed history needs for recent events, tiles and counterparties, with some to spare.
 
-    Args:
-        data: packed history.
-        head: written.
-
-    Returns:
-        Recent events, tiles and counterparties, with some capacity for more.
-
-    Raises:
-        ProfileDamagedError: if the bytes are truncated or inconsistent.
+    The first is -1 if the words are truncated or inconsistent.
     """
-    words = words_of(data)
-    position = _read_head(words, head)
-    count, tile_count, key_count = int(head[COUNT]), int(head[TILE_COUNT]), int(head[COUNTERPARTY_COUNT])
-    if position < 0 or min(count, tile_count, key_count) < 0 or not 0 <= head[STRATUM_COUNT] <= MAX_STRATA:
-        raise ProfileDamagedError(f"{len(data)} bytes are not a packed history")
-    if count and len(words) <= position + 1:
-        raise ProfileDamagedError(f"{len(data)} bytes end before the {count} events of the packed history")
-    tiles_position = position + _event_words(words, position, count)
-    is_narrow = bool(words[tiles_position]) if tile_count and tiles_position < len(words) else False
-    if len(words) != tiles_position + tile_words(head, is_narrow):
-        raise ProfileDamagedError(f"{len(data)} bytes are not a packed history of {count} events")
-    events = np.empty((EVENT_COLUMNS, count + count // 4 + _SPARE_EVENTS), np.int64)
-    _read_events(head, words, position, events)
-    spare = _SPARE_TILES if tile_count else 0
-    tiles = np.empty((TILE_COLUMNS, tile_count + spare), np.int64)
-    counterparties = np.empty((COUNTERPARTY_COLUMNS, key_count + spare), np.int64)
+    length = words.shape[0]
+    damaged = -1, 0, 0
+    if length <= TILE_COUNT:
+        return damaged
+    count, tile_count, keys, position = words[COUNT], words[TILE_COUNT], 0, TILE_COUNT + 1
     if tile_count:
-        read_tiles(head, words, tiles_position, tiles, counterparties)
-    return events, tiles, counterparties
+        if length < STRATUM_SINCE or not 0 <= words[STRATUM_COUNT] <= MAX_STRATA:
+            return damaged
+        keys, position = words[COUNTERPARTY_COUNT], STRATUM_SINCE + words[STRATUM_COUNT]
+    # Each takes more than a word, so larger numbers are no numbers of words.
+    if min(count, tile_count, keys) < 0 or max(count, tile_count, keys) > length or position > length:
+        return damaged
+    if count:
+        if length <= position + 1:
+            return damaged
+        position += _event_words(words, position, count)
+    expected = 0
+    if tile_count:
+        expected = tile_words(words, position < length and words[position] != 0)
+    if length != position + expected:
+        return damaged
+    spare = _SPARE_TILES if tile_count else 0
+    return count + count // 4 + _SPARE_EVENTS, tile_count + spare, keys + spare
 
 
-def _read_head(words: Words, head: Words) -> int:
-    """Fill the head; return the position of the first event, or -1 if there is no valid head."""
-    start = TILE_COUNT + 1
-    if len(words) < start:
-        return -1
-    head[:start] = words[:start]
-    if not head[TILE_COUNT]:
-        return start
-    if len(words) < STRATUM_SINCE:
-        return -1
-    start = STRATUM_SINCE + int(words[STRATUM_COUNT])
-    if not STRATUM_SINCE <= start <= min(HEAD_WORDS, len(words)):
-        return -1
-    head[:start] = words[:start]
-    return start
+@compiled
+def read_history(words: Words, head: Words, events: Words, tiles: Words, counterparties: Words) -> None:
+    """Read a packed history into the arrays of a new one, which have ``packed_capacities``."""
+    end = _head_words(words)
+    for word in range(end):
+        head[word] = words[word]
+    _read_events(head, words, end, events)
+    if head[TILE_COUNT]:
+        read_tiles(head, words, end + _event_words(words, end, head[COUNT]), tiles, counterparties)
 
 
+@compiled
 def _event_words(words: Words, position: int, count: int) -> int:
+    """Return the number of words of the events that begin at a position."""
     if not count:
         return 0
     return _PREFIX_WORDS + (2 if words[position + 1] else _WIDE_EVENT_WORDS) * count + _bit_words(count)

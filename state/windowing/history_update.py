@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.kernel.addressing import table_at, words_at
+from state.kernel.addressing import WORD_BYTES, table_at, words_at
 from state.kernel.jit import compiled
 from state.kernel.times import NEVER
 from state.kernel.types import Floats, Words
@@ -15,11 +15,13 @@ from state.windowing.distinct import (
     HEAD_WORDS,
     add_counterparty,
     clear_counterparties,
+    enable_distinct,
     evict_counterparties,
     rebalance_strata,
     remove_counterparty,
 )
 from state.windowing.raw_events import (
+    BASE_LAST,
     COUNT,
     EVENT_COLUMNS,
     KEY,
@@ -58,6 +60,47 @@ _EVICTION_SLACK = 8  # evicts once the oldest event is too old by this part of t
 """Layout of a history (``state.kernel.addressing``): addresses and capacities of its arrays; its retention (ms) and the
 maximum number of recent events."""
 LAYOUT_WORDS = 9
+
+
+@compiled
+def block_words(events: int, tiles: int, counterparties: int) -> int:
+    """Return the words of a block that holds a layout and the arrays of a history with these capacities."""
+    return (
+        LAYOUT_WORDS
+        + HEAD_WORDS
+        + EVENT_COLUMNS * events
+        + TILE_COLUMNS * tiles
+        + COUNTERPARTY_COLUMNS * counterparties
+    )
+
+
+@compiled
+def lay_out(block: Words, capacities: tuple[int, int, int], retention: int, capacity: int, counts: bool) -> None:
+    """Write the layout and the head of an empty history to a block.
+
+    Args:
+        block: (``block_words``,), written.
+        capacities: of recent events, tiles and counterparties.
+        retention: longest window plus lateness, ms.
+        capacity: maximum number of recent events.
+        counts: whether distinct counterparties of a hot key's older events are counted.
+    """
+    events, tiles, counterparties = capacities
+    address = block.ctypes.data
+    position = LAYOUT_WORDS
+    block[HEAD_PTR] = address + WORD_BYTES * position
+    head = block[position : position + HEAD_WORDS]
+    head[:] = 0
+    head[BASE_LAST] = NEVER
+    if counts:
+        enable_distinct(head)
+    position += HEAD_WORDS
+    block[EVENTS_PTR], block[EVENTS_CAPACITY] = address + WORD_BYTES * position, events
+    position += EVENT_COLUMNS * events
+    block[TILES_PTR], block[TILES_CAPACITY] = address + WORD_BYTES * position, tiles
+    position += TILE_COLUMNS * tiles
+    block[COUNTERPARTIES_PTR], block[COUNTERPARTIES_CAPACITY] = address + WORD_BYTES * position, counterparties
+    block[RETENTION], block[CAPACITY] = retention, capacity
 
 
 @compiled

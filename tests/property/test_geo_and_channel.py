@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.kernel.keys import short_key_of
+from state.kernel.sections import words_of
 from state.kernel.times import DAY_MS, HOUR_MS, MINUTE_MS
 from state.kernel.types import Words
 from state.profiles import behavior, frequency_table, geo_and_channel
@@ -64,8 +65,8 @@ class GeoAndChannel:
     def restored(self) -> GeoAndChannel:
         """A copy restored from the packed form."""
         copy = GeoAndChannel()
-        copy.behavior, frequencies, recent = read_behavior(self.pack())
-        copy.frequencies[:, : frequencies.shape[1]], copy.recent[:, : recent.shape[1]] = frequencies, recent
+        words = words_of(self.pack())
+        assert read_behavior(copy.behavior, copy.frequencies, copy.recent, words) == len(words)
         return copy
 
     def pack(self) -> bytes:

@@ -76,8 +76,8 @@ def test_a_window_over_all_events_is_exact(unordered: list[Event]) -> None:
 def test_a_restored_history_has_the_same_aggregates(unordered: list[Event], data: st.DataObject) -> None:
     events = sorted(unordered)
     cut = data.draw(st.integers(0, len(events)))
-    in_memory, restored = tiled(events[:cut]), History(retention=10**12, capacity=_CAPACITY)
-    restored.unpack(in_memory.pack())
+    in_memory = tiled(events[:cut])
+    restored = History(retention=10**12, capacity=_CAPACITY, packed=in_memory.pack())
     for time, units, declined in events[cut:]:
         out = np.empty((2, 1, OUT_WIDTH))
         for history, row in zip((in_memory, restored), out, strict=True):
