@@ -74,15 +74,15 @@ class Fingerprints:
         return place < len(self._sorted) and int(self._sorted[place]) == fingerprint
 
     def _merge(self) -> None:
-        kept = self._sorted
+        remaining = self._sorted
         if self._dropped:
-            kept = kept[~np.isin(kept, np.fromiter(self._dropped, np.uint32, len(self._dropped)))]
+            remaining = remaining[~np.isin(remaining, np.fromiter(self._dropped, np.uint32, len(self._dropped)))]
         if self._added:
             added = np.sort(np.fromiter(self._added, np.uint32, len(self._added)))
-            kept = np.insert(kept, kept.searchsorted(added), added)
+            remaining = np.insert(remaining, remaining.searchsorted(added), added)
         self._added.clear()
         self._dropped.clear()
-        self._index(kept)
+        self._index(remaining)
 
     def _index(self, numbers: NDArray[np.uint32]) -> None:
         self._sorted = numbers

@@ -9,7 +9,7 @@ import msgspec
 from udfs.lists.record import FOREVER, ListEntry
 
 MAX_INTERVALS = 8
-"""Intervals kept of one entry; the oldest is dropped first."""
+"""Intervals remaining of one entry; the oldest is dropped first."""
 
 
 class Interval(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -28,12 +28,14 @@ Listed = Mapping[str, Intervals]
 
 def update(intervals: Intervals, entry: ListEntry) -> Intervals:
     """Apply a record to the intervals of its entry: from its ``since`` on, it alone says whether the entry holds."""
-    if entry.forgotten:
+    if entry.tombstone:
         return ()
-    kept = [Interval(one.since, min(one.until, entry.since), one.rules) for one in intervals if one.since < entry.since]
+    remaining = [
+        Interval(one.since, min(one.until, entry.since), one.rules) for one in intervals if one.since < entry.since
+    ]
     if not entry.removed:
-        kept.append(Interval(entry.since, entry.until, entry.rules))
-    return tuple(kept[-MAX_INTERVALS:])
+        remaining.append(Interval(entry.since, entry.until, entry.rules))
+    return tuple(remaining[-MAX_INTERVALS:])
 
 
 def update_listed(listed: Listed, entry: ListEntry) -> dict[str, Intervals]:

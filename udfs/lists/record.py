@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from udfs.names import ListedEntity, ListName, Refused
-from udfs.records.countries import COUNTRIES
+from udfs.records.countries import COUNTRIES, country_of
 from udfs.records.decoding import check_identifier
 from udfs.records.duplicate_keys import DuplicateKeyError, check_keys
 from udfs.records.limits import Limits
@@ -71,7 +71,7 @@ class ListEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         until: event time before which it holds, epoch milliseconds; ``FOREVER`` for no end.
         rules: that a suppression silences; empty for all.
         removed: whether the entry is off the list from ``since`` on.
-        forgotten: whether the record is a tombstone: it takes the entry off the list for late payments as well.
+        tombstone: whether the record is a tombstone: it takes the entry off the list for late payments as well.
     """
 
     name: str
@@ -81,7 +81,7 @@ class ListEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     until: int = FOREVER
     rules: tuple[str, ...] = ()
     removed: bool = False
-    forgotten: bool = False
+    tombstone: bool = False
 
 
 _decoder = msgspec.json.Decoder(ListRecord)
@@ -120,6 +120,25 @@ def decode_entry(value: bytes | None, key: bytes | None) -> ListEntry | Refusal:
         shown = key[:64].decode(errors="replace")
         return _invalid(f"the record key is {shown!r}, the entry's is {entry.entity}/{entry.name}/{entry.id}")
     return entry
+
+
+def encode_entry(record: ListRecord) -> tuple[bytes, bytes] | Refusal:
+    """Key and value of a record to be sent, or why the job would refuse it."""
+    key, value = entry_key(record.entity, record.list, record.id), msgspec.json.encode(record)
+    decoded = decode_entry(value, key)
+    return decoded if isinstance(decoded, Refusal) else (key, value)
+
+
+def normal_id(entity: ListedEntity, text: str) -> str:
+    """The normal form of an id that a person wrote; without one it stays as it is, and is refused later."""
+    if entity is ListedEntity.COUNTRY:
+        return country_of(text) or text
+    if entity is ListedEntity.NETWORK:
+        try:
+            return str(ip_network(text.strip()))
+        except ValueError:
+            return text
+    return normal_identifier(text)
 
 
 def check_entry(name: str, entity: ListedEntity, entity_id: str) -> Refusal | None:
@@ -182,7 +201,7 @@ def _tombstone(key: bytes) -> ListEntry | Refusal:
     except ValueError:
         return _invalid(f"the record key {key[:64].decode(errors='replace')!r} is not entity/list/id")
     refusal = check_entry(name, kind, entity_id)
-    return refusal or ListEntry(name, kind, entity_id, forgotten=True)
+    return refusal or ListEntry(name, kind, entity_id, tombstone=True)
 
 
 def _invalid(detail: str) -> Refusal:
