@@ -1,4 +1,4 @@
-"""Lists in the running job: sent by the command line, in force for the next payment, kept by a restart and a rescale."""
+"""Lists in the running job: by the command line, in force for the next payment, kept by a restart and a rescale."""
 
 from __future__ import annotations
 

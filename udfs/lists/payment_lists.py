@@ -49,10 +49,8 @@ class PaymentLists:
         """
         entity = (envelope.key or b"").partition(b"/")[0]
         is_shared = entity in _SHARED_KEYS
-        if is_shared:
-            if envelope.offset <= self._read_up_to.get(envelope.partition, -1):
-                return None
-            self._read_up_to[envelope.partition] = envelope.offset
+        if is_shared and self._is_copy(envelope):
+            return None
         entry = decode_entry(envelope.value, envelope.key)
         if not isinstance(entry, Refusal):
             if entry.entity is ListedEntity.USER:
@@ -66,6 +64,14 @@ class PaymentLists:
         if is_shared and isinstance(entry, Refusal) and _FIRST_SHARD not in self._states:
             return None
         return entry
+
+    def _is_copy(self, envelope: Envelope) -> bool:
+        """Whether an instance with several shards has read a record of a shared entity before."""
+        if len(self._states) == 1:
+            return False
+        is_copy = envelope.offset <= self._read_up_to.get(envelope.partition, -1)
+        self._read_up_to[envelope.partition] = envelope.offset
+        return is_copy
 
     def of(self, transaction: Transaction) -> Membership:
         """The lists that the user, the card, the country and the networks of a payment are on."""
