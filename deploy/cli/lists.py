@@ -217,7 +217,7 @@ def _say_sent(settings: Settings, text: str, outcome: dict[str, object], wait: f
     elif seconds is not None:
         say(f"{text}; the job has read it, as of its checkpoint {seconds:.1f} s later")
     else:
-        say(f"{text}; the job has not confirmed it" + (f" within {wait:.0f} s: see `sentinel status`" if wait else ""))
+        say(f"{text}; the job has not confirmed it" + (f" within {wait:.0f} s: is it running?" if wait else ""))
 
 
 def _record(

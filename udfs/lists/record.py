@@ -43,7 +43,7 @@ class ListRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
         reason: why, for people.
         author: who wrote it.
         since: event time from which it holds; empty: ``at``.
-        until: event time before which it holds; empty: for ever.
+        until: event time before which it holds; empty, or after this century: for ever.
         rules: of a suppression, ids of the rules and patterns that it silences, or ``model``; empty: all of them.
         removed: whether the record takes the entry off the list.
     """
@@ -177,9 +177,11 @@ def _entry(record: ListRecord) -> ListEntry | Refusal:
     at = _time("at", record.at)
     since = at if record.since is None else _time("since", record.since)
     until = FOREVER if record.until is None else _time("until", record.until)
-    for time in (at, since, until):
-        if not _LIMITS.earliest <= time < _LIMITS.latest and time != FOREVER:
-            return _invalid("at, since and until are times of this century")
+    for time in (at, since):
+        if not _LIMITS.earliest <= time < _LIMITS.latest:
+            return _invalid("at and since are times of this century")
+    if until >= _LIMITS.latest:
+        until = FOREVER
     if until <= since and not record.removed:
         return _invalid("until is not after since: the entry would never be in force")
     return ListEntry(record.list, record.entity, record.id, since, until, record.rules, record.removed)
