@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.lists import lists_at
-from tests.pipeline.list_records import entry_value, list_record
+from tests.pipeline.list_records import entry_value, list_record, listed
 from tests.pipeline.sent import NOW_MS, decide, paid, pipeline
 from udfs.lists import ListEntry, decode_entry, entry_key
 from udfs.lists.fingerprints import Fingerprints
@@ -138,6 +138,36 @@ def test_an_address_is_in_its_networks_only(network: str, inside: str, outside: 
     assert shared.lookup_address(outside) == shared.lookup_address("no address") == []
     assert shared.apply(ListEntry("block", ListedEntity.NETWORK, network, tombstone=True))
     assert shared.lookup_address(inside) == []
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.tuples(st.sampled_from(["user", "card", "merchant"]), names, times, st.booleans()), max_size=6),
+    st.lists(times, max_size=6),
+)
+def test_payments_after_all_lists_are_decided_as_those_among_them(
+    changes: list[tuple[str, str, int, bool]], minutes: list[int]
+) -> None:
+    ids_of = {"user": "alice", "card": "card-1", "merchant": "shop"}
+    of_lists = [
+        (minute, listed(name, entity, ids_of[entity], minute, removed=is_removed))
+        for entity, name, minute, is_removed in sorted(changes, key=lambda one: one[2])
+    ]
+    payments = [
+        (minute + 0.5, paid(f"t{number}", 10.0, minute + 0.5, card_id="card-1"))
+        for number, minute in enumerate(sorted(minutes))
+    ]
+    first, among = pipeline(), pipeline()
+    decide(first, *(record for _, record in of_lists))
+    expected = [decide(first, record)[0] for _, record in payments]
+    found = [
+        decision
+        for _, record in sorted([*of_lists, *payments], key=lambda one: one[0])
+        for decision in decide(among, record)
+    ]
+    assert [(one.action, one.lists, one.reasons) for one in found] == [
+        (one.action, one.lists, one.reasons) for one in expected
+    ]
 
 
 VALUES: list[Any] = [

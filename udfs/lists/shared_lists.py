@@ -10,7 +10,7 @@ import msgspec
 
 from state.store.keyed_state import KeyedState
 from udfs.lists.intervals import Intervals, Listed, update_listed, without_expired
-from udfs.lists.record import ListEntry
+from udfs.lists.record import FOREVER, ListEntry
 from udfs.names import ListedEntity, ShardEntry
 
 SHARED = frozenset({ListedEntity.CARD, ListedEntity.COUNTRY, ListedEntity.NETWORK})
@@ -37,6 +37,7 @@ class SharedLists:
         self._listed: dict[tuple[ListedEntity, str], dict[str, Intervals]] = {}
         self._networks = _Networks()
         self._changed: set[int] = set()
+        self._first_end = FOREVER
 
     def __len__(self) -> int:
         return len(self._listed)
@@ -75,11 +76,8 @@ class SharedLists:
         Args:
             before: entries that end at or before this event time are forgotten; epoch milliseconds.
         """
-        for key, listed in list(self._listed.items()):
-            left = without_expired(listed, before)
-            if left != listed:
-                self._put(*key, left)
-                self._changed.add(_chunk(*key))
+        if before >= self._first_end:
+            self._forget(before)
         chunks: dict[int, _Chunk] = {number: [] for number in self._changed}
         if chunks:
             for (entity, entity_id), listed in self._listed.items():
@@ -87,9 +85,19 @@ class SharedLists:
         self._changed.clear()
         return {_key(number): _encoder.encode(chunk) for number, chunk in chunks.items()}
 
+    def _forget(self, before: int) -> None:
+        self._first_end = FOREVER
+        for key, listed in list(self._listed.items()):
+            left = without_expired(listed, before)
+            if left != listed:
+                self._changed.add(_chunk(*key))
+            self._put(*key, left)
+
     def _put(self, entity: ListedEntity, entity_id: str, listed: dict[str, Intervals]) -> None:
         if listed:
             self._listed[entity, entity_id] = listed
+            first_end = min(one.until for intervals in listed.values() for one in intervals)
+            self._first_end = min(self._first_end, first_end)
         else:
             self._listed.pop((entity, entity_id), None)
         if entity is ListedEntity.NETWORK:
