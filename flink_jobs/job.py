@@ -37,12 +37,12 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
 
     by_user = mini_batch([events, lists], control, users, Uid.BATCH_BY_USER, job.mini_batch_ms)
     from_users = stages.user_stage(by_user, settings, *shards)
-    to_devices = explode_messages(from_users, "to-devices", "device_keys", "device_messages")
-    direct = explode_messages(from_users, "to-merchants", "merchant_keys", "merchant_messages")
+    to_devices = explode_messages(from_users, "to-devices", stages.TO_DEVICES)
+    direct = explode_messages(from_users, "to-merchants", stages.TO_MERCHANTS)
 
     by_device = mini_batch([to_devices], control, devices, Uid.BATCH_BY_DEVICE, job.downstream_mini_batch_ms)
     from_devices = stages.device_stage(by_device, settings, *shards)
-    onward = explode_messages(from_devices, "devices-to-merchants", "merchant_keys", "merchant_messages")
+    onward = explode_messages(from_devices, "devices-to-merchants", stages.TO_MERCHANTS)
 
     by_merchant = mini_batch([direct, onward], control, merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
     decided = stages.merchant_stage(by_merchant, settings, *shards)
@@ -69,8 +69,10 @@ def _write_decisions(decided: DataStream, settings: Settings) -> None:
         topics.metrics: stages.METRICS,
         topics.dead_letters: stages.DEAD_LETTERS,
     }
-    records = explode_records(decided, "decided", groups, headers=len(kafka.HEADERS))
-    kafka.write(records, settings, Uid.DECISIONS, exactly_once=settings.job.decisions_exactly_once)
+    payments = topics.decisions
+    records = explode_records(decided, "decided", groups, headers=len(kafka.HEADERS), payments=payments)
+    exactly_once = settings.job.decisions_exactly_once
+    kafka.write(records, settings, Uid.DECISIONS, exactly_once=exactly_once, payments=payments)
 
 
 def _write_alerts(decided: DataStream, settings: Settings) -> None:

@@ -75,7 +75,9 @@ def read_lists(environment: StreamExecutionEnvironment, settings: Settings, user
 def _envelopes(kinds: Mapping[str, Kind], shard_keys: Sequence[int]) -> JavaObject:
     """Schema of records whose shard is that of their key."""
     letters = jvm.strings([kind.value for kind in kinds.values()])
-    return jvm.edge().EnvelopeDeserializer(jvm.strings(list(kinds)), letters, jvm.longs(shard_keys))
+    return jvm.edge().EnvelopeDeserializer(
+        jvm.strings(list(kinds)), letters, jvm.longs(shard_keys), Kind.TRANSACTION.value
+    )
 
 
 def _read(
@@ -103,7 +105,9 @@ def _read(
     return DataStream(stream.uid(uid.value).name(uid.value.replace("-", " ")))
 
 
-def write(records: DataStream, settings: Settings, uid: Uid, *, exactly_once: bool = False) -> JavaObject:
+def write(
+    records: DataStream, settings: Settings, uid: Uid, *, exactly_once: bool = False, payments: str = ""
+) -> JavaObject:
     """Write rows of (topic, key, value, header values) to Kafka.
 
     Args:
@@ -112,6 +116,7 @@ def write(records: DataStream, settings: Settings, uid: Uid, *, exactly_once: bo
         uid: of the sink.
         exactly_once: whether records are committed with the checkpoint, once each; otherwise they are written at once,
             and again after a failure.
+        payments: topic whose records are payments: the time until the broker has them is measured.
 
     Returns:
         Java ``DataStreamSink``.
@@ -121,15 +126,18 @@ def write(records: DataStream, settings: Settings, uid: Uid, *, exactly_once: bo
     limit = max(MIB, kafka.max_record_bytes)
     # Batches are compressed: a producer's limit is of the record as it is, a broker's of what it gets.
     size = {"max.request.size": str(limit)}
+    measured = {"interceptor.classes": "sentinel.edge.Acknowledgements"} if payments else {}
     once = {"transaction.timeout.ms": str(job.transaction_timeout_s * 1000)} if exactly_once else {}
     builder = (
         java.org.apache.flink.connector.kafka.sink.KafkaSink.builder()
         .setBootstrapServers(kafka.bootstrap_servers)
         .setRecordSerializer(
-            jvm.edge().RecordSerializer(jvm.strings(HEADERS), min(limit, kafka.max_record_bytes) - _MARGIN_BYTES)
+            jvm.edge().RecordSerializer(
+                jvm.strings(HEADERS), min(limit, kafka.max_record_bytes) - _MARGIN_BYTES, payments
+            )
         )
         .setDeliveryGuarantee(base.EXACTLY_ONCE if exactly_once else base.AT_LEAST_ONCE)
-        .setKafkaProducerConfig(jvm.properties({**size, **once, **_PRODUCER, **kafka.properties}))
+        .setKafkaProducerConfig(jvm.properties({**size, **measured, **once, **_PRODUCER, **kafka.properties}))
     )
     if exactly_once:
         # Must not change: a restarted job finds its open transactions by this prefix.

@@ -19,7 +19,8 @@ from flink_jobs.shards import Shards
 from udfs.names import Uid
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.ROW([Types.LONG(), BYTES])
+# Shard key, record, number of payments in it, and when it left the operator before (epoch us): see PaymentTimes.
+RECORD = Types.ROW([Types.LONG(), BYTES, Types.INT(), Types.LONG()])
 BATCH = Types.ROW([Types.LONG(), Types.OBJECT_ARRAY(BYTES)])
 LONGEST_MS = 50
 """Age at which a batch is flushed although the input has more."""
@@ -30,7 +31,7 @@ FULL_BYTES = 512 * 1024
 def mini_batch(
     keyed: list[DataStream], broadcast: DataStream, shards: Shards, uid: Uid, interval_ms: int
 ) -> KeyedStream:
-    """Batch rows of ``(shard key, record)``.
+    """Batch rows of ``RECORD``.
 
     Args:
         keyed: streams of ``RECORD`` whose rows go to the subtask of their key.

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,10 +21,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
 from udfs.names import Topic
+from udfs.records.limits import Limits
+from udfs.records.rates import RATES, Rates
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
-Milliseconds = Annotated[int, Field(ge=1, le=9_999)]
+Milliseconds = Annotated[int, Field(ge=0, le=9_999)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 MAXIMUM_TRANSACTION_TIMEOUT_S = 900  # the broker's transaction.max.timeout.ms default
@@ -110,7 +113,6 @@ class EventTimeSettings(_Section):
     maximum_ahead_s: float = Field(
         default=86_400.0, gt=0, description="payments further ahead of the wall clock are refused, seconds"
     )
-
     tolerated_ahead_s: float = Field(
         default=300.0, ge=0, description="payments further ahead of the wall clock are decided and marked, seconds"
     )
@@ -121,6 +123,34 @@ class EventTimeSettings(_Section):
             raise ValueError(
                 "allowed_lateness_s must be at least out_of_orderness_s: payments that are not late are exact"
             )
+        return self
+
+
+class CurrencySettings(_Section):
+    """Rates by which amounts are compared in one currency."""
+
+    convert: bool = Field(default=True, description="convert amounts to the reference currency")
+    reference: str = Field(default=RATES.reference, description="currency that rules and the model see")
+    rates_of: date = Field(default=RATES.day, description="day of the rates")
+    per_unit: dict[str, float] = Field(
+        default={}, description="by currency, how much of it one unit of the reference is worth; empty: shipped rates"
+    )
+
+    def rates(self) -> Rates | None:
+        """The table of rates; None if amounts stay as they are.
+
+        Raises:
+            RatesInvalidError: a currency or a rate is wrong.
+        """
+        if not self.convert:
+            return None
+        return Rates(self.reference, self.rates_of, self.per_unit) if self.per_unit else RATES.rebased(self.reference)
+
+    @model_validator(mode="after")
+    def _rates_are_valid(self) -> Self:
+        if not self.per_unit and self.rates_of != RATES.day:
+            raise ValueError(f"the shipped rates are of {RATES.day}: give per_unit with the rates of another day")
+        self.rates()
         return self
 
 
@@ -259,11 +289,21 @@ class Settings(BaseSettings):
     flink: FlinkSettings = FlinkSettings()
     job: JobSettings = JobSettings()
     event_time: EventTimeSettings = EventTimeSettings()
+    currency: CurrencySettings = CurrencySettings()
     decision: DecisionSettings = DecisionSettings()
     lists: ListSettings = ListSettings()
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"
     stack: StackSettings = StackSettings()
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of input records."""
+        return Limits(
+            record_bytes=self.job.max_record_bytes,
+            ahead_ms=round(self.event_time.maximum_ahead_s * 1000),
+            rates=self.currency.rates(),
+        )
 
     @model_validator(mode="after")
     def _alerts_fit(self) -> Self:

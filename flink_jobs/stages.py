@@ -26,6 +26,7 @@ from udfs.stages.envelope import DeadLetter
 from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals
 from udfs.stages.open_windows import metrics_record
 from udfs.stages.stage import Stage
+from udfs.stages.stage_message import SubtaskMessage
 from udfs.warmup import warm_up
 
 # Lists cross to Java by element: 0.8 us for the key and value of a decision. One block with lengths costs the same.
@@ -43,8 +44,13 @@ DEAD_LETTERS = (
     "source_offsets",
 )
 _DEAD_LETTERS = dict.fromkeys(DEAD_LETTERS, _MANY_BYTES)
-_TO_MERCHANTS = {"merchant_keys": _MANY_LONGS, "merchant_messages": _MANY_BYTES}
-_USER_OUTPUT = {"device_keys": _MANY_LONGS, "device_messages": _MANY_BYTES, **_TO_MERCHANTS, **_DEAD_LETTERS}
+TO_DEVICES, TO_MERCHANTS = (
+    ("device_keys", "device_messages", "device_payments"),
+    ("merchant_keys", "merchant_messages", "merchant_payments"),
+)
+_MESSAGES = (_MANY_LONGS, _MANY_BYTES, _MANY_LONGS)
+_TO_MERCHANTS = dict(zip(TO_MERCHANTS, _MESSAGES, strict=True))
+_USER_OUTPUT = {**dict(zip(TO_DEVICES, _MESSAGES, strict=True)), **_TO_MERCHANTS, **_DEAD_LETTERS}
 DECISIONS, ALERTS, METRICS = (
     ("decision_keys", "decision_values"),
     ("alert_keys", "alert_values"),
@@ -298,9 +304,13 @@ def _row(*columns: Sequence[Any], first: tuple[Any, ...] = ()) -> Iterator[Row]:
         yield Row(*first, *columns)
 
 
-def _message_columns(messages: Sequence[tuple[int, bytes]], keys: Mapping[int, int]) -> tuple[list[int], list[bytes]]:
-    """Columns of Flink keys and of messages."""
-    return [keys[subtask] for subtask, _ in messages], [message for _, message in messages]
+def _message_columns(messages: Sequence[SubtaskMessage], keys: Mapping[int, int]) -> tuple[list[Any], ...]:
+    """Columns of Flink keys, of messages and of their numbers of payments."""
+    return (
+        [keys[each.subtask] for each in messages],
+        [each.message for each in messages],
+        [each.payments for each in messages],
+    )
 
 
 def _now_ms() -> int:

@@ -11,7 +11,6 @@ from models.artefact import ArtefactError, load
 from models.scorer import Scorer
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES, feature_hash
-from udfs.records.limits import Limits
 from udfs.rules import default_rules
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantStage, MerchantStageOptions
@@ -42,10 +41,9 @@ def check_model(settings: Settings) -> None:
 def user_stage(settings: Settings, devices: Routes, merchants: Routes) -> UserStage:
     """Build the user stage."""
     event_time = settings.event_time
-    limits = Limits(record_bytes=settings.job.max_record_bytes, ahead_ms=int(event_time.maximum_ahead_s * 1000))
     return UserStage(
         UserStageOptions(
-            limits=limits,
+            limits=settings.limits,
             shards=settings.job.shards,
             devices=devices,
             merchants=merchants,

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from udfs.records.rates import Conversion
+
 Action = Literal["block", "challenge", "monitor", "approve"]
 Level = Literal["critical", "high", "medium", "low", "minimal"]
 
@@ -82,8 +84,9 @@ class Decision(msgspec.Struct, gc=False):
 
     ``degraded`` is true if no model was available, or if the transaction was later than features are exact for;
     ``ahead`` if its event time was ahead of the wall clock by more than the settings tolerate. ``ignored`` names
-    optional fields of the record that could not be read, or are no known code. ``lists`` names the lists that the
-    payment's entities are on, ``name:entity``.
+    optional fields of the record that could not be read, or are no known code. ``conversion`` says how the amount was
+    converted to the reference currency, and is null if it was not. ``lists`` names the lists that the entities of the
+    payment are on, ``name:entity``.
     """
 
     transaction_id: str
@@ -105,6 +108,7 @@ class Decision(msgspec.Struct, gc=False):
     ahead: bool
     ignored: tuple[str, ...]
     degraded: bool
+    conversion: Conversion | None
     lists: tuple[str, ...] = ()
 
 

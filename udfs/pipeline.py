@@ -132,9 +132,9 @@ class Pipeline:
             control: encoded envelopes of control records, in force from this batch on.
         """
         output = self.users.process([*control, *records], now_ms)
-        to_devices = [*control, *(message for _, message in output.to_devices)]
+        to_devices = [*control, *(each.message for each in output.to_devices)]
         from_devices = self.devices.process(to_devices, now_ms) if to_devices else []
-        to_merchants = [*control, *(message for _, message in (*output.to_merchants, *from_devices))]
+        to_merchants = [*control, *(each.message for each in (*output.to_merchants, *from_devices))]
         return output, self.merchants.process(to_merchants, now_ms)
 
     def checkpoint(self, now_ms: int) -> None:

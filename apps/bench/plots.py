@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from apps.bench.result import Plot
 
 COLOURS = ("#1f5fa8", "#d9622b", "#2e8b57", "#8a4fa3", "#b8860b", "#c0392b", "#3aa6a6", "#555555")
+BAND = "#f3d9a4"
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
     "font.family": "sans-serif",
@@ -41,6 +42,8 @@ def render_svg(plot: Plot) -> str:
                 marker="o" if len(points) <= _MAX_MARKERS else "",
                 markersize=4,
             )
+        for begin, end in plot.shaded:
+            axes.axvspan(begin, end, color=BAND, linewidth=0)
         if plot.log_x:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(ticker.NullFormatter())

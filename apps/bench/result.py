@@ -57,6 +57,7 @@ class Plot(msgspec.Struct):
         y: label of the y axis, with its unit.
         series: points of each line, in the order in which they are joined, by name.
         log_x: whether the x axis is logarithmic.
+        shaded: stretches of the x axis, from and to, that are shaded.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Plot(msgspec.Struct):
     y: str
     series: dict[str, list[tuple[float, float]]]
     log_x: bool = False
+    shaded: list[tuple[float, float]] = []
 
 
 class Result(msgspec.Struct, kw_only=True):

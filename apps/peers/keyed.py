@@ -81,8 +81,8 @@ class KeyedStages:
         output = self._stages.users.process([record], _now_ms())
         self._stages.users.write_profiles()
         messages = [
-            *(RoutedMessage(True, _device_of(message), message) for _, message in output.to_devices),
-            *(RoutedMessage(False, _merchant_of(message), message) for _, message in output.to_merchants),
+            *(RoutedMessage(True, _device_of(message), message) for _, message, _ in output.to_devices),
+            *(RoutedMessage(False, _merchant_of(message), message) for _, message, _ in output.to_merchants),
         ]
         return messages, self._users.packed
 
@@ -91,7 +91,7 @@ class KeyedStages:
         self._devices.packed = packed
         output = self._stages.devices.process([message], _now_ms())
         self._stages.devices.write_profiles()
-        return [RoutedMessage(False, _merchant_of(each), each) for _, each in output], self._devices.packed
+        return [RoutedMessage(False, _merchant_of(each), each) for _, each, _ in output], self._devices.packed
 
     def merchant(self, messages: Sequence[bytes], packed: PackedProfile) -> tuple[DecisionBatch, PackedProfile]:
         """Process messages of one merchant; return decisions and alerts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from deploy.bench.harness import BenchRun
 from deploy.clients import kafka_clients
 from deploy.clients.decisions import DecisionsMissingError
 from deploy.clients.flink_rest import FlinkRest
+from deploy.clients.hop_times import Hop, HopTime, read_hop_times
 from deploy.clients.stage_metrics import StageCost, settled_stage_costs
 from udfs.names import Topic
 
@@ -33,6 +34,8 @@ class RatePhase:
         load: records that were sent.
         cpu_s: CPU seconds while the load was offered: of each component, of the load generator, and of all others.
         stage_costs: cost of each stage since the previous phase.
+        hop_times: time of each hop since the previous phase.
+        checkpoints: beginning and end of the last checkpoints of the phase, epoch milliseconds.
         worked_off: whether all of it was decided in time.
     """
 
@@ -42,6 +45,8 @@ class RatePhase:
     load: OfferedLoad
     cpu_s: dict[str, float]
     stage_costs: dict[str, StageCost]
+    hop_times: dict[Hop, HopTime]
+    checkpoints: Sequence[tuple[int, int]]
     worked_off: bool
 
     def latencies(
@@ -57,6 +62,11 @@ class RatePhase:
         decided = [(name, decisions[name]) for name in due if name in decisions]
         by_append = match_decisions([(name, appended[name]) for name in due if name in appended], decided)
         return by_append, match_decisions(due.items(), decided)
+
+    def mean_latency_ms(self, appended: Mapping[str, int], decisions: Mapping[str, int]) -> float:
+        """Mean latency of all that were decided, from append to append, with those of the lead-in, milliseconds."""
+        decided = [name for name in self.load.due_ms if name in decisions]
+        return sum(decisions[name] - appended[name] for name in decided) / max(1, len(decided))
 
     def late_ms(self, percentile: float) -> float:
         """Return a percentile of the load generator's lateness, milliseconds."""
@@ -82,6 +92,7 @@ class OpenLoop:
         self._settled_within_s = settled_within_s
         self._rest = FlinkRest(run.settings.flink.rest_url)
         self._stage_costs = settled_stage_costs(self._rest, job_id)
+        self._hop_times = read_hop_times(self._rest, job_id)
         names = run.settings.kafka.topics
         self._topics = {
             Topic.TRANSACTIONS: names.transactions,
@@ -110,8 +121,19 @@ class OpenLoop:
         cpu_s |= {GENERATOR: load.cpu_s, OTHERS: cpu_s[OTHERS] - load.cpu_s}
         sender.close()
         self._expected += len(load.due_ms)
+        checkpoints = self._rest.checkpoints(self._job_id).spans
         worked_off = self._is_worked_off()
-        return RatePhase(rate, lead_in_s, seconds, load, cpu_s, self._new_stage_costs(), worked_off)
+        return RatePhase(
+            rate=rate,
+            lead_in_s=lead_in_s,
+            seconds=seconds,
+            load=load,
+            cpu_s=cpu_s,
+            stage_costs=self._new_stage_costs(),
+            hop_times=self._new_hop_times(),
+            checkpoints=checkpoints,
+            worked_off=worked_off,
+        )
 
     def _is_worked_off(self) -> bool:
         try:
@@ -124,3 +146,8 @@ class OpenLoop:
         """Cost of each stage since the last call."""
         before, self._stage_costs = self._stage_costs, settled_stage_costs(self._rest, self._job_id)
         return {name: cost.since(before.get(name, StageCost())) for name, cost in self._stage_costs.items()}
+
+    def _new_hop_times(self) -> dict[Hop, HopTime]:
+        """Time of each hop since the last call; Flink's values are those that the stages' costs made fresh."""
+        before, self._hop_times = self._hop_times, read_hop_times(self._rest, self._job_id)
+        return {hop: time.since(before.get(hop, HopTime())) for hop, time in self._hop_times.items()}

@@ -29,7 +29,6 @@ from deploy.errors import OperationError
 from flink_jobs.settings import Settings, load_settings
 from state.kernel.times import DAY_MS
 from udfs.names import Topic
-from udfs.records.limits import Limits
 
 
 def replay(
@@ -167,10 +166,7 @@ def _run(
     """Check all rows, and send them unless some are bad."""
     newest = None if dry_run else newest_event_time(settings)
     late_before = None if newest is None else newest - round(settings.event_time.out_of_orderness_s * 1000)
-    limits = Limits(
-        record_bytes=settings.job.max_record_bytes, ahead_ms=round(settings.event_time.maximum_ahead_s * 1000)
-    )
-    plan = replace(plan, options=replace(plan.options, check=job_check(limits, _now_ms(), speedup)))
+    plan = replace(plan, options=replace(plan.options, check=job_check(settings.limits, _now_ms(), speedup)))
     bad = BadRows()
     with _progress(plan, "checking") as report:
         found = rehearse(plan.records(bad), late_before, report)

@@ -92,6 +92,7 @@ class Checkpoints:
         last_completed_at: epoch milliseconds.
         failures: those that Flink still tells about, the last first: failed after they began.
         not_begun: failed ones that never began, since not all tasks ran yet, as at the start of a job.
+        spans: beginning and end of the completed ones that Flink still lists, epoch milliseconds, the last first.
         untold: failed ones of which Flink no longer tells the cause.
     """
 
@@ -106,6 +107,7 @@ class Checkpoints:
     failures: tuple[Failure, ...] = ()
     not_begun: int = 0
     untold: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
 
     @property
     def failing(self) -> Failure | None:
@@ -137,6 +139,11 @@ def read_checkpoints(found: Answer) -> Checkpoints:
             for each in failed
         ),
         not_begun=0 if untold is None else max(0, unlisted - untold),
+        spans=tuple(
+            (int(each["trigger_timestamp"]), int(each["latest_ack_timestamp"]))
+            for each in history
+            if each["status"] == "COMPLETED"
+        ),
         untold=unlisted if untold is None else min(unlisted, untold),
     )
 

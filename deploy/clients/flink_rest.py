@@ -95,6 +95,10 @@ class FlinkRest:
         """Read the statistics of checkpoints."""
         return read_checkpoints(self._call("GET", f"/jobs/{job_id}/checkpoints"))
 
+    def metric_names(self, job_id: str, vertex_id: str) -> list[str]:
+        """List the metrics of a vertex's operators."""
+        return [each["id"] for each in self._request("GET", f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics")]
+
     def metrics(self, job_id: str, vertex_id: str, names: Collection[str]) -> dict[str, float]:
         """Read metrics of a vertex, each summed over its subtasks; a metric that does not exist yet is left out.
 

@@ -8,7 +8,6 @@ from confluent_kafka import TopicPartition as Partition
 
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
-from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import decode_transaction
 
@@ -31,7 +30,6 @@ def newest_event_time(settings: Settings) -> int | None:
     if found is None or found.error is not None:
         return None
     newest: int | None = None
-    limits = Limits(ahead_ms=round(settings.event_time.maximum_ahead_s * 1000))
     with kafka_clients.consumer_from_now(settings, topic) as consumer:
         starts, left = [], {}
         for number in found.partitions:
@@ -45,7 +43,7 @@ def newest_event_time(settings: Settings) -> int | None:
             message = consumer.poll(0.2)
             if message is None or message.error() is not None:
                 continue
-            read = decode_transaction(message.value(), message.key(), round(time.time() * 1000), limits)
+            read = decode_transaction(message.value(), message.key(), round(time.time() * 1000), settings.limits)
             if not isinstance(read, Refusal):
                 newest = read.event_time if newest is None else max(newest, read.event_time)
             if (message.offset() or 0) + 1 >= left.get(message.partition() or 0, 0):

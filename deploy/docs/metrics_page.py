@@ -1,4 +1,4 @@
-"""The reference of operator metrics: the counters that the job declares, found in its source."""
+"""The reference of operator metrics: the counters that the job declares, found in its source, and the hops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from deploy.clients.hop_times import BOUNDS_US, HOPS, STAND_STILLS
 from deploy.docs.markdown import code, table
 from deploy.docs.words import texts, words
 from deploy.paths import ROOT
@@ -33,4 +34,11 @@ def context() -> dict[str, Any]:
     described: dict[str, dict[str, str]] = words("metrics")["counters"]
     texts("metrics", "counters", sorted(declared_counters()))
     rows = ((code(name), STAGES[each["stage"]], each["unit"], each["meaning"]) for name, each in described.items())
-    return {"counters": table(("Counter", "Stages", "Unit", "Meaning"), rows)}
+    hops: dict[str, dict[str, str]] = words("metrics")["hops"]
+    texts("metrics", "hops", sorted({hop.metric for hop in (*HOPS, *STAND_STILLS)}))
+    hop_rows = ((code(name), each["operator"], each["meaning"]) for name, each in hops.items())
+    return {
+        "counters": table(("Counter", "Stages", "Unit", "Meaning"), rows),
+        "hops": table(("Hop", "Operators", "From, until"), hop_rows),
+        "bounds_ms": ", ".join(f"{bound / 1000:g}" for bound in BOUNDS_US),
+    }

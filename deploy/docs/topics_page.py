@@ -15,7 +15,7 @@ from udfs.lists.record import ListRecord
 from udfs.names import Topic
 from udfs.records.account_event import AccountEvent, AccountEventKind
 from udfs.records.label import Label
-from udfs.records.readable import IGNORED
+from udfs.records.readable import DERIVED
 from udfs.records.times import AsRead
 from udfs.records.transaction import Transaction
 from udfs.stages.open_windows import MinuteMetrics
@@ -59,7 +59,7 @@ def fields(struct: Any) -> list[Field]:  # noqa: ANN401 - a struct, or a generic
 
 def _fields(struct: inspect.StructType, prefix: str) -> Iterator[Field]:
     for field in struct.fields:
-        if field.encode_name == IGNORED and struct.cls not in (Decision, Alert):
+        if field.encode_name in DERIVED and struct.cls not in (Decision, Alert):
             continue  # made by the decoder; a record cannot set it
         yield Field(prefix + field.encode_name, field.type, field.required)
         for kind in _alternatives(field.type):
@@ -69,7 +69,8 @@ def _fields(struct: inspect.StructType, prefix: str) -> Iterator[Field]:
 
 def shown_type(kind: inspect.Type) -> str:
     """The JSON type; null is left out, since a field that may be null may as well be absent."""
-    return " or ".join(_shown(each) for each in _alternatives(kind))
+    # Sorted: Python remembers ``int | str`` in the order in which any module wrote it first.
+    return " or ".join(sorted(_shown(each) for each in _alternatives(kind)))
 
 
 def _shown(kind: inspect.Type) -> str:

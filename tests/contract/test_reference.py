@@ -37,7 +37,7 @@ from udfs.patterns import default_patterns, load_patterns
 from udfs.records.account_event import KINDS, AccountEvent, decode_account_event
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
-from udfs.records.readable import IGNORED
+from udfs.records.readable import DERIVED
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 from udfs.rules import default_rules, load_rules
@@ -63,7 +63,7 @@ CLI, CONTROL, FEATURES, METRICS, PATTERNS, REASONS, RULES, SETTINGS, STORED, TOP
 
 def fields(struct: type[msgspec.Struct]) -> list[str]:
     names = [field.encode_name for field in msgspec.structs.fields(struct)]
-    return names if issubclass(struct, Decision) else [name for name in names if name != IGNORED]
+    return names if issubclass(struct, Decision) else [name for name in names if name not in DERIVED]
 
 
 def listed(document: Path, head: str) -> Rows:

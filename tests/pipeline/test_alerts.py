@@ -11,7 +11,8 @@ from udfs.pipeline import Pipeline
 
 OF_A_DECISION = {
     *("transaction_id", "user_id", "merchant_id", "action", "score", "level", "model", "rules", "patterns", "reasons"),
-    *("shadow", "features", "versions", "event_time", "decided_at", "late", "ahead", "ignored", "degraded", "lists"),
+    *("shadow", "features", "versions", "event_time", "decided_at", "late", "ahead", "ignored", "degraded"),
+    *("conversion", "lists"),
 }
 OF_AN_ALERT = {"alert_id", "severity", "recommended_action", "requires_action", "pattern_transactions"}
 
@@ -99,3 +100,12 @@ def test_an_attack_that_began_before_a_restart_is_found_after_it() -> None:
     decide(one, *tests)
     (raised,) = alert(restarted(one), cash_in)
     assert raised.pattern_transactions == ["test0", "test1", "test2", "cash-in"]
+
+
+def test_an_alert_on_a_converted_payment_has_both_amounts() -> None:
+    (raised,) = alert(restrained("block"), paid("a", 12_000.0, currency="JPY"))
+    assert raised.conversion is not None
+    assert (raised.conversion.amount, raised.conversion.currency) == (12_000.0, "JPY")
+    assert 50 < raised.amount < 100
+    assert raised.features["amount"] == raised.amount
+    assert json.loads(bytes(raised.transaction))["amount"] == 12_000.0

@@ -53,7 +53,7 @@ def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time
     users = user_stage()
     merchants = merchant_stage(sample_every=60_000)
     sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
-    messages = [message for _, message in users.process(sent, NOW_MS).to_merchants]
+    messages = [message for _, message, _ in users.process(sent, NOW_MS).to_merchants]
     made = decisions(merchants.process(messages, NOW_MS))
     assert [one.features.get("amount") for one in made] == [None, 10.0, None, 10.0]
 

@@ -137,7 +137,7 @@ def test_an_analyst_who_clears_a_payment_clears_the_device() -> None:
 def test_a_label_gets_no_further_than_the_device() -> None:
     state = MemoryState()
     stage = device_stage({0: state})
-    messages = [message for _, message in user_stage().process([label_of_phone()], NOW_MS).to_devices]
+    messages = [message for _, message, _ in user_stage().process([label_of_phone()], NOW_MS).to_devices]
     assert stage.process(messages, NOW_MS) == []
     stage.checkpoint(NOW_MS)
     assert DeviceProfile.unpack(state["phone"]).fraud_times.tolist() == [at(0)]
@@ -173,10 +173,10 @@ class Stages:
     def user(self, *records: bytes) -> tuple[list[bytes], list[bytes]]:
         """What is handed to devices, and what to merchants."""
         output = self._user.process(records, NOW_MS)
-        return [message for _, message in output.to_devices], [message for _, message in output.to_merchants]
+        return [message for _, message, _ in output.to_devices], [message for _, message, _ in output.to_merchants]
 
     def device(self, messages: Sequence[bytes]) -> list[bytes]:
-        return [message for _, message in self._device.process(messages, NOW_MS)]
+        return [message for _, message, _ in self._device.process(messages, NOW_MS)]
 
     def merchant(self, messages: Sequence[bytes]) -> MerchantOutput:
         return self._merchant.process(messages, NOW_MS)

@@ -89,8 +89,8 @@ def test_a_long_batch_is_handed_over_in_parts_of_which_the_last_tells_how_far_ev
     sent = [msgspec.structs.replace(payment, event_time=number) for number in range(count)]
     features = np.arange(count * WIDTH, dtype=float).reshape(count, WIDTH)
     messages = partition_by_subtask(sent, features, [label], ([2] * count, [2]), {7: 1_000})
-    assert {subtask for subtask, _ in messages} == {2}
-    *parts, last = [decode_message(message) for _, message in messages]
+    assert {subtask for subtask, _, _ in messages} == {2}
+    *parts, last = [decode_message(message) for _, message, _ in messages]
     assert all((part.watermarks, len(part.payments), part.labels) == ({}, MAX_MESSAGE_PAYMENTS, []) for part in parts)
     assert (last.watermarks, last.labels) == ({7: 1_000}, [label])
     assert 1 <= len(last.payments) <= MAX_MESSAGE_PAYMENTS
@@ -157,15 +157,17 @@ def test_every_payment_goes_to_its_device_or_else_to_its_merchant_with_its_own_f
         for payment, row in zip(alone.payments, alone.features[:, :USER_WIDTH].tolist(), strict=True)
     }
     seen = 0
-    for subtask, encoded in output.to_devices:
+    for subtask, encoded, count in output.to_devices:
         message = decode_message(encoded)
+        assert len(message.payments) == count
         for payment, row in zip(message.payments, message.matrix(USER_WIDTH), strict=True):
             assert TO_DEVICES[shard_of(payment.device_id or "", DEVICE_SHARDS)] == subtask
             assert payment == as_sent(expected[payment.transaction_id][0])
             np.testing.assert_array_equal(row, expected[payment.transaction_id][1])
             seen += 1
-    for subtask, encoded in output.to_merchants:
+    for subtask, encoded, count in output.to_merchants:
         message = decode_message(encoded)
+        assert len(message.payments) == count
         for payment, row in zip(message.payments, message.matrix(USER_WIDTH + DEVICE_WIDTH), strict=True):
             assert payment.device_id is None
             assert TO_MERCHANTS[shard_of(payment.merchant_id, MERCHANT_SHARDS)] == subtask
@@ -183,27 +185,27 @@ def test_a_subtask_gets_one_message_a_batch_and_all_carry_the_watermarks_of_the_
     records: list[bytes],
 ) -> None:
     output = sent_on(records, USER_SHARDS)
-    decoded = [decode_message(message) for _, message in (*output.to_devices, *output.to_merchants)]
+    decoded = [decode_message(message) for _, message, _ in (*output.to_devices, *output.to_merchants)]
     users = {payment.user_id for message in decoded for payment in message.payments}
     shards = {shard_of(user, USER_SHARDS) for user in users}
     for messages in (output.to_devices, output.to_merchants):
-        decoded = [decode_message(message) for _, message in messages]
-        assert len({subtask for subtask, _ in messages}) == len(messages)
+        decoded = [decode_message(message) for _, message, _ in messages]
+        assert len({subtask for subtask, _, _ in messages}) == len(messages)
         assert all(message.watermarks.keys() == shards for message in decoded)
         assert all(message.watermarks == decoded[0].watermarks for message in decoded)
 
 
 def test_a_label_goes_to_its_merchants_shard_without_any_payment() -> None:
     output = sent_on([labelled("a", "fraud", merchant="bank")])
-    ((subtask, message),) = output.to_merchants
-    assert output.to_devices == []
+    ((subtask, message, payments),) = output.to_merchants
+    assert (output.to_devices, payments) == ([], 0)
     assert subtask == TO_MERCHANTS[shard_of("bank", MERCHANT_SHARDS)]
     assert [label.transaction_id for label in decode_message(message).labels] == ["a"]
 
 
 def test_a_label_that_names_a_device_goes_to_its_shard_as_well() -> None:
     output = sent_on([labelled("a", "fraud", merchant="bank", device="phone")])
-    ((at_devices, to_device),), ((at_merchants, to_merchant),) = output.to_devices, output.to_merchants
+    ((at_devices, to_device, _),), ((at_merchants, to_merchant, _),) = output.to_devices, output.to_merchants
     assert at_devices == TO_DEVICES[shard_of("phone", DEVICE_SHARDS)]
     assert at_merchants == TO_MERCHANTS[shard_of("bank", MERCHANT_SHARDS)]
     assert decode_message(to_device).labels == decode_message(to_merchant).labels

@@ -19,7 +19,7 @@ from tests.pipeline.traffic import cut, cuts, traffic, weeks
 from udfs.pipeline import MemoryState
 from udfs.stages.envelope import decode_envelope
 from udfs.stages.stage import Stage
-from udfs.stages.stage_message import Routes, shard_of_key
+from udfs.stages.stage_message import Routes, SubtaskMessage, shard_of_key
 
 USER_SHARDS, DEVICE_SHARDS, MERCHANT_SHARDS = 5, 3, 4
 KEY_GROUPS = 128
@@ -109,8 +109,8 @@ class Job:
             stage.checkpoint(now_ms)
 
 
-def _deliver(messages: Iterable[tuple[int, bytes]], to: list[list[bytes]]) -> None:
-    for target, message in messages:
+def _deliver(messages: Iterable[SubtaskMessage], to: list[list[bytes]]) -> None:
+    for target, message, _ in messages:
         to[target].append(message)
 
 

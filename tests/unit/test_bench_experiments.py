@@ -22,6 +22,7 @@ from deploy.bench.open_loop import GENERATOR
 from deploy.bench.peers.throughput import Throughput
 from deploy.clients.decisions import DecisionsMissingError
 from deploy.clients.flink_answers import Checkpoints, Job
+from deploy.clients.hop_times import BOUNDS_US, HOPS, Hop, HopTime
 from deploy.clients.stage_metrics import StageCost
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings, StackSettings
@@ -132,6 +133,19 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         clock.reads += 1
         return {name: StageCost(cpu_us=1_000.0 * clock.reads, batches=clock.reads) for name in STAGES}
 
+    def hop_times(*_: object) -> dict[Hop, HopTime]:
+        """Each payment took 5 ms to be fetched, and 1 ms in the sink; read after the last of a phase was decided."""
+        payments = len(broker.transactions)
+        milliseconds = {"fetch": 5, "sink": 1}
+        return {
+            hop: HopTime(
+                1_000.0 * milliseconds[hop.name] * payments,
+                tuple(float(payments * (bound == 1_000 * milliseconds[hop.name])) for bound in (*BOUNDS_US, None)),
+            )
+            for hop in HOPS
+            if hop.name in milliseconds
+        }
+
     def cpu(_: Settings) -> CpuTimes:
         clock.reads += 1
         return CpuTimes({"kafka": 0.1 * clock.reads, "taskmanager-1": 0.2 * clock.reads}, machine=1.0 * clock.reads)
@@ -143,6 +157,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         monkeypatch.setattr(f"deploy.{name}.settled_stage_costs", costs)
         monkeypatch.setattr(f"deploy.{name}.FlinkRest", Rest)
     monkeypatch.setattr("deploy.bench.resources.FlinkRest", Rest)
+    monkeypatch.setattr("deploy.bench.open_loop.read_hop_times", hop_times)
     monkeypatch.setattr("deploy.bench.peers.rate_ramp.open_feed", feed)
     monkeypatch.setattr("deploy.bench.backlog.count_decisions", lambda _: len(broker.decisions))
     monkeypatch.setattr("deploy.clients.kafka_clients.producer", lambda _: broker)
@@ -177,6 +192,36 @@ def test_one_live_rate_has_its_percentiles(settings: Settings) -> None:
     assert result.options["rate"] == [5_000.0]
     (cpu,) = [table for table in result.tables if table.title == "CPU by rate, cores"]
     assert cpu.columns == ["offered, /s", "kafka", "taskmanager-1", OTHERS, GENERATOR]
+
+
+@pytest.mark.usefixtures("broker")
+def test_the_hops_and_what_is_not_accounted_for_are_the_latency(settings: Settings) -> None:
+    result = live.run(settings, live_options(rate=[4_000.0, 5_000.0]), ignore)
+    hops = [table for table in result.tables if table.title.startswith("Where a payment's time goes")]
+    assert [table.title[-7:] for table in hops] == ["4,000/s", "5,000/s"]
+    for table in hops:
+        means = {str(row[0]): row[1] for row in table.rows}
+        assert (means["fetch"], means["sink"], means["device: in the mini-batch"]) == (5, 1, 0)
+        assert means["append to append"] == DECIDED_AFTER_MS
+        assert means["not accounted for"] == pytest.approx(DECIDED_AFTER_MS - 6)
+
+
+def test_the_timeline_shows_the_checkpoints_of_its_rate(
+    settings: Settings, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checkpoints(*_: object) -> Checkpoints:
+        """One before the first payment, and one that goes on after the last."""
+        first, last = broker.transactions[0][1], broker.transactions[-1][1]
+        spans = ((first - 1, last + 9), (first - 20, first - 10))
+        return Checkpoints(2, 0, 0, 20, 2**20, 3 * 2**20, None, spans=spans)
+
+    monkeypatch.setattr(Rest, "checkpoints", checkpoints)
+    result = live.run(settings, live_options(), ignore)
+    (timeline,) = [plot for plot in result.plots if plot.title.startswith("Latency around checkpoints")]
+    ((begin, end),) = timeline.shaded
+    assert begin == 0
+    assert timeline.series["slowest"][-1][0] <= end < 60
+    assert {latency for _, latency in timeline.series["slowest"]} == {DECIDED_AFTER_MS}
 
 
 @pytest.mark.usefixtures("broker")

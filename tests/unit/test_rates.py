@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from flink_jobs.settings import Settings, SettingsError, load_settings
 from tests.records import LIMITS, NOW_MS, PAYMENT, json_of
 from udfs.records.limits import Limits
-from udfs.records.rates import RATES, Rates, RatesInvalidError, to_reference
+from udfs.records.rates import RATES, Conversion, Rates, RatesInvalidError, to_reference
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
 
@@ -22,7 +23,8 @@ def converted(limits: Limits, **fields: Any) -> Transaction:
     return read
 
 
-WITH_RATES = Limits(rates=RATES)
+WITH_RATES = LIMITS
+WITHOUT_RATES = Limits(rates=None)
 
 
 def test_lunch_in_yen_and_a_car_in_dinars_are_distinguished() -> None:
@@ -32,7 +34,7 @@ def test_lunch_in_yen_and_a_car_in_dinars_are_distinguished() -> None:
 
 @pytest.mark.parametrize("amount", [0.1, 42.5, 1e9, 5e-324, 0.0])
 def test_amounts_in_the_reference_are_the_same_to_the_last_bit(amount: float) -> None:
-    assert converted(WITH_RATES, amount=amount, currency="eur") == converted(LIMITS, amount=amount)
+    assert converted(WITH_RATES, amount=amount, currency="eur") == converted(WITHOUT_RATES, amount=amount)
 
 
 def test_the_share_of_the_credit_limit_does_not_depend_on_the_currency() -> None:
@@ -49,7 +51,8 @@ def test_a_currency_without_a_rate_is_named_and_its_amount_kept() -> None:
 
 
 def test_without_rates_amounts_stay_as_they_are() -> None:
-    assert converted(LIMITS, amount=12_000, currency="JPY").amount == 12_000
+    payment = converted(WITHOUT_RATES, amount=12_000, currency="JPY")
+    assert (payment.amount, payment.conversion) == (12_000, None)
     assert to_reference(5.0, "USD", Rates("EUR", DAY, {})) is None
 
 
@@ -57,3 +60,38 @@ def test_without_rates_amounts_stay_as_they_are() -> None:
 def test_a_table_with_a_fault_is_refused(per_unit: dict[str, float]) -> None:
     with pytest.raises(RatesInvalidError):
         Rates("EUR", DAY, per_unit)
+
+
+def test_a_converted_amount_says_what_it_was_and_of_which_day_the_rates_are() -> None:
+    assert converted(WITH_RATES, amount=12_000, currency="jpy").conversion == Conversion(
+        12_000, "JPY", "EUR", RATES.day.isoformat()
+    )
+    assert converted(WITH_RATES, amount=5.0).conversion is None
+
+
+@pytest.mark.parametrize("said", [{"amount": 1, "currency": "USD", "reference": "EUR", "rates_of": "x"}, 5, "EUR", []])
+def test_a_record_cannot_say_itself_how_it_was_converted(said: object) -> None:
+    assert converted(WITH_RATES, conversion=said).conversion is None
+
+
+def test_with_another_reference_two_amounts_keep_their_proportion() -> None:
+    dollars = RATES.rebased("USD")
+    euros, yen = to_reference(100.0, "EUR", dollars), to_reference(12_000.0, "JPY", dollars)
+    assert euros == pytest.approx(100 * RATES.per_unit["USD"])
+    assert yen == pytest.approx(12_000 / RATES.per_unit["JPY"] * RATES.per_unit["USD"])
+    assert to_reference(7.0, "USD", dollars) == 7.0
+    with pytest.raises(RatesInvalidError, match="XPF"):
+        RATES.rebased("XPF")
+
+
+def test_rates_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().limits.rates == RATES
+    monkeypatch.setenv("SENTINEL_CURRENCY__REFERENCE", "USD")
+    monkeypatch.setenv("SENTINEL_CURRENCY__RATES_OF", "2026-11-30")
+    with pytest.raises(SettingsError, match="give per_unit"):
+        load_settings()
+    monkeypatch.setenv("SENTINEL_CURRENCY__PER_UNIT", '{"EUR": 0.5}')
+    assert load_settings().limits.rates == Rates("USD", date(2026, 11, 30), {"EUR": 0.5})
+    monkeypatch.setenv("SENTINEL_CURRENCY__PER_UNIT", '{"EURO": 0.5}')
+    with pytest.raises(SettingsError, match="EURO"):
+        load_settings()

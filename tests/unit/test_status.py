@@ -24,6 +24,8 @@ from deploy.job.health import Finding, State
 NOW_S = 1_000_000.0
 NOW_MS = round(NOW_S * 1000)
 
+TIMES = {"trigger_timestamp": 1_764_000_000_000, "latest_ack_timestamp": 1_764_000_000_080}
+
 
 def test_a_partition_that_was_added_counts_as_behind_until_it_is_read() -> None:
     partitions = {0: partition_lag(0, 20, 20), 1: partition_lag(0, 18, None)}
@@ -102,7 +104,7 @@ def test_of_more_failures_than_flink_lists_the_cause_is_said_to_be_unknown() -> 
 
 
 def test_failures_of_the_start_are_known_as_such_however_long_the_job_runs() -> None:
-    history = [{"id": 990 + number, "status": "COMPLETED"} for number in range(1, 11)]
+    history = [{"id": 990 + number, "status": "COMPLETED", **TIMES} for number in range(1, 11)]
     shown = answer(3, history, NOW_MS)
     shown["counts"] |= {"completed": 800, "restored": 1}
     shown["latest"]["restored"] = {"id": 200}
@@ -111,7 +113,7 @@ def test_failures_of_the_start_are_known_as_such_however_long_the_job_runs() -> 
 
 
 def test_after_a_recovery_it_is_not_known_which_checkpoints_began() -> None:
-    history = [{"id": 990 + number, "status": "COMPLETED"} for number in range(1, 11)]
+    history = [{"id": 990 + number, "status": "COMPLETED", **TIMES} for number in range(1, 11)]
     shown = answer(3, history, NOW_MS)
     shown["counts"] |= {"completed": 800, "restored": 1}
     shown["latest"]["restored"] = {"id": 900}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from state.kernel.times import DAY_MS
-from udfs.records.rates import Rates
+from udfs.records.rates import RATES, Rates
 
 IDENTIFIER_CHARACTERS = 256
 
@@ -28,4 +28,4 @@ class Limits:
     earliest: int = 946_684_800_000  # 2000-01-01
     latest: int = 4_102_444_800_000  # 2100-01-01
     ahead_ms: int = DAY_MS
-    rates: Rates | None = None
+    rates: Rates | None = RATES

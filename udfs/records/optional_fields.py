@@ -21,7 +21,7 @@ from udfs.records.normal_form import (
     payment_method_of,
     truth_of,
 )
-from udfs.records.rates import Rates, to_reference
+from udfs.records.rates import Conversion, Rates, to_reference
 from udfs.records.times import Time, TimeUnreadableError, epoch_ms, is_calendar_time
 
 if TYPE_CHECKING:
@@ -121,6 +121,9 @@ def convert_amounts(transaction: Transaction, rates: Rates, ignored: list[str]) 
         if "currency" not in ignored:
             ignored.append("currency")
         return
+    transaction.conversion = Conversion(
+        transaction.amount, transaction.currency, rates.reference, rates.day.isoformat()
+    )
     transaction.amount = amount
     account = transaction.account
     if account is not None and account.credit_limit is not None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import msgspec
+
 from udfs.records.currencies import CURRENCIES
 
 
@@ -41,6 +43,36 @@ class Rates:
                 raise RatesInvalidError(f"the rate of {currency} is {rate}: write a number above zero")
         if self.per_unit.get(self.reference, 1.0) != 1.0:
             raise RatesInvalidError(f"the rate of {self.reference}, the reference itself, must be 1")
+
+    def rebased(self, reference: str) -> Rates:
+        """The same rates with another reference currency.
+
+        Raises:
+            RatesInvalidError: the table has no rate of it.
+        """
+        if reference == self.reference:
+            return self
+        if reference not in self.per_unit:
+            raise RatesInvalidError(f"there is no rate of {reference!r} to {self.reference}: give one, or all rates")
+        unit = self.per_unit[reference]
+        rates = {self.reference: 1.0, **self.per_unit}
+        return Rates(reference, self.day, {name: rate / unit for name, rate in rates.items() if name != reference})
+
+
+class Conversion(msgspec.Struct, frozen=True, gc=False):
+    """How the amount of a payment was converted.
+
+    Attributes:
+        amount: as the record says it.
+        currency: of that amount.
+        reference: currency of the converted amount.
+        rates_of: day of the rates, ISO 8601.
+    """
+
+    amount: float
+    currency: str
+    reference: str
+    rates_of: str
 
 
 def to_reference(amount: float, currency: str, rates: Rates) -> float | None:

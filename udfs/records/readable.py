@@ -67,8 +67,8 @@ TRANSACTION: Readers = {
 }
 ACCOUNT_EVENT: Readers = {"event_id": _identifier, "location": LOCATION, "device": DEVICE, "metadata": _object}
 LABEL: Readers = {"device_id": _identifier}
-IGNORED = "ignored"
-"""The field of a decoded transaction that no record sets."""
+DERIVED = ("ignored", "conversion")
+"""Fields of a decoded transaction that no record sets."""
 TIMES = ("timestamp", "event_time")
 """Required times: epoch milliseconds may be written as 1795600800000.0."""
 
@@ -79,7 +79,8 @@ def make_readable(document: dict[str, Any], readers: Readers) -> list[str]:
     Returns:
         Names of the fields that were left out, with a dot before the fields of an object.
     """
-    document.pop(IGNORED, None)
+    for name in DERIVED:
+        document.pop(name, None)
     for name in TIMES:
         time = integer_of(document.get(name))
         if time is not None:

@@ -13,6 +13,7 @@ from udfs.records.decoding import check_identifier, check_key, check_normal, dec
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
 from udfs.records.normal_form import is_code_placeholder, normal_identifier
 from udfs.records.optional_fields import Account, Device, Location, convert_amounts, normalize
+from udfs.records.rates import Conversion
 from udfs.records.readable import TRANSACTION
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
@@ -29,6 +30,7 @@ class Transaction(msgspec.Struct, Generic[Time], gc=False):
         card_id: token or fingerprint of the card, never its number; lists of cards name it.
         ignored: names of the optional fields that could not be read and are left out (``location.country``), and of
             codes that are kept and mean nothing here (``currency``). Never read from the record.
+        conversion: how the amount was converted; None if it is as the record says. Never read from the record.
     """
 
     transaction_id: str
@@ -47,6 +49,7 @@ class Transaction(msgspec.Struct, Generic[Time], gc=False):
     account: Account[Time] | None = None
     metadata: dict[str, Any] | None = None
     ignored: tuple[str, ...] = ()
+    conversion: Conversion | None = None
 
     @property
     def device_id(self) -> str | None:
@@ -83,9 +86,10 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
     if refusal is not None:
         return refusal
     normalize(transaction, ignored)
+    # Also where nothing is ignored or converted: the record may have fields of these names.
+    transaction.conversion = None
     if limits.rates is not None and transaction.currency != limits.rates.reference:
         convert_amounts(transaction, limits.rates, ignored)
-    # Also where nothing is ignored: the record may have a field of this name.
     transaction.ignored = tuple(ignored)
     return transaction
 

@@ -233,6 +233,7 @@ class _Batch:
             payment.ahead,
             payment.ignored,
             without_model or payment.too_late,
+            payment.conversion,
             payment.lists,
         )
 

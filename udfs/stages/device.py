@@ -20,6 +20,7 @@ from udfs.stages.stage_message import (
     Payment,
     Routes,
     StageMessage,
+    SubtaskMessage,
     decode_message,
     in_event_time,
     partition_by_subtask,
@@ -47,7 +48,7 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
         super().__init__(options, Entity.DEVICE, profile_store(DeviceProfile, options), control)
         self._options = options
 
-    def process(self, records: Sequence[bytes], now_ms: int) -> list[tuple[int, bytes]]:
+    def process(self, records: Sequence[bytes], now_ms: int) -> list[SubtaskMessage]:
         """Process a batch.
 
         Args:
@@ -55,7 +56,7 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
             now_ms: the wall clock, epoch milliseconds.
 
         Returns:
-            Number of a subtask of the merchant stage, and an encoded message for it.
+            Messages by subtask of the merchant stage.
         """
         messages: list[StageMessage] = []
         for record in records:

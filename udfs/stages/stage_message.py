@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from udfs.lists.membership import Membership
 from udfs.lists.record import ListEntry
 from udfs.patterns import Match
 from udfs.records.label import Label
+from udfs.records.rates import Conversion
 
 MAX_MESSAGE_PAYMENTS = 256
 """Payments in a message, some 500 KB. After a stall a batch holds thousands; as one block of tens of megabytes, which
@@ -34,6 +36,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         too_late: whether it is later than features are exact for.
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
         ignored: names of optional fields that could not be read, and were left out.
+        conversion: how the amount was converted to the reference currency; None if it was not.
         lists: that the entities of the payment are on, ``name:entity``, found so far.
         silenced: by suppressions, found so far (``udfs.lists.membership.Membership``).
     """
@@ -51,6 +54,7 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     too_late: bool = False
     ahead: bool = False
     ignored: tuple[str, ...] = ()
+    conversion: Conversion | None = None
     lists: tuple[str, ...] = ()
     silenced: tuple[str, ...] = ()
 
@@ -76,6 +80,20 @@ class StageMessage(msgspec.Struct, array_like=True, frozen=True):
     def matrix(self, width: int) -> NDArray[np.float64]:
         """The features as an array (n, width)."""
         return np.frombuffer(self.features, np.float64).reshape(len(self.payments), width)
+
+
+class SubtaskMessage(NamedTuple):
+    """An encoded message and where it goes.
+
+    Attributes:
+        subtask: number of the target subtask.
+        message: encoded ``StageMessage``.
+        payments: number of payments in it.
+    """
+
+    subtask: int
+    message: bytes
+    payments: int
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -164,7 +182,7 @@ def partition_by_subtask(
     targets: tuple[Sequence[int], Sequence[int]],
     watermarks: dict[int, int],
     entries: Sequence[tuple[int, ListEntry]] = (),
-) -> list[tuple[int, bytes]]:
+) -> list[SubtaskMessage]:
     """Partition a batch by the subtasks of the next stage.
 
     Args:
@@ -176,9 +194,8 @@ def partition_by_subtask(
         entries: of lists, each with its subtask.
 
     Returns:
-        Number of a target subtask, and an encoded message for it; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
-        where there are more, of which the first one carries the entries, and the last one the labels and the
-        watermarks.
+        Messages by target subtask; several of at most ``MAX_MESSAGE_PAYMENTS`` payments where there are more, of which
+        the first one carries the entries, and the last one the labels and the watermarks.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -190,21 +207,16 @@ def partition_by_subtask(
     for target, entry in entries:
         listed[target].append(entry)
 
-    def encoded(target: int, some: list[int], watermarks: dict[int, int], labels: list[Label]) -> bytes:
-        message = StageMessage(
-            watermarks,
-            [payments[row] for row in some],
-            features[some].tobytes(),
-            labels,
-            listed.pop(target, []),
-        )
-        return encode_message(message)
+    def message_to(target: int, some: list[int], watermarks: dict[int, int], labels: list[Label]) -> SubtaskMessage:
+        chosen, entries_to = [payments[row] for row in some], listed.pop(target, [])
+        message = StageMessage(watermarks, chosen, features[some].tobytes(), labels, entries_to)
+        return SubtaskMessage(target, encode_message(message), len(some))
 
-    messages: list[tuple[int, bytes]] = []
+    messages: list[SubtaskMessage] = []
     for target in sorted(rows.keys() | labelled.keys() | listed.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
-            messages.append((target, encoded(target, left[:MAX_MESSAGE_PAYMENTS], {}, [])))
+            messages.append(message_to(target, left[:MAX_MESSAGE_PAYMENTS], {}, []))
             left = left[MAX_MESSAGE_PAYMENTS:]
-        messages.append((target, encoded(target, left, watermarks, labelled[target])))
+        messages.append(message_to(target, left, watermarks, labelled[target]))
     return messages

@@ -29,7 +29,7 @@ from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
-from udfs.stages.stage_message import Payment, Routes, partition_by_subtask
+from udfs.stages.stage_message import Payment, Routes, SubtaskMessage, partition_by_subtask
 from udfs.stages.stream_time import StreamTime
 
 
@@ -59,8 +59,8 @@ class UserOutput:
     """Output of a batch.
 
     Attributes:
-        to_devices: number of a subtask of the device stage, and an encoded ``StageMessage`` for it.
-        to_merchants: number of a subtask of the merchant stage, and its message: payments without a device, labels.
+        to_devices: messages by subtask of the device stage.
+        to_merchants: messages by subtask of the merchant stage: payments without a device, labels.
         dead_letters: records that were refused.
         transactions: number of payments in the messages.
         duplicates: number of transactions that were dropped, since they had been processed before.
@@ -68,8 +68,8 @@ class UserOutput:
         too_late: number of payments that are later than features are exact for.
     """
 
-    to_devices: list[tuple[int, bytes]] = field(default_factory=list)
-    to_merchants: list[tuple[int, bytes]] = field(default_factory=list)
+    to_devices: list[SubtaskMessage] = field(default_factory=list)
+    to_merchants: list[SubtaskMessage] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     transactions: int = 0
     duplicates: int = 0
@@ -279,6 +279,7 @@ class UserStage(Stage[UserProfile]):
                 behind_ms > too_late_ms,
                 ahead,
                 transaction.ignored,
+                transaction.conversion,
                 *lists,
             )
             for (_, transaction), behind_ms, ahead, matches, value, lists in rows

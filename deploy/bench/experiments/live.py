@@ -17,6 +17,7 @@ from apps.simulator.simulator import Simulator
 from deploy.bench.backlog import DRAINED_WITHIN_S
 from deploy.bench.cpu import OTHERS
 from deploy.bench.harness import Report, bench_run
+from deploy.bench.hop_table import HOP_NOTES, hop_table, stand_still_table
 from deploy.bench.open_loop import OpenLoop, RatePhase
 from deploy.bench.output import recording
 from deploy.bench.stage_table import STAGE_NOTES, stage_table
@@ -64,11 +65,12 @@ class LiveOptions:
 
 
 class MeasuredPhase(NamedTuple):
-    """One phase with its latencies, from append and from due time."""
+    """One phase with its latencies, from append and from due time, and its mean latency with the lead-in, ms."""
 
     phase: RatePhase
     by_append: MatchedDecisions
     by_due: MatchedDecisions
+    mean_ms: float
 
 
 def run(settings: Settings, options: LiveOptions, report: Report) -> Result:
@@ -87,9 +89,9 @@ def run(settings: Settings, options: LiveOptions, report: Report) -> Result:
     ]
     return recorded.result(
         _figures(rates) | _burst_figures(bursts) | {"repeated": repeated},
-        [*_latency_tables(measured), _cpu_table(phases), *stage_tables],
+        [*_latency_tables(measured), *_hop_tables(measured), _cpu_table(phases), *stage_tables],
         _plots(rates),
-        _NOTES + STAGE_NOTES,
+        _NOTES + HOP_NOTES + STAGE_NOTES,
     )
 
 
@@ -112,28 +114,31 @@ def _measure(settings: Settings, options: LiveOptions, report: Report) -> tuple[
                 report(f"{rate:,.0f}/s is not decided in time: no further rate is offered")
                 break
         appended, (decided, repeated) = dict(run.transactions()), run.first_decisions()
-    return [MeasuredPhase(phase, *phase.latencies(appended, decided)) for phase in phases], repeated
+    return [
+        MeasuredPhase(phase, *phase.latencies(appended, decided), phase.mean_latency_ms(appended, decided))
+        for phase in phases
+    ], repeated
 
 
 def _figures(measured: Sequence[MeasuredPhase]) -> dict[str, Cell]:
     figures: dict[str, Cell] = {}
     if len(measured) == 1:
-        phase, by_append, _ = measured[0]
+        phase, by_append, *_ = measured[0]
         figures = {"offered_per_s": phase.rate}
         figures |= {f"{name.replace('.', '_')}_ms": value for name, value in by_append.percentiles().items()}
     else:
         figures = {
-            f"p99_at_{phase.rate:.0f}_ms": by_append.percentiles().get("p99") for phase, by_append, _ in measured
+            f"p99_at_{phase.rate:.0f}_ms": by_append.percentiles().get("p99") for phase, by_append, *_ in measured
         }
         figures["p99_leaves_250_ms_at"] = _slo_exceeded_at(measured)
-    others_s = sum(phase.cpu_s[OTHERS] for phase, _, _ in measured)
-    figures["used_by_others_cores"] = others_s / sum(phase.load.took_s for phase, _, _ in measured)
-    return figures | {"missing": sum(by_due.missing for _, _, by_due in measured)}
+    others_s = sum(phase.cpu_s[OTHERS] for phase, *_ in measured)
+    figures["used_by_others_cores"] = others_s / sum(phase.load.took_s for phase, *_ in measured)
+    return figures | {"missing": sum(by_due.missing for _, _, by_due, _ in measured)}
 
 
 def _slo_exceeded_at(measured: Sequence[MeasuredPhase]) -> str:
     """Rate at which p99 exceeds the objective, interpolated between the measured rates."""
-    points = [(phase.rate, by_append.percentiles().get("p99", np.inf)) for phase, by_append, _ in measured]
+    points = [(phase.rate, by_append.percentiles().get("p99", np.inf)) for phase, by_append, *_ in measured]
     found = crossing(points, P99_SLO_MS)
     if found is None:
         return f"above {max(rate for rate, _ in points):,.0f}/s"
@@ -142,7 +147,7 @@ def _slo_exceeded_at(measured: Sequence[MeasuredPhase]) -> str:
 
 def _burst_figures(bursts: Sequence[MeasuredPhase]) -> dict[str, Cell]:
     figures: dict[str, Cell] = {}
-    for _, by_append, by_due in bursts:
+    for _, by_append, by_due, _ in bursts:
         worked_off_ms = float(np.nanmax(by_append.sent_at + by_append.latency_ms)) - float(by_append.sent_at.max())
         figures |= {
             "burst_p99_ms": by_append.percentiles().get("p99"),
@@ -156,7 +161,7 @@ def _latency_tables(measured: Sequence[MeasuredPhase]) -> list[Table]:
     names = ("p50", "p95", "p99", "p99.9", "max")
     by_append_rows: list[list[Cell]] = []
     by_due_rows: list[list[Cell]] = []
-    for phase, by_append, by_due in measured:
+    for phase, by_append, by_due, _ in measured:
         rate, append_ms, due_ms = int(phase.rate), by_append.percentiles(), by_due.percentiles()
         by_append_rows.append([rate, len(by_due.sent_at), by_due.missing, *map(append_ms.get, names)])
         worked_off = "yes" if phase.worked_off else "no"
@@ -171,6 +176,17 @@ def _latency_tables(measured: Sequence[MeasuredPhase]) -> list[Table]:
     ]
 
 
+def _hop_tables(measured: Sequence[MeasuredPhase]) -> list[Table]:
+    tables = []
+    for phase, _, _, mean_ms in measured:
+        times, payments = phase.hop_times, len(phase.load.due_ms)
+        tables += [
+            hop_table(times, payments, mean_ms, f"Where a payment's time goes at {phase.rate:,.0f}/s"),
+            stand_still_table(times, f"Stand-still at a checkpoint at {phase.rate:,.0f}/s"),
+        ]
+    return tables
+
+
 def _cpu_table(phases: Sequence[RatePhase]) -> Table:
     components = list(phases[0].cpu_s)
     rows: list[list[Cell]] = [
@@ -179,26 +195,49 @@ def _cpu_table(phases: Sequence[RatePhase]) -> Table:
     return Table("CPU by rate, cores", ["offered, /s", *components], rows)
 
 
+def _around_checkpoints(phase: RatePhase, latencies: MatchedDecisions) -> Plot:
+    """Latency by tenth of a second, with the checkpoints that Flink still lists."""
+    times = latencies.sent_at
+    begun_ms = float(times.min()) if len(times) else 0.0
+    last_ms = float(times.max()) if len(times) else 0.0
+    shaded = [
+        ((max(begin, begun_ms) - begun_ms) / 1000, (min(end, last_ms) - begun_ms) / 1000)
+        for begin, end in sorted(phase.checkpoints)
+        if begin < last_ms and end > begun_ms
+    ]
+    return Plot(
+        f"Latency around checkpoints (shaded) at {phase.rate:,.0f}/s",
+        "seconds since the first that counts",
+        "ms",
+        {
+            name: percentile_by_second(times, latencies.latency_ms, percentile, bin_s=0.1)
+            for name, percentile in (("p50", 50), ("slowest", 100))
+        },
+        shaded=shaded,
+    )
+
+
 def _plots(measured: Sequence[MeasuredPhase]) -> list[Plot]:
     plots = [
         Plot(
             "Percentiles, append to append",
             "one in N is slower (100: p99)",
             "ms",
-            {f"{phase.rate:,.0f}/s": percentile_curve(by_append.latency_ms) for phase, by_append, _ in measured},
+            {f"{phase.rate:,.0f}/s": percentile_curve(by_append.latency_ms) for phase, by_append, *_ in measured},
             log_x=True,
         )
     ]
     if len(measured) > 1:
         series = {
-            name: [(phase.rate, found[name]) for phase, each, _ in measured if (found := each.percentiles())]
+            name: [(phase.rate, found[name]) for phase, each, *_ in measured if (found := each.percentiles())]
             for name in ("p50", "p95", "p99")
         }
         plots.append(Plot("Latency by rate", "transactions offered a second", "ms", series))
+    plots += [_around_checkpoints(phase, by_append) for phase, by_append, *_ in measured]
     for percentile in (50, 99):
         series = {
             f"{phase.rate:,.0f}/s": percentile_by_second(each.sent_at, each.latency_ms, percentile)
-            for phase, each, _ in measured
+            for phase, each, *_ in measured
         }
         plots.append(Plot(f"p{percentile} by second", "seconds since the first that counts", "ms", series))
     return plots

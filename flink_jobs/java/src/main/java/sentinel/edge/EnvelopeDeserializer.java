@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -14,7 +15,8 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
 /**
- * Turns a Kafka record into a row of (shard key, envelope).
+ * Turns a Kafka record into a row of (shard key, envelope, payments, left): payments is 1 for a payment and 0 for
+ * others, left the time at which the source emits it, epoch microseconds.
  *
  * <p>The shard of a record is the CRC-32 of its key modulo the number of shards; a record without a key belongs to the
  * shard of the empty key. The envelope is big-endian: kind (1 byte), flags (1: has a key, 2: has a value), partition (4),
@@ -26,28 +28,44 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
     private static final int HEADER_BYTES = 18;
     static final byte[] NOTHING = new byte[0];
     static final TypeInformation<Row> ROW =
-            Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+            Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, Types.INT, Types.LONG);
 
     private final Map<String, Byte> kinds = new HashMap<>();
     private final long[] shardKeys;
+    private final byte paymentKind;
+    private transient Hop fetch;
 
     /**
      * @param topics names of topics
      * @param kinds kind of the records of each topic: one ASCII letter each
      * @param shardKeys Flink key of each shard; a single one for records that go to all shards
+     * @param paymentKind kind of the records that are payments
      */
-    public EnvelopeDeserializer(String[] topics, String[] kinds, long[] shardKeys) {
+    public EnvelopeDeserializer(String[] topics, String[] kinds, long[] shardKeys, String paymentKind) {
         for (int place = 0; place < topics.length; place++) {
             this.kinds.put(topics[place], (byte) kinds[place].charAt(0));
         }
         this.shardKeys = shardKeys;
+        this.paymentKind = (byte) paymentKind.charAt(0);
+    }
+
+    /** Declares the hop "fetch": from the timestamp of a payment, its append or its creation, until it is emitted. */
+    @Override
+    public void open(DeserializationSchema.InitializationContext context) {
+        fetch = new Hop(context.getMetricGroup(), "fetch");
     }
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
         byte[] key = record.key() == null ? NOTHING : record.key();
-        byte[] envelope = envelope(kinds.get(record.topic()), record);
-        out.collect(Row.of(shardKeys[shardOf(key, shardKeys.length)], envelope));
+        byte kind = kinds.get(record.topic());
+        byte[] envelope = envelope(kind, record);
+        long nowUs = Hop.nowUs();
+        int payments = kind == paymentKind ? 1 : 0;
+        if (payments > 0 && fetch != null && record.timestamp() >= 0) {
+            fetch.took(nowUs - record.timestamp() * 1_000, payments);
+        }
+        out.collect(Row.of(shardKeys[shardOf(key, shardKeys.length)], envelope, payments, nowUs));
     }
 
     /** The envelope of a record. */

@@ -7,8 +7,8 @@ import org.apache.flink.util.Collector;
 /**
  * Explodes array columns of a row: emits one row for each element; flink_jobs/explode.py describes its use.
  *
- * <p>A group is a list of columns whose arrays have equal length. Each emitted row begins with the tag of its group, if
- * there are tags, and its width is that of the widest group; missing fields are null.
+ * <p>A group is a list of columns whose arrays have equal length. Each emitted row begins with the tag of its group, and
+ * its width is that of the widest group; missing fields are null.
  */
 public final class Explode extends RichFlatMapFunction<Row, Row> {
 
@@ -17,19 +17,22 @@ public final class Explode extends RichFlatMapFunction<Row, Row> {
     private final int[][] groups;
     private final String[] tags;
     private final int width;
+    private final String paymentTag;
 
     /**
      * @param groups positions of the columns of each group
-     * @param tags first field of the rows of each group; empty for rows without a tag
+     * @param tags first field of the rows of each group
+     * @param paymentTag tag of the group of which each row is a payment that leaves the task; empty for none
      */
-    public Explode(int[][] groups, String[] tags) {
+    public Explode(int[][] groups, String[] tags, String paymentTag) {
         this.groups = groups;
         this.tags = tags;
+        this.paymentTag = paymentTag;
         int widest = 0;
         for (int[] group : groups) {
             widest = Math.max(widest, group.length);
         }
-        this.width = widest + (tags.length == 0 ? 0 : 1);
+        this.width = widest + 1;
     }
 
     @Override
@@ -40,17 +43,25 @@ public final class Explode extends RichFlatMapFunction<Row, Row> {
             for (int place = 0; place < group.length; place++) {
                 arrays[place] = (Object[]) row.getField(group[place]);
             }
+            if (tags[number].equals(paymentTag)) {
+                paymentsLeave(arrays[0].length);
+            }
             for (int position = 0; position < arrays[0].length; position++) {
                 Row exploded = new Row(width);
                 int field = 0;
-                if (tags.length > 0) {
-                    exploded.setField(field++, tags[number]);
-                }
+                exploded.setField(field++, tags[number]);
                 for (Object[] array : arrays) {
                     exploded.setField(field++, array[position]);
                 }
                 out.collect(exploded);
             }
+        }
+    }
+
+    private static void paymentsLeave(int payments) {
+        PaymentTimes times = PaymentTimes.ofTask();
+        if (times != null) {
+            times.emitted(payments);
         }
     }
 }

@@ -12,7 +12,7 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
 /**
- * Turns the Kafka record of a list entry into rows of (shard key, envelope).
+ * Turns the Kafka record of a list entry into rows of (shard key, envelope, number of payments, time of emission).
  *
  * <p>The record key is entity/list/id, and the id may hold slashes. The shard is the CRC-32 of the id, so that the entry
  * of a user meets the payments of that user. The entry of a shared entity, which no stage is sharded by, goes to every
@@ -45,13 +45,14 @@ public final class ListDeserializer implements KafkaRecordDeserializationSchema<
         int entityEnd = indexOf(key, 0);
         if (entityEnd >= 0 && shared.contains(new String(key, 0, entityEnd, StandardCharsets.UTF_8))) {
             for (long shardKey : shardKeys) {
-                out.collect(Row.of(shardKey, envelope));
+                out.collect(Row.of(shardKey, envelope, 0, Hop.nowUs()));
             }
             return;
         }
         int listEnd = entityEnd < 0 ? -1 : indexOf(key, entityEnd + 1);
         byte[] entity = Arrays.copyOfRange(key, listEnd + 1, key.length);
-        out.collect(Row.of(shardKeys[EnvelopeDeserializer.shardOf(entity, shardKeys.length)], envelope));
+        long shardKey = shardKeys[EnvelopeDeserializer.shardOf(entity, shardKeys.length)];
+        out.collect(Row.of(shardKey, envelope, 0, Hop.nowUs()));
     }
 
     private static int indexOf(byte[] key, int from) {

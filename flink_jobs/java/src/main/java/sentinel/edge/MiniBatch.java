@@ -19,7 +19,7 @@ import org.apache.flink.types.Row;
 /**
  * Collects the records of a subtask into batches for Python; flink_jobs/mini_batch.py describes the policy.
  *
- * <p>Input: rows of (shard key, record). Output: rows of (key, records), where the key is one of the subtask's own, so
+ * <p>Input: rows of (shard key, record, payments, left), as PaymentTimes counts them. Output: rows of (key, records), where the key is one of the subtask's own, so
  * that the keyed operator behind runs with a key context that it may switch. A row without records precedes each
  * checkpoint barrier.
  *
@@ -40,6 +40,7 @@ public final class MiniBatch extends AbstractStreamOperator<Row>
     private final long maxMs;
     private final long fullBytes;
 
+    private transient PaymentTimes times;
     private transient List<byte[]> records;
     private transient long bytes;
     private transient long begunMs;
@@ -65,6 +66,8 @@ public final class MiniBatch extends AbstractStreamOperator<Row>
     @Override
     public void open() throws Exception {
         super.open();
+        times = new PaymentTimes(getMetricGroup(), Hop::nowUs);
+        times.open();
         records = new ArrayList<>();
         int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
         int parallelism = getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks();
@@ -81,7 +84,9 @@ public final class MiniBatch extends AbstractStreamOperator<Row>
 
     @Override
     public void processElement(StreamRecord<Row> element) throws Exception {
-        byte[] record = (byte[]) element.getValue().getField(1);
+        Row row = element.getValue();
+        byte[] record = (byte[]) row.getField(1);
+        times.arrived((Long) row.getField(3), (Integer) row.getField(2));
         if (records.isEmpty()) {
             begunMs = now();
         }
@@ -120,7 +125,16 @@ public final class MiniBatch extends AbstractStreamOperator<Row>
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
         flush();
+        long beganUs = times.standStillBegan();
         emit(CHECKPOINT);
+        // The mail runs when the task is free again: the snapshot follows in this turn of the mailbox.
+        mailbox.execute(() -> times.standStillEnded(beganUs), "the checkpoint's stand-still is over");
+    }
+
+    @Override
+    public void close() throws Exception {
+        PaymentTimes.close();
+        super.close();
     }
 
     @Override
@@ -135,7 +149,9 @@ public final class MiniBatch extends AbstractStreamOperator<Row>
         byte[][] batch = records.toArray(new byte[0][]);
         records.clear();
         bytes = 0;
+        times.flushed();
         emit(batch);
+        times.finished();
     }
 
     private void emit(byte[][] batch) {

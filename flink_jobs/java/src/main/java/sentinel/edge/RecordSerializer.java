@@ -2,8 +2,10 @@ package sentinel.edge;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.metrics.ThreadSafeSimpleCounter;
 import org.apache.flink.types.Row;
 
 /**
@@ -28,14 +30,27 @@ public final class RecordSerializer implements KafkaRecordSerializationSchema<Ro
 
     private final String[] headers;
     private final int maxBytes;
+    private final String paymentTopic;
+    private transient Hop sink;
 
     /**
      * @param headers names of the headers, in the order of their fields
      * @param maxBytes largest record, key, value and headers together
+     * @param paymentTopic topic of which each record is a payment, whose hop "sink" is measured; empty for none
      */
-    public RecordSerializer(String[] headers, int maxBytes) {
+    public RecordSerializer(String[] headers, int maxBytes, String paymentTopic) {
         this.headers = headers;
         this.maxBytes = maxBytes;
+        this.paymentTopic = paymentTopic;
+    }
+
+    /** Declares the hop "sink": from leaving the stage until the broker acknowledges. */
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sinkContext) {
+        if (!paymentTopic.isEmpty()) {
+            // A thread of the producer counts, and another one after a producer was replaced.
+            sink = new Hop(context.getMetricGroup(), "sink", ThreadSafeSimpleCounter::new);
+        }
     }
 
     @Override
@@ -51,7 +66,7 @@ public final class RecordSerializer implements KafkaRecordSerializationSchema<Ro
             key = shortKey;
             value = cut(value, Math.max(0, lengthOf(value) - Math.max(0, excess)));
         }
-        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>((String) row.getField(0), key, value);
+        ProducerRecord<byte[], byte[]> record = record((String) row.getField(0), key, value);
         if (length != null) {
             record.headers().add(TRUNCATED, length);
         }
@@ -63,6 +78,13 @@ public final class RecordSerializer implements KafkaRecordSerializationSchema<Ro
             }
         }
         return record;
+    }
+
+    private ProducerRecord<byte[], byte[]> record(String topic, byte[] key, byte[] value) {
+        PaymentTimes times = sink != null && topic.equals(paymentTopic) ? PaymentTimes.ofTask() : null;
+        return times == null
+                ? new ProducerRecord<>(topic, key, value)
+                : new Acknowledgements.Measured(topic, key, value, sink, times.emittedUs());
     }
 
     private int sizeOf(Row row) {

@@ -48,7 +48,7 @@ class MiniBatchTest {
 
     private static void send(OneInputStreamOperatorTestHarness<Row, Row> harness, String... texts) throws Exception {
         for (String text : texts) {
-            harness.processElement(Row.of(7L, text.getBytes(StandardCharsets.UTF_8)), 0);
+            harness.processElement(Row.of(7L, text.getBytes(StandardCharsets.UTF_8), 1, Hop.nowUs()), 0);
         }
     }
 
@@ -186,7 +186,7 @@ class MiniBatchTest {
         large[large.length - 1] = 42;
         try (OneInputStreamOperatorTestHarness<Row, Row> harness =
                 operator(ONE_SHARD, NEVER_MS, NEVER_MS, 512 * 1024)) {
-            harness.processElement(new StreamRecord<>(Row.of(7L, large)));
+            harness.processElement(new StreamRecord<>(Row.of(7L, large, 1, Hop.nowUs())));
             Row batch = harness.extractOutputValues().get(0);
             assertArrayEquals(large, ((byte[][]) batch.getField(1))[0]);
         }

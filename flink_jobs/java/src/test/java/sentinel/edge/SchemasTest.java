@@ -30,7 +30,7 @@ class SchemasTest {
 
     private static Row read(long[] shardKeys, String topic, int partition, long offset, byte[] key, byte[] value) {
         EnvelopeDeserializer schema =
-                new EnvelopeDeserializer(new String[] {"payments", "truth"}, new String[] {"t", "l"}, shardKeys);
+                new EnvelopeDeserializer(new String[] {"payments", "truth"}, new String[] {"t", "l"}, shardKeys, "t");
         List<Row> rows = new ArrayList<>();
         schema.deserialize(new ConsumerRecord<>(topic, partition, offset, key, value), new ListCollector<>(rows));
         assertEquals(1, rows.size());
@@ -113,7 +113,7 @@ class SchemasTest {
 
     @Test
     void aRecordGoesOutWithKeyValueAndTheHeadersThatItHas() {
-        RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"}, LARGE);
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"}, LARGE, "");
         Row row = Row.of("dead-letters", bytes("alice"), bytes("{"), bytes("not_json"), null);
         ProducerRecord<byte[], byte[]> record = schema.serialize(row, null, null);
         assertEquals("dead-letters", record.topic());
@@ -126,7 +126,7 @@ class SchemasTest {
 
     @Test
     void aRowWithoutHeaderFieldsHasNoHeaders() {
-        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, LARGE);
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, LARGE, "");
         ProducerRecord<byte[], byte[]> record = schema.serialize(Row.of("alerts", null, bytes("{}")), null, null);
         assertNull(record.key());
         assertEquals(0, record.headers().toArray().length);
@@ -142,7 +142,7 @@ class SchemasTest {
 
     @Test
     void aRecordThatIsTooLargeIsCutToWhatFitsAndSaysSo() {
-        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, 10_000);
+        RecordSerializer schema = new RecordSerializer(new String[] {"reason"}, 10_000, "");
         for (int[] lengths : new int[][] {{5, 20_000}, {20_000, 5}, {20_000, 20_000}, {9_000, 9_000}}) {
             byte[] key = new byte[lengths[0]];
             byte[] value = new byte[lengths[1]];
@@ -159,7 +159,8 @@ class SchemasTest {
 
     @Test
     void aStageRowIsExplodedGroupByGroup() {
-        Explode function = new Explode(new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"});
+        Explode function = new Explode(
+                new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"}, "decisions");
         Row row = Row.of(
                 new Object[] {bytes("k1"), bytes("k2")},
                 new Object[] {bytes("v1"), bytes("v2")},
@@ -174,10 +175,29 @@ class SchemasTest {
     }
 
     @Test
+    void messagesAreExplodedWithTheirNumbersOfPaymentsAndTheTimeTheyLeave() {
+        List<Row> rows = new ArrayList<>();
+        Row row = Row.of(new Object[] {7L, 9L}, new Object[] {bytes("m1"), bytes("m2")}, new Object[] {3L, 0L});
+        long before = Hop.nowUs();
+        new ExplodeMessages(0, 1, 2).flatMap(row, new ListCollector<>(rows));
+        assertEquals(2, rows.size());
+        Row second = rows.get(1);
+        assertEquals(Row.of(9L, bytes("m2"), 0), Row.of(second.getField(0), second.getField(1), second.getField(2)));
+        assertTrue(before <= (Long) second.getField(3) && (Long) second.getField(3) <= Hop.nowUs());
+    }
+
+    @Test
+    void onlyATransactionIsAPayment() {
+        assertEquals(1, read(SHARD_KEYS, "payments", 0, 0, bytes("alice"), bytes("{}")).getField(2));
+        assertEquals(0, read(SHARD_KEYS, "truth", 0, 0, bytes("alice"), bytes("{}")).getField(2));
+    }
+
+    @Test
     void emptyArraysMakeNoRows() {
         List<Row> rows = new ArrayList<>();
         Row row = Row.of(new Object[0], new Object[0]);
-        new Explode(new int[][] {{0, 1}}, new String[0]).flatMap(row, new ListCollector<>(rows));
+        new Explode(new int[][] {{0, 1}}, new String[] {"alerts"}, "").flatMap(row, new ListCollector<>(rows));
+        new ExplodeMessages(0, 1, 1).flatMap(row, new ListCollector<>(rows));
         assertEquals(List.of(), rows);
     }
 }
