@@ -94,7 +94,8 @@ def test_entries_that_are_forgotten_were_over_for_every_payment_that_counts(
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2**32 - 1) | st.integers(0, 40)), max_size=200))
 def test_fingerprints_are_a_set(steps: list[tuple[bool, int]]) -> None:
-    numbers, expected = Fingerprints(), set()
+    numbers = Fingerprints()
+    expected: set[int] = set()
     for is_added, number in steps:
         (numbers.add if is_added else numbers.discard)(number)
         (expected.add if is_added else expected.discard)(number)
