@@ -59,6 +59,8 @@ class Pipeline:
         lateness_ms: an event at most this late is decided and matched exactly, milliseconds.
         cached_profiles: decoded profiles kept by each stage.
         changelog: whether a checkpoint writes changes of profiles, as in the job, instead of whole profiles.
+        shared_entries: most cards, countries and networks on lists.
+        list_exceptions: whether an allow of the user or the card wins over a block of the country or the network.
         states: to go on from; None for empty ones.
         shards: of each stage; more than one only with empty states.
         subtask: number of this subtask.
@@ -83,6 +85,8 @@ class Pipeline:
         lateness_ms: int = HOUR_MS,
         cached_profiles: int = 50_000,
         changelog: bool = False,
+        shared_entries: int = 10_000,
+        list_exceptions: bool = True,
         states: PipelineStates[Any] | None = None,
         shards: int = 1,
         subtask: int = 0,
@@ -101,7 +105,12 @@ class Pipeline:
         routes = Routes([number % subtasks for number in range(shards)])
         self.users = UserStage(
             UserStageOptions(
-                limits=limits, devices=routes, merchants=routes, out_of_orderness_ms=out_of_orderness_ms, **common
+                limits=limits,
+                devices=routes,
+                merchants=routes,
+                out_of_orderness_ms=out_of_orderness_ms,
+                shared_entries=shared_entries,
+                **common,
             )
         )
         self.devices = DeviceStage(DeviceStageOptions(first_source=shards, merchants=routes, **common))
@@ -111,6 +120,7 @@ class Pipeline:
                 thresholds=thresholds,
                 model=model,
                 sample_every=0,
+                list_exceptions=list_exceptions,
                 **common,
             )
         )
@@ -126,7 +136,7 @@ class Pipeline:
         """Process a batch.
 
         Args:
-            records: encoded envelopes of transactions, account events and labels.
+            records: encoded envelopes of transactions, account events, labels and list entries.
             now_ms: the wall clock, epoch milliseconds.
             control: encoded envelopes of control records, in force from this batch on.
         """
