@@ -28,6 +28,8 @@ DAYS = 40
 DAY = 24 * 60.0  # minutes
 BATCH = 97
 USERS = ("alice", "bob", "carol", "dave")
+NEW_USERS = ("erin", "frank")
+"""Users with one payment, of a high amount."""
 MERCHANTS = ("baker", "grocer", "station", "games", "airline", "trap")
 FRAUDULENT_MERCHANT = MERCHANTS[-1]
 AMOUNTS = (0.0, 0.5, 4.99, 9.99, 10.0, 100.0, 250.0, 500.0, 999.99, 1_000.0, 3_000.0, 10_000.0, 12_000.0)
@@ -78,6 +80,8 @@ def _records() -> Iterator[tuple[float, bytes]]:
             yield from _usual_day(rng, user, day * DAY)
             if rng.random() < 0.3:
                 yield from _unusual_activity(rng, user, day * DAY + rng.uniform(0, DAY))
+    for user in NEW_USERS:
+        yield _payment(rng, user, "first", 3_000.0, rng.uniform(0, DAYS) * DAY, MERCHANTS[3], f"{user}'s", PLACES[0])
 
 
 def _usual_day(rng: random.Random, user: str, noon: float) -> Iterator[tuple[float, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -79,6 +79,18 @@ class Versions(msgspec.Struct, frozen=True, gc=False):
     model: str | None
 
 
+class Shadow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the decision would be if the rules in shadow that fired were active; empty if none fired."""
+
+    score: float | None = None
+    action: Action | None = None
+    reasons: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+NO_SHADOW = Shadow()
+
+
 class Decision(msgspec.Struct, gc=False):
     """A record of the topic ``decisions``, one per transaction; times in epoch milliseconds.
 
@@ -99,7 +111,7 @@ class Decision(msgspec.Struct, gc=False):
     rules: list[str]
     patterns: list[str]
     reasons: list[str]
-    shadow: dict[str, Any]
+    shadow: Shadow
     features: dict[str, float | None]
     versions: Versions
     event_time: int

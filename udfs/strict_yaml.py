@@ -25,8 +25,19 @@ _MAX_NON_TEXT = 64
 """Maximum length of a number or date. The work to read one of base 60, ``1:59:59:...``, grows with its square."""
 _TEXT = "tag:yaml.org,2002:str"
 _KEY_TAGS = (_TEXT, "tag:yaml.org,2002:merge")
+_BOOLEAN = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 _TAG_DIRECTIVE = re.compile(r"(?:\A\ufeff?|[\n\r\x85\u2028\u2029])%TAG")
 """A directive that declares a tag prefix. libyaml compares each one with all others."""
+
+
+def _implicit_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """Which plain values are no texts: as in YAML 1.2, `on`, `off`, `yes`, `no` and dates are texts."""
+    boolean, timestamp = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
+    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for first, resolvers in Resolver.yaml_implicit_resolvers.items():
+        kept = [(tag, pattern) for tag, pattern in resolvers if tag not in (boolean, timestamp)]
+        found[first] = [(boolean, _BOOLEAN), *kept] if first in "tTfF" else kept
+    return found
 
 
 class MalformedYamlError(Exception):
@@ -39,6 +50,8 @@ class _Loader(Composer, CParser, SafeConstructor, Resolver):
     Parsing uses libyaml, which is ten times as fast as the Python parser. Composing stays in Python: in C, deep nesting
     would overflow the stack and end the process.
     """
+
+    yaml_implicit_resolvers = _implicit_resolvers()
 
     def __init__(self, text: str) -> None:
         CParser.__init__(self, text)

@@ -17,6 +17,7 @@ from udfs.conditions.tree import (
     Expression,
     IsAbsent,
     Junction,
+    Membership,
     Name,
     Not,
     Number,
@@ -57,6 +58,8 @@ class Program(NamedTuple):
     code: Code
     loads: Ints
     constants: Floats
+    members: Floats
+    member_ends: Ints
     n_registers: int
     n_flags: int
 
@@ -85,6 +88,7 @@ class _Assembler:
         self._named_constants = named_constants
         self._code: list[tuple[int, int, int, int]] = []
         self._constants: dict[str, int] = {}
+        self._member_sets: dict[tuple[float, ...], int] = {}
         self._registers = len(name_registers)
         self._max_registers = self._registers
         self._flags = 0
@@ -102,6 +106,8 @@ class _Assembler:
             np.array(self._code, np.int32).reshape(-1, machine.WIDTH),
             np.array([columns[name] for name in self._name_registers], np.int64),
             np.array([float(constant) for constant in self._constants], np.float64),
+            np.array([member for members in self._member_sets for member in members], np.float64),
+            np.cumsum([0, *map(len, self._member_sets)], dtype=np.int64),
             self._max_registers,
             self._max_flags,
         )
@@ -114,6 +120,10 @@ class _Assembler:
             case IsAbsent(value):
                 register = self._expression(value)
                 return self._append(machine.IS_ABSENT, register, register, self._new_flag())
+            case Membership(value, members, negated):
+                register = self._expression(value)
+                operation = machine.NOT_IN if negated else machine.IN
+                return self._append(operation, register, self._member_set(members), self._new_flag())
             case Not(part):
                 flag = self._predicate(part)
                 return self._append(machine.NOT, flag, flag, flag)
@@ -168,6 +178,11 @@ class _Assembler:
     def _constant_index(self, value: float) -> int:
         # Keyed by text: 0.0 and -0.0 are equal, but dividing by them gives different infinities.
         return self._constants.setdefault(repr(value), len(self._constants))
+
+    def _member_set(self, members: Sequence[Number | Text]) -> int:
+        """The index of a set of members, sorted: equal sets of several conditions are stored once."""
+        values = {code_of(member.value) if isinstance(member, Text) else member.value for member in members}
+        return self._member_sets.setdefault(tuple(sorted(values)), len(self._member_sets))
 
     def _new_register(self) -> int:
         self._registers += 1

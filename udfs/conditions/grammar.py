@@ -1,7 +1,8 @@
 """Parse the condition language to a syntax tree.
 
-The language has comparisons, arithmetic, ``and``, ``or``, ``not``, five functions, numbers, texts in quotes, the names
-of the vocabulary, and in patterns the names of earlier steps (``login.country``). Python's parser reads the text, but
+The language has comparisons, membership (``in``), arithmetic, ``and``, ``or``, ``not``, a few functions, numbers, texts
+in quotes, the names of the vocabulary, values of metadata (``metadata.campaign``), and in patterns the names of earlier
+steps (``login.country``). Python's parser reads the text, but
 nothing is ever executed: any syntax not listed here is an error with line and column.
 """
 
@@ -11,9 +12,11 @@ import ast
 import difflib
 import math
 import re
-from collections.abc import Collection, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from udfs.conditions.derived_names import Metadata, MetadataUse, OnList, Prefix
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
@@ -21,6 +24,7 @@ from udfs.conditions.tree import (
     Expression,
     IsAbsent,
     Junction,
+    Membership,
     Name,
     Not,
     Number,
@@ -28,6 +32,7 @@ from udfs.conditions.tree import (
     Reference,
     Text,
 )
+from udfs.records.normal_form import is_legible
 
 MAX_CHARACTERS = 2_000
 MAX_DEPTH = 20
@@ -35,8 +40,12 @@ MAX_TOKENS = 200_000
 """Maximum number of tokens in all conditions of a set: 40 in each of 5,000 rules. It bounds the work per payment."""
 TOO_MANY_TOKENS = f"the conditions of a set have at most {MAX_TOKENS} words and signs in all"
 
-FUNCTIONS: Mapping[str, int] = {"abs": 1, "log": 1, "min": 2, "max": 2, "is_absent": 1}
-"""Number of arguments by function."""
+FUNCTIONS: Mapping[str, int] = {"abs": 1, "log": 1, "min": 2, "max": 2}
+"""Number of arguments by function of numbers."""
+TESTS: Mapping[str, int] = {"is_absent": 1, "starts_with": 2}
+"""Number of arguments by function that holds or does not."""
+MAX_PREFIX = 64
+"""Maximum length of the text that ``starts_with`` looks for."""
 
 
 class ConditionError(Exception):
@@ -55,19 +64,40 @@ class ConditionError(Exception):
         self.column = column
 
 
+def _as_written(_name: str, text: str) -> str:
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The names that a condition may use.
 
     Attributes:
         numbers: names of numbers and of flags, which are 1 or 0.
-        texts: names of texts, which are compared with ``==`` and ``!=`` only.
+        texts: names of texts, which are compared with ``==``, ``!=`` and ``in`` only.
         steps: the names that events of an earlier step have, by the name of the step.
+        listed: kind of the entity by the name of a text that ``in list('name')`` may look for.
+        metadata: whether values of metadata may be used.
+        literal: gives the normal form of a text that a named one is compared with; raises ``ValueError`` for a text
+            that the named one cannot be.
     """
 
     numbers: Collection[str]
     texts: Collection[str] = ()
     steps: Mapping[str, Collection[str]] = field(default_factory=dict)
+    listed: Mapping[str, str] = field(default_factory=dict)
+    metadata: bool = False
+    literal: Callable[[str, str], str] = _as_written
+
+
+@dataclass(frozen=True, slots=True)
+class _MetadataValue:
+    """A value of metadata before it is known what it is compared with."""
+
+    key: str
+
+
+_Side = Expression | _MetadataValue
 
 
 _COMPARISONS: Mapping[type[ast.cmpop], str] = {
@@ -80,6 +110,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
 }
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _TOKEN = re.compile(r"[\w.]+|[^\w.\s]")
+_LIST_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _BRACKET_OR_NON_ASCII = re.compile(r"[()]|[^\x00-\x7f]")
 
 
@@ -122,13 +153,17 @@ def parse_condition(text: str, vocabulary: Vocabulary) -> Predicate:
         raise _at(line, column - 1, error.msg.removesuffix(". Perhaps you forgot a comma?")) from None
     except (ValueError, MemoryError, RecursionError):
         raise ConditionError("the condition cannot be parsed") from None
-    return _Parser(vocabulary).predicate(tree.body, 0)
+    try:
+        return _Parser(vocabulary).predicate(tree.body, 0)
+    except _NodeError as error:
+        raise _at_node(error.node, lines, error.message) from None
 
 
 def _split_lines(text: str) -> list[str]:
     """Split a condition into lines as Python counts them.
 
-    Also checks that the text is ASCII and its brackets balance, so that it cannot close the bracket around it.
+    Also checks that what is not quoted is ASCII, and that its brackets balance, so that it cannot close the bracket
+    around it.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     opened: list[tuple[int, int]] = []
@@ -153,7 +188,7 @@ def _blank_texts(line: str, number: int) -> str:
     blanked: list[str] = []
     quote = ""
     for column, character in enumerate(line, 1):
-        if quote and (character == "\\" or not character.isascii()):
+        if quote and (character == "\\" or not is_legible(character)):
             raise ConditionError(f"a text cannot contain {character!r}", number, column)
         if not quote and character == "#":
             break
@@ -175,11 +210,28 @@ def _at(line: int, offset: int, message: str) -> ConditionError:
     return ConditionError(message, line, max(1, offset + (0 if line == 1 else 1)))
 
 
+def _at_node(node: ast.expr, lines: list[str], message: str) -> ConditionError:
+    """The error at a node, whose offset counts bytes."""
+    line = ("(" if node.lineno == 1 else "") + lines[node.lineno - 1]
+    return _at(node.lineno, len(line.encode(errors="surrogatepass")[: node.col_offset].decode()), message)
+
+
+class _NodeError(Exception):
+    """An error at a node of Python's tree."""
+
+    def __init__(self, node: ast.expr, message: str) -> None:
+        super().__init__(message)
+        self.node = node
+        self.message = message
+
+
 class _Parser:
     def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
         self._names = {*vocabulary.numbers, *vocabulary.texts}
         self._texts = frozenset(vocabulary.texts)
         self._steps = vocabulary.steps
+        self._has_texts = bool(self._texts) or vocabulary.metadata
 
     def predicate(self, node: ast.expr, depth: int) -> Predicate:
         self._check_depth(node, depth)
@@ -191,20 +243,93 @@ class _Parser:
                 return Not(self.predicate(operand, depth + 1))
             case ast.Compare():
                 return self._comparison(node, depth)
-            case ast.Call(func=ast.Name(id="is_absent"), args=[argument], keywords=[]):
-                return IsAbsent(self.expression(argument, depth + 1))
+            case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]) if function in TESTS:
+                return self._test(node, function, arguments, depth)
         raise self._error(node, "expected a comparison, such as `amount > 500`")
 
+    def _test(self, node: ast.Call, function: str, arguments: list[ast.expr], depth: int) -> Predicate:
+        self._check_arity(node, function, TESTS[function], arguments)
+        tested = self._side(arguments[0], depth + 1)
+        if function == "is_absent":
+            return IsAbsent(_as(tested, MetadataUse.ANY))
+        value = _as(tested, MetadataUse.TEXT)
+        if not isinstance(value, Name) or not (isinstance(tested, _MetadataValue) or self._is_text(value)):
+            raise self._error(arguments[0], "starts_with looks at the name of a text, such as user_id")
+        match arguments[1]:
+            case ast.Constant(value=str() as text) if 0 < len(text) <= MAX_PREFIX:
+                text = unicodedata.normalize("NFC", text)
+                return Comparison("==", Name(str(Prefix(value.name, len(text)))), Text(text))
+        raise self._error(arguments[1], f"starts_with looks for a text in quotes of 1 to {MAX_PREFIX} characters")
+
     def _comparison(self, node: ast.Compare, depth: int) -> Predicate:
-        sides = [self.expression(side, depth + 1) for side in (node.left, *node.comparators)]
+        if any(isinstance(operator, ast.In | ast.NotIn) for operator in node.ops):
+            return self._membership(node, depth)
+        sides = [self._side(side, depth + 1) for side in (node.left, *node.comparators)]
         found: list[Predicate] = []
-        for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
+        for number, operator in enumerate(node.ops):
             symbol = _COMPARISONS.get(type(operator))
             if symbol is None:
-                raise self._error(node, "the comparison operators are < <= > >= == !=")
+                raise self._error(node, "the comparison operators are < <= > >= == != in, not in")
+            left, right = self._pair(node, sides[number], sides[number + 1])
             self._check_texts(node, symbol, left, right)
+            nodes = (node.left, *node.comparators)[number : number + 2]
+            left, right = self._literal(nodes[0], left, right), self._literal(nodes[1], right, left)
             found.append(Comparison(symbol, left, right))
         return found[0] if len(found) == 1 else Junction("and", tuple(found))
+
+    def _pair(self, node: ast.expr, left: _Side, right: _Side) -> tuple[Expression, Expression]:
+        """Both sides of a comparison; a value of metadata is read as the other side is."""
+        if isinstance(left, _MetadataValue) and isinstance(right, _MetadataValue):
+            raise self._error(node, "compare a value of metadata with a text, a number or a name of either")
+        return _as(left, self._use(right)), _as(right, self._use(left))
+
+    def _use(self, other: _Side) -> MetadataUse:
+        return MetadataUse.TEXT if self._is_text(other) else MetadataUse.NUMBER
+
+    def _literal(self, node: ast.expr, side: Expression, other: Expression) -> Expression:
+        """A side of a comparison; a text in quotes in the normal form of the name on the other side."""
+        if not isinstance(side, Text) or not isinstance(other, Name | Reference):
+            return side
+        try:
+            return Text(self._vocabulary.literal(other.name, side.value))
+        except ValueError as error:
+            raise self._error(node, str(error)) from None
+
+    def _membership(self, node: ast.Compare, depth: int) -> Predicate:
+        if len(node.ops) > 1:
+            raise self._error(node, "`in` is not chained: join comparisons by `and`")
+        (operator,), (container,) = node.ops, node.comparators
+        value, negated = self._side(node.left, depth + 1), isinstance(operator, ast.NotIn)
+        match container:
+            case ast.Call(func=ast.Name(id="list"), args=arguments, keywords=[]):
+                return self._on_list(node, value, arguments, negated=negated)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements) if elements:
+                members = [(element, self.expression(element, depth + 1)) for element in elements]
+            case ast.Constant():
+                members = [(container, self.expression(container, depth + 1))]
+            case _:
+                raise self._error(container, "`in` needs constants, such as ('web', 'pos'), or list('name')")
+        tested = _as(value, self._use(members[0][1]))
+        chosen: list[Number | Text] = []
+        for element, member in members:
+            if not isinstance(member, Number | Text):
+                raise self._error(element, "only numbers and texts in quotes can follow `in`")
+            self._check_texts(element, "==", tested, member)
+            literal = self._literal(element, member, tested)
+            chosen.append(literal if isinstance(literal, Text) else member)
+        return Membership(tested, tuple(chosen), negated)
+
+    def _on_list(self, node: ast.Compare, value: _Side, arguments: list[ast.expr], *, negated: bool) -> Predicate:
+        listed = self._vocabulary.listed
+        if not listed:
+            raise self._error(node, "lists can be tested in rules only")
+        if not isinstance(value, Name) or value.name not in listed:
+            raise self._error(node.left, f"a list is looked up for {', '.join(sorted(listed))}")
+        match arguments:
+            case [ast.Constant(value=str() as name)] if _LIST_NAME.fullmatch(name):
+                member = Name(str(OnList(name, listed[value.name])))
+                return Comparison("==", member, Number(0.0 if negated else 1.0))
+        raise self._error(node.comparators[0], "list takes the name of a list in quotes, such as list('vip')")
 
     def _check_texts(self, node: ast.expr, symbol: str, left: Expression, right: Expression) -> None:
         texts = self._is_text(left) + self._is_text(right)
@@ -213,14 +338,28 @@ class _Parser:
         if texts and symbol not in ("==", "!="):
             raise self._error(node, "texts are compared with == and != only")
 
-    def _is_text(self, value: Expression) -> bool:
-        return isinstance(value, Text) or (isinstance(value, Name | Reference) and value.name in self._texts)
+    def _is_text(self, value: _Side) -> bool:
+        if isinstance(value, Name | Reference):
+            return value.name in self._texts or value.name.endswith(f":{MetadataUse.TEXT}")
+        return isinstance(value, Text)
 
     def _numeric(self, node: ast.expr, depth: int) -> Expression:
-        value = self.expression(node, depth)
+        value = _as(self._side(node, depth), MetadataUse.NUMBER)
         if self._is_text(value):
             raise self._error(node, "cannot calculate with a text")
         return value
+
+    def _side(self, node: ast.expr, depth: int) -> _Side:
+        """A side of a comparison, or an operand."""
+        if self._vocabulary.metadata:
+            match node:
+                case ast.Attribute(value=ast.Name(id="metadata"), attr=key):
+                    return _MetadataValue(key)
+                case ast.Subscript(value=ast.Name(id="metadata"), slice=ast.Constant(value=str() as key)):
+                    return _MetadataValue(key)
+                case ast.Name(id="metadata"):
+                    raise self._error(node, "write metadata.name, or metadata['a name']")
+        return self.expression(node, depth)
 
     def expression(self, node: ast.expr, depth: int) -> Expression:
         self._check_depth(node, depth)
@@ -229,8 +368,12 @@ class _Parser:
                 raise self._error(node, "a flag is 1 or 0, not True or False")
             case ast.Constant(value=int() | float() as number):
                 return self._number(node, number)
-            case ast.Constant(value=str() as text) if self._texts:
+            case ast.Constant(value=str() as text) if self._has_texts:
                 return Text(text)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if not isinstance(
+                number, bool
+            ):
+                return self._number(node, -number)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Arithmetic("-", Number(0.0), self._numeric(operand, depth + 1))
             case ast.Name(id=name):
@@ -266,22 +409,31 @@ class _Parser:
         return Number(value)
 
     def _call(self, node: ast.Call, function: str, arguments: list[ast.expr], depth: int) -> Expression:
+        if function in TESTS:
+            raise self._error(node, f"{function} is a comparison of its own, not a value")
         arity = FUNCTIONS.get(function)
         if arity is None:
-            raise self._error(node, f"unknown function {function!r}; there are {', '.join(sorted(FUNCTIONS))}")
-        if function == "is_absent":
-            raise self._error(node, "is_absent is a comparison of its own, not a value")
+            known = ", ".join(sorted({*FUNCTIONS, *TESTS}))
+            raise self._error(node, f"unknown function {function!r}; there are {known}")
+        self._check_arity(node, function, arity, arguments)
+        return Call(function, tuple(self._numeric(argument, depth + 1) for argument in arguments))
+
+    def _check_arity(self, node: ast.Call, function: str, arity: int, arguments: list[ast.expr]) -> None:
         if len(arguments) != arity:
             raise self._error(node, f"{function} takes {arity} argument{'s' * (arity > 1)}, not {len(arguments)}")
-        return Call(function, tuple(self._numeric(argument, depth + 1) for argument in arguments))
 
     def _check_depth(self, node: ast.expr, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise self._error(node, f"conditions nest at most {MAX_DEPTH} levels deep")
 
     @staticmethod
-    def _error(node: ast.expr, message: str) -> ConditionError:
-        return _at(node.lineno, node.col_offset, message)
+    def _error(node: ast.expr, message: str) -> _NodeError:
+        return _NodeError(node, message)
+
+
+def _as(side: _Side, use: MetadataUse) -> Expression:
+    """A side as an expression; a value of metadata is read for this use."""
+    return Name(str(Metadata(side.key, use))) if isinstance(side, _MetadataValue) else side
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:

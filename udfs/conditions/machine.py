@@ -46,11 +46,14 @@ WIDTH = 4
     LOG,
     MIN,
     MAX,
+    IN,
+    NOT_IN,
     HIT,
-) = range(20)
+) = range(22)
 """Operations. ``LT`` to ``IS_ABSENT`` test registers and set a flag, ``AND`` to ``NOT`` combine flags,
-``LOAD_CONSTANT`` loads constant ``RIGHT`` into a register, ``ADD`` to ``MAX`` calculate with registers, and ``HIT``
-records condition ``TARGET`` for the rows in which flag ``LEFT`` is set.
+``LOAD_CONSTANT`` loads constant ``RIGHT`` into a register, ``ADD`` to ``MAX`` calculate with registers, ``IN`` and
+``NOT_IN`` set a flag where a register is, or is not and has a value, a member of set ``RIGHT``, and ``HIT`` records
+condition ``TARGET`` for the rows in which flag ``LEFT`` is set.
 
 A comparison with a negative ``RIGHT`` compares with a constant: -1 is the first constant."""
 
@@ -151,6 +154,24 @@ def _calculate(operation: int, left: int, right: int, target: int, registers: Fl
 
 
 @compiled
+def _test_membership(
+    operation: int, left: int, members: Floats, target: int, registers: Floats, flags: Flags, rows: int
+) -> None:
+    """Test whether values are among members, which are sorted."""
+    for row in range(rows):
+        value = registers[left, row]
+        low, high = 0, members.shape[0]
+        while low < high:
+            middle = (low + high) >> 1
+            if members[middle] < value:
+                low = middle + 1
+            else:
+                high = middle
+        found = low < members.shape[0] and members[low] == value
+        flags[target, row] = found if operation == IN else not (found or math.isnan(value))
+
+
+@compiled
 def _append_hits(flags: Flags, flag: int, rows: int, first: int, condition: int, hits: Ints, count: int) -> int:
     """Append a hit for each row of a block in which a condition holds, and return the number of hits."""
     for row in range(rows):
@@ -196,7 +217,7 @@ def _load_columns(loads: Ints, features: Floats, extra: Floats, first: int, rows
 def _execute(
     operation: int, left: int, right: int, target: int, constants: Floats, registers: Floats, flags: Flags, rows: int
 ) -> None:
-    """Execute one instruction other than ``HIT`` for all rows of a block."""
+    """Execute one instruction other than ``IN``, ``NOT_IN`` and ``HIT`` for all rows of a block."""
     if operation == IS_ABSENT:
         _check_absence(left, target, registers, flags, rows)
     elif operation < IS_ABSENT:
@@ -218,6 +239,8 @@ def run(
     code: Code,
     loads: Ints,
     constants: Floats,
+    members: Floats,
+    member_ends: Ints,
     n_registers: int,
     n_flags: int,
     features: Floats,
@@ -231,6 +254,8 @@ def run(
         loads: (names,): the column to load into each of the first registers. Columns of ``extra`` are numbered after
             those of ``features``.
         constants: (K,).
+        members: of all sets, one after the other, sorted within a set.
+        member_ends: (sets + 1,): set ``i`` lies in ``members`` from element ``i`` of this to element ``i + 1``.
         n_registers: number of registers.
         n_flags: number of flags.
         features: (n, F), NaN where a value is absent.
@@ -249,6 +274,10 @@ def run(
         _load_columns(loads, features, extra, first, size, registers)
         for i in range(code.shape[0]):
             operation, left, right, target = code[i, OPERATION], code[i, LEFT], code[i, RIGHT], code[i, TARGET]
+            if IN <= operation <= NOT_IN:
+                chosen = members[member_ends[right] : member_ends[right + 1]]
+                _test_membership(operation, left, chosen, target, registers, flags, size)
+                continue
             if operation != HIT:
                 _execute(operation, left, right, target, constants, registers, flags, size)
                 continue

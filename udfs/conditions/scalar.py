@@ -18,6 +18,7 @@ from udfs.conditions.tree import (
     Expression,
     IsAbsent,
     Junction,
+    Membership,
     Name,
     Not,
     Number,
@@ -71,6 +72,11 @@ class _Compiler:
             case IsAbsent(value):
                 inner = self.expression(value)
                 return lambda values, bound: math.isnan(inner(values, bound))
+            case Membership(value, members, is_negated):
+                tested, codes = self.expression(value), frozenset(map(_constant, members))
+                if is_negated:
+                    return lambda values, bound: not ((one := tested(values, bound)) in codes or math.isnan(one))
+                return lambda values, bound: tested(values, bound) in codes
             case Not(part):
                 negated = self.predicate(part)
                 return lambda values, bound: not negated(values, bound)
@@ -82,11 +88,9 @@ class _Compiler:
 
     def expression(self, node: Expression) -> _EventExpression:
         match node:
-            case Number(number):
-                return lambda values, bound: number
-            case Text(text):
-                code = code_of(text)
-                return lambda values, bound: code
+            case Number() | Text():
+                constant = _constant(node)
+                return lambda values, bound: constant
             case Name(name):
                 return self._event_value(self._names.get(name))
             case Reference(step, name):
@@ -114,6 +118,10 @@ class _Compiler:
             return _NAN if event is None else event[index]
 
         return value
+
+
+def _constant(node: Number | Text) -> float:
+    return code_of(node.value) if isinstance(node, Text) else node.value
 
 
 def _divide(left: float, right: float) -> float:

@@ -70,6 +70,15 @@ class IsAbsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """``value in (members)``, or ``not in`` if negated; false if the value is absent."""
+
+    value: Expression
+    members: tuple[Number | Text, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Junction:
     """Predicates joined by ``and`` or by ``or``."""
 
@@ -85,7 +94,7 @@ class Not:
 
 
 Expression: TypeAlias = Number | Text | Name | Reference | Arithmetic | Call
-Predicate: TypeAlias = Comparison | IsAbsent | Junction | Not
+Predicate: TypeAlias = Comparison | IsAbsent | Membership | Junction | Not
 
 
 def leaves(node: Predicate | Expression) -> Iterator[Number | Text | Name | Reference]:
@@ -99,6 +108,9 @@ def leaves(node: Predicate | Expression) -> Iterator[Number | Text | Name | Refe
                 yield from leaves(argument)
         case IsAbsent(value):
             yield from leaves(value)
+        case Membership(value, members):
+            yield from leaves(value)
+            yield from members
         case Junction(_, parts):
             for part in parts:
                 yield from leaves(part)

@@ -15,6 +15,8 @@ from udfs.records.account_event import KINDS
 from udfs.rule_documents import IDENTIFIER, MAX_VERSION, REASON
 
 MAX_STEPS = 12
+_RESERVED = (PREVIOUS, "metadata")
+"""Names with a meaning of their own in conditions."""
 
 Path = tuple[str | int, ...]
 
@@ -68,9 +70,10 @@ def _check_duration(path: Path, text: str | None) -> Iterator[Problem]:
 
 
 def _check_step(pattern: Pattern, step: Step) -> Iterator[Problem]:
-    if not re.fullmatch(IDENTIFIER, step.name) or step.name == PREVIOUS:
+    if not re.fullmatch(IDENTIFIER, step.name) or step.name in _RESERVED:
+        reserved = " or ".join(_RESERVED)
         yield Problem(
-            ("name",), f"a name has lower-case letters, digits and underscores, at most 64, and is not {PREVIOUS}"
+            ("name",), f"a name has lower-case letters, digits and underscores, at most 64, and is not {reserved}"
         )
     known = {TRANSACTION, ACCOUNT_EVENT, *KINDS} if pattern.entity is Entity.USER else {TRANSACTION}
     unknown = [kind for kind in step.kinds if kind not in known]

@@ -8,6 +8,7 @@ from typing import Any
 
 from udfs.conditions.tree import Predicate
 from udfs.patterns.pattern import Match, Pattern
+from udfs.records.account_event import AccountEvent
 
 BufferedEvent = list[Any]
 """A buffered event: time, mask of step bits, flags, id, values of ``buffered_names``; a list, as in msgpack."""
@@ -36,14 +37,14 @@ class StepFilter:
         on_transactions: whether payments can satisfy the step.
         kinds: kinds of account events that can satisfy the step.
         condition: condition without references to other events; None for none.
-        accepts_account_event: evaluates the condition on the values of ``ACCOUNT_EVENT_FIELDS``.
+        accepts_account_event: evaluates the condition on an account event.
     """
 
     bit: int
     on_transactions: bool
     kinds: frozenset[str]
     condition: Predicate | None
-    accepts_account_event: Callable[[Sequence[float]], bool]
+    accepts_account_event: Callable[[AccountEvent], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,9 +12,10 @@ from udfs.conditions import compile_scalar
 from udfs.conditions.tree import Name, Predicate, Reference, conjunction, conjuncts, leaves
 from udfs.patterns.compiled import VALUES, Absence, BufferedEvent, CompiledPattern, CompiledStep, Residual, StepFilter
 from udfs.patterns.durations import duration_ms
-from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS
 from udfs.patterns.pattern import ACCOUNT_EVENT, TRANSACTION, Pattern, Step
-from udfs.records.account_event import KINDS
+from udfs.records.account_event import KINDS, AccountEvent
+from udfs.vocabulary.derived import account_event_field
+from udfs.vocabulary.payment_conditions import names_in
 
 PREVIOUS = "previous"
 """Name by which a condition refers to the event before in the match, whichever step it belongs to."""
@@ -154,10 +155,10 @@ def _has_references(condition: Predicate) -> bool:
     return bool(_references(condition))
 
 
-def _account_event_filter(condition: Predicate | None) -> Callable[[Sequence[float]], bool]:
-    """Compile a condition without references to a function of the values of ``ACCOUNT_EVENT_FIELDS``."""
+def _account_event_filter(condition: Predicate | None) -> Callable[[AccountEvent], bool]:
+    """Compile a condition without references to a function of account events; what they do not have is absent."""
     if condition is None:
         return lambda _: True
-    positions: Mapping[str, int] = {name: position for position, name in enumerate(ACCOUNT_EVENT_FIELDS)}
-    predicate = compile_scalar(condition, positions, {})
-    return lambda values: predicate(values, _NO_EVENTS)
+    fields = [field for name in sorted(names_in(condition)) if (field := account_event_field(name)) is not None]
+    predicate = compile_scalar(condition, {field.name: position for position, field in enumerate(fields)}, {})
+    return lambda event: predicate([field.read(event) for field in fields], _NO_EVENTS)

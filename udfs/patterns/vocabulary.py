@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 from udfs.conditions import Vocabulary
 from udfs.patterns.compiling import PREVIOUS, account_kinds, bounds
-from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TEXT_FIELDS, TRANSACTION_FIELDS, features_of
+from udfs.patterns.fields import features_of
 from udfs.patterns.pattern import TRANSACTION, Pattern, Step
+from udfs.vocabulary.field import FieldKind
+from udfs.vocabulary.literals import literal
+from udfs.vocabulary.payment_fields import ACCOUNT_EVENT_FIELDS, KIND, PAYMENT_FIELDS
+
+_FIELDS = {**ACCOUNT_EVENT_FIELDS, **PAYMENT_FIELDS}
+TEXTS = frozenset(name for name, field in _FIELDS.items() if field.kind is FieldKind.TEXT)
 
 
 def vocabulary_of(pattern: Pattern, number: int) -> Vocabulary:
@@ -15,9 +21,11 @@ def vocabulary_of(pattern: Pattern, number: int) -> Vocabulary:
     step = pattern.steps[number]
     names = names_of(pattern, step)
     return Vocabulary(
-        numbers=names - TEXT_FIELDS,
-        texts=names & TEXT_FIELDS,
+        numbers=names - TEXTS,
+        texts=names & TEXTS,
         steps={name: names_of(pattern, *steps) for name, steps in _references(pattern, number)},
+        metadata=True,
+        literal=literal,
     )
 
 
@@ -26,7 +34,7 @@ def names_of(pattern: Pattern, *steps: Step) -> frozenset[str]:
     names: set[str] = set()
     for step in steps:
         if TRANSACTION in step.kinds:
-            names.update(TRANSACTION_FIELDS, features_of(pattern.entity))
+            names.update((KIND.name,), PAYMENT_FIELDS, features_of(pattern.entity))
         if account_kinds(step):
             names.update(ACCOUNT_EVENT_FIELDS)
     return frozenset(names)

@@ -66,11 +66,7 @@ def _decode(
         if not value.isascii():
             # The decoder does not check fields that it skips, and the value is passed on unchanged.
             value.decode()
-        left_out: list[str] = []
-        try:
-            raw = decoder.decode(value)
-        except msgspec.ValidationError:
-            raw, left_out = _decode_leniently(decoder, readers, value)
+        raw, left_out = decode_fields(decoder, readers, value)
         check_keys(value)
     except DuplicateKeyError as error:
         return Refusal(Refused.DUPLICATE_FIELD, str(error))
@@ -79,12 +75,16 @@ def _decode(
     return raw, left_out
 
 
-def _decode_leniently(decoder: msgspec.json.Decoder[Raw], readers: Readers, value: bytes) -> tuple[Raw, list[str]]:
+def decode_fields(decoder: msgspec.json.Decoder[Raw], readers: Readers, value: bytes) -> tuple[Raw, list[str]]:
     """Decode a value whose optional fields may be of any type; return it with the names of those left out.
 
     Raises:
-        msgspec.DecodeError: a required field is missing or of another type.
+        msgspec.DecodeError: the value is no JSON, or a required field is missing or of another type.
     """
+    try:
+        return decoder.decode(value), []
+    except msgspec.ValidationError:
+        pass  # an optional field of another type, or a required one
     document = msgspec.json.decode(value)
     left_out = make_readable(document, readers) if isinstance(document, dict) else []
     return msgspec.convert(document, decoder.type), left_out

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from udfs.rules.loading import RuleError, load_rules
-from udfs.rules.rule import Rule
+from udfs.rules.rule import Mode, Rule
 from udfs.rules.rule_set import RuleHits, RuleSet
 
-__all__ = ["Rule", "RuleError", "RuleHits", "RuleSet", "default_rules", "load_rules"]
+__all__ = ["Mode", "Rule", "RuleError", "RuleHits", "RuleSet", "default_rules", "load_rules"]
 
 
 def default_rules(names: Sequence[str]) -> RuleSet:

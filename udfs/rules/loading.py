@@ -24,8 +24,12 @@ from udfs.rule_documents import (
 )
 from udfs.rules.rule import Rule
 from udfs.rules.rule_set import ParsedRule, RuleSet
+from udfs.rules.validity import validity_problems, with_times
+from udfs.rules.vocabulary import rule_vocabulary
 
 MAX_RULES = 5_000
+MAX_OWNER = 256
+MAX_TESTS = 50
 _EFFECTS = ("add", "at_least", "action")
 
 
@@ -47,7 +51,7 @@ def load_rules(document: Any, names: Sequence[str]) -> RuleSet:  # noqa: ANN401 
         with gc_paused():
             version, entries = read_set(document, "rules", MAX_RULES)
             columns = {name: column for column, name in enumerate(names)}
-            return RuleSet(version, _parse(entries, Vocabulary(columns)), columns)
+            return RuleSet(version, _parse(entries, rule_vocabulary(columns)), columns)
     except InvalidDocumentError as error:
         raise RuleError(error.problems) from None
 
@@ -86,7 +90,7 @@ def _rule(entry: Entry, problems: list[str]) -> Rule | None:
     """Convert an entry to a rule; if it is invalid, append its problems and return None."""
     prefix = f"line {entry.line}: rule {entry_name(entry.content)}"
     try:
-        rule = msgspec.convert(entry.content, Rule)
+        rule = with_times(msgspec.convert(entry.content, Rule))
     except msgspec.ValidationError as error:
         problems.append(f"{prefix}: {error}")
         return None
@@ -105,6 +109,11 @@ def _problems(rule: Rule) -> Iterator[str]:
     effects = [effect for effect in _EFFECTS if getattr(rule, effect) is not None]
     if len(effects) != 1:
         yield f"a rule has exactly one of {', '.join(_EFFECTS)}, found {', '.join(effects) or 'none'}"
+    yield from validity_problems(rule)
+    if len(rule.owner) > MAX_OWNER:
+        yield f"an owner has at most {MAX_OWNER} characters"
+    if len(rule.tests) > MAX_TESTS:
+        yield f"a rule has at most {MAX_TESTS} tests"
     for effect in ("add", "at_least"):
         share = getattr(rule, effect)
         if share is not None and not 0 < share <= 1:

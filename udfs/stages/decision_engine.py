@@ -10,7 +10,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds, Versions, alert_id, level, max_level
+from udfs.decision import (
+    NO_SHADOW,
+    SCORE_DIGITS,
+    Action,
+    Alert,
+    Decision,
+    ModelAnswer,
+    Shadow,
+    Thresholds,
+    Versions,
+    alert_id,
+    level,
+    max_level,
+)
 from udfs.explanation import reasons
 from udfs.lists.effect import MODEL, NO_EFFECT, ListEffect, is_silenced, list_effect
 from udfs.lists.silencing import without_silenced, without_silenced_matches
@@ -129,8 +142,9 @@ class _Batch:
         self._policy = policy
         self._sample_every = sample_every
         self._names = names
-        hits = policy.rules.evaluate(features)
+        hits = policy.rules.evaluate(features, payments)
         self._hits = hits.by_row()
+        self._shadow = hits.in_shadow()
         model = policy.model
         self._model_scores: Sequence[float | None] = [None] * len(payments)
         scores = hits.additions
@@ -147,6 +161,7 @@ class _Batch:
             for payment in payments
         ]
         # Additions are capped at 1; floors raise lower scores.
+        self._uncapped = scores
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         self._model_version = None if model is None else model.version
         self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
@@ -215,7 +230,7 @@ class _Batch:
             payment.transaction_id,
             payment.user_id,
             payment.merchant_id,
-            effect.action if effect.is_final and effect.action else policy.thresholds.action(score),
+            self._action(score, effect),
             score,
             level(score),
             ModelAnswer(self._model_version, self._model_scores[row], without_model),
@@ -223,7 +238,7 @@ class _Batch:
             # A late payment may complete a pattern several times, for payments that came before it.
             list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
             [*effect.reasons, *(reasons(rules, matches) if rules or matches else ())],
-            {},
+            self._shadow_of(row) if row in self._shadow else NO_SHADOW,
             # Sampled by event time and not by a counter, so that a replayed decision is the same.
             self._named(row) if every and payment.event_time % every == 0 else {},
             self._versions,
@@ -236,6 +251,20 @@ class _Batch:
             payment.conversion,
             payment.lists,
         )
+
+    def _action(self, score: float, effect: ListEffect) -> Action:
+        return effect.action if effect.is_final and effect.action else self._policy.thresholds.action(score)
+
+    def _shadow_of(self, row: int) -> Shadow:
+        """What the decision would be with the rules in shadow that fired for it."""
+        payment, effect = self._payments[row], self._effects[row]
+        fired = [rule for rule in self._shadow[row] if not is_silenced(rule.id, payment.silenced)]
+        if not fired:
+            return NO_SHADOW
+        score = min(1.0, float(self._uncapped[row]) + sum(rule.add or 0.0 for rule in fired))
+        score = self._raised(round(score, SCORE_DIGITS), [*self._hits[row], *fired], payment.matches, effect)
+        names = tuple(rule.id for rule in fired)
+        return Shadow(score, self._action(score, effect), tuple(reasons(fired, ())), names)
 
     def _alert(self, row: int, decision: Decision, contributions: NDArray[np.float64] | None) -> Alert:
         """Make the alert; adds to the decision the reasons and features that only alerts carry."""

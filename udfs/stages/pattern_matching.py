@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +14,6 @@ from udfs.patterns import Entity, EntityPatterns, Match, PatternSet
 from udfs.patterns.compiled import TIME, BufferedEvent, CompiledPattern
 from udfs.patterns.match_buffer import MatchBuffer, Progress, in_progress, prune
 from udfs.patterns.pending_matches import PendingMatches
-from udfs.records.times import AsRead
-from udfs.records.transaction import Transaction
-from udfs.stages.stage_message import Payment
-
-_transactions = msgspec.json.Decoder(Transaction[AsRead])
 
 
 class HasProgress(Protocol):
@@ -117,7 +111,7 @@ class BatchMatcher:
                 matches[row] += pending.pop_matches(entity_id, payments[row].event_time)
         events = iter(account_events)
         event = next(events, None)
-        for row, pattern, buffered in self._patterns.payment_hits(features, self._with_all_fields(payments)):
+        for row, pattern, buffered in self._patterns.payment_hits(features, payments):
             while event is not None and event.row <= row:
                 self._observe_account_event(event, entity_ids, payments, matches)
                 event = next(events, None)
@@ -126,12 +120,6 @@ class BatchMatcher:
             self._observe_account_event(event, entity_ids, payments, matches)
             event = next(events, None)
         return [tuple(matches[row]) if row in matches else () for row in range(len(payments))]
-
-    def _with_all_fields(self, payments: Sequence[Any]) -> Sequence[Any]:
-        """Decode the transactions of payments, if a pattern reads fields that a stage message does not carry."""
-        if not self._patterns.needs_records or not payments or not isinstance(payments[0], Payment):
-            return payments
-        return [_transaction_of(payment) for payment in payments]
 
     def _observe_account_event(
         self,
@@ -195,10 +183,3 @@ class BatchMatcher:
             due = buffer.next_timer()
             deadlines += () if due is None else (due,)
         shard.pending.register_timer(entity_id, min(deadlines, default=None))
-
-
-def _transaction_of(payment: Payment) -> Any:  # noqa: ANN401 - times are as they came, except the event time
-    """Decode the transaction of a payment; its event time is the one that was read before."""
-    transaction = _transactions.decode(payment.value)
-    transaction.event_time = payment.event_time
-    return transaction

@@ -1,0 +1,85 @@
+"""The fields of payments and of account events, in their normal form.
+
+A payment is a transaction, or what a stage message carries of it; the record of the latter is decoded again only where
+a condition reads a field of ``Source.RECORD``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from udfs.names import ListedEntity
+from udfs.vocabulary.field import Field, FieldKind, Source
+
+TRANSACTION = "transaction"
+"""Kind of the events that are payments."""
+LISTED: Mapping[str, ListedEntity] = {
+    "user_id": ListedEntity.USER,
+    "card_id": ListedEntity.CARD,
+    "device_id": ListedEntity.DEVICE,
+    "merchant_id": ListedEntity.MERCHANT,
+    "country": ListedEntity.COUNTRY,
+    "device_ip": ListedEntity.NETWORK,
+}
+"""Kind of the entity by the field that names it: what ``in list('name')`` may look for."""
+
+
+def _attribute(name: str) -> Callable[[Any], Any]:
+    return lambda event: getattr(event, name)
+
+
+def _of(part: str, name: str) -> Callable[[Any], Any]:
+    """Make a reader of an attribute of an optional part of an event: its location or device."""
+
+    def value(event: Any) -> Any:  # noqa: ANN401 - a transaction or an account event
+        whole = getattr(event, part)
+        return None if whole is None else getattr(whole, name)
+
+    return value
+
+
+def _carried(kind: FieldKind, *names: str) -> list[Field]:
+    return [Field(name, kind, Source.CARRIED, _attribute(name)) for name in names]
+
+
+def _recorded(kind: FieldKind, *names: str) -> list[Field]:
+    return [Field(name, kind, Source.RECORD, _attribute(name)) for name in names]
+
+
+def _location() -> list[Field]:
+    kinds = {"country": FieldKind.TEXT, "city": FieldKind.TEXT}
+    kinds |= {"latitude": FieldKind.NUMBER, "longitude": FieldKind.NUMBER}
+    return [Field(name, kind, Source.RECORD, _of("location", name)) for name, kind in kinds.items()]
+
+
+def _device() -> list[Field]:
+    names = {"device_ip": "ip", "device_user_agent": "user_agent"}
+    return [Field(name, FieldKind.TEXT, Source.RECORD, _of("device", part)) for name, part in names.items()]
+
+
+def _by_name(*fields: Field) -> Mapping[str, Field]:
+    return {field.name: field for field in fields}
+
+
+PAYMENT_FIELDS: Mapping[str, Field] = _by_name(
+    *_carried(FieldKind.TEXT, "user_id", "merchant_id", "device_id"),
+    *_carried(FieldKind.FLAG, "declined"),
+    *_carried(FieldKind.NUMBER, "event_time"),
+    *_recorded(FieldKind.TEXT, "merchant_category", "channel", "payment_method", "card_id", "currency"),
+    *_location(),
+    *_device(),
+)
+"""Fields of payments by name."""
+
+ACCOUNT_EVENT_FIELDS: Mapping[str, Field] = _by_name(
+    *_carried(FieldKind.TEXT, "kind", "user_id"),
+    *_carried(FieldKind.NUMBER, "event_time"),
+    Field("device_id", FieldKind.TEXT, Source.CARRIED, _of("device", "id")),
+    *_location(),
+    *_device(),
+)
+"""Fields of account events by name."""
+
+KIND = Field("kind", FieldKind.TEXT, Source.CARRIED, lambda _: TRANSACTION)
+"""The kind of a payment among the events of a pattern."""
