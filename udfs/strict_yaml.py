@@ -35,8 +35,8 @@ def _implicit_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     boolean, timestamp = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
     found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for first, resolvers in Resolver.yaml_implicit_resolvers.items():
-        kept = [(tag, pattern) for tag, pattern in resolvers if tag not in (boolean, timestamp)]
-        found[first] = [(boolean, _BOOLEAN), *kept] if first in "tTfF" else kept
+        others = [(tag, pattern) for tag, pattern in resolvers if tag not in (boolean, timestamp)]
+        found[first] = [(boolean, _BOOLEAN), *others] if first in "tTfF" else others
     return found
 
 

@@ -20,6 +20,7 @@ from deploy.docs import (
     settings_page,
     stored_formats_page,
     topics_page,
+    vocabulary_page,
 )
 from deploy.docs.words import TEMPLATES
 from deploy.paths import ROOT
@@ -32,6 +33,7 @@ CONTEXTS: dict[str, Callable[[], dict[str, Any]]] = {
     "cli": cli_page.context,
     "features": features_page.context,
     "rules": rules_page.context,
+    "vocabulary": vocabulary_page.context,
     "patterns": patterns_page.context,
     "reason-codes": reason_codes_page.context,
     "metrics": metrics_page.context,

@@ -119,6 +119,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("where", "udfs/patterns/loading.py"): "the node of that key",
     ("where", "tests/unit/test_pattern_loading.py"): "the condition of a step",
     ("where", "tests/property/test_patterns.py"): "the condition of a step",
+    ("given", "udfs/rules/rule.py"): "the key of a test of a rule, as in `given` and `expect`",
     ("say", "deploy/console.py"): "prints a line for people; progress is reported by callbacks named `report`",
     ("own", "tests/unit/test_replay_mapping.py"): "a row with the product's own column names, as users call them",
 }

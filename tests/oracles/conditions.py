@@ -12,6 +12,7 @@ from udfs.conditions.tree import (
     Comparison,
     Expression,
     IsAbsent,
+    IsMember,
     Junction,
     Name,
     Not,
@@ -29,6 +30,9 @@ def holds(condition: Predicate, row: Mapping[str, float]) -> bool:
             return _compares(operator, value_of(left, row), value_of(right, row))
         case IsAbsent(value):
             return math.isnan(value_of(value, row))
+        case IsMember(value, members, negated):
+            found = [_compares("==", value_of(value, row), value_of(member, row)) for member in members]
+            return not any(found) and not math.isnan(value_of(value, row)) if negated else any(found)
         case Not(part):
             return not holds(part, row)
         case Junction("and", parts):
@@ -122,6 +126,9 @@ def text_of(tree: Predicate | Expression) -> str:
             return f"{function}({', '.join(text_of(argument) for argument in arguments)})"
         case IsAbsent(value):
             return f"is_absent({text_of(value)})"
+        case IsMember(value, members, negated):
+            listed = ", ".join(text_of(member) for member in members)
+            return f"({text_of(value)} {'not in' if negated else 'in'} ({listed},))"
         case Not(part):
             return f"(not {text_of(part)})"
         case Junction(operator, parts):

@@ -18,7 +18,10 @@ NO_RULES = controlled("rules", 1, {"version": 2, "rules": []})
 
 def test_without_a_model_rules_decide_alone_and_the_decision_says_so() -> None:
     (decision,) = decide(pipeline(), paid("a", 20_000.0))
-    assert (decision.action, decision.rules) == ("challenge", ["round_amount", "very_round_amount", "very_high_amount"])
+    assert (decision.action, decision.rules) == (
+        "challenge",
+        ["round_amount", "very_round_amount", "very_high_amount", "first_payment_high_amount"],
+    )
     assert decision.degraded
     assert decision.model.fallback
     assert (decision.model.version, decision.model.score, decision.versions.model) == (None, None, None)

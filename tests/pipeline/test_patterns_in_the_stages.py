@@ -182,7 +182,7 @@ def test_the_default_patterns_are_in_force_and_reported_with_their_versions() ->
 
 
 def test_a_pattern_may_look_at_fields_that_only_the_record_has() -> None:
-    steps = [{"name": "a", "where": "channel == 'phone' and category == 'jewelry'"}]
+    steps = [{"name": "a", "where": "channel == 'phone' and merchant_category == 'jewelry'"}]
     for entity in ("device", "merchant"):
         one = pipeline(patterns=pattern_set(*steps, entity=entity))
         extra: dict[str, Any] = {"device": PHONE, "merchant_category": "jewelry"}

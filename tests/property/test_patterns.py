@@ -24,13 +24,13 @@ from udfs.features.catalogue import USER_FEATURES, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent
 from udfs.names import ShardEntry
 from udfs.patterns import Entity, PatternError, PatternSet, load_patterns
-from udfs.patterns.fields import ACCOUNT_EVENT_FIELDS, TRANSACTION_FIELDS
 from udfs.patterns.match_buffer import MAX_BUFFERED_EVENTS, MatchBuffer, Progress
 from udfs.patterns.pending_matches import PendingMatches
 from udfs.pipeline import MemoryState
 from udfs.records.account_event import AccountEvent
 from udfs.records.transaction import Device, Location, Transaction
 from udfs.stages.pattern_matching import PatternMatcher
+from udfs.vocabulary.payment_fields import ACCOUNT_EVENT_FIELDS, KIND, PAYMENT_FIELDS
 
 LATENESS_MS = 5 * MINUTE_MS
 """Short enough, compared with the times below, for events to be pruned while a pattern runs."""
@@ -152,10 +152,12 @@ def entries(draw: st.DrawFn, name: str, *, trailing: bool) -> dict[str, Any]:
 def oracle_event(event: Event) -> Seen:
     """The event as the oracle represents it."""
     if isinstance(event, AccountEvent):
-        fields = {name: field(event) for name, field in ACCOUNT_EVENT_FIELDS.items()}
-        nothing = dict.fromkeys(TRANSACTION_FIELDS, math.nan) | {"amount": math.nan}
+        fields = {name: field.read(event) for name, field in ACCOUNT_EVENT_FIELDS.items()}
+        nothing = dict.fromkeys(PAYMENT_FIELDS, math.nan) | {"amount": math.nan}
         return Seen(event.event_id or "", event.event_time, event.kind, nothing | fields)
-    values = {name: field(event) for name, field in TRANSACTION_FIELDS.items()} | {"amount": event.amount}
+    values = {name: field.read(event) for name, field in {**PAYMENT_FIELDS, KIND.name: KIND}.items()} | {
+        "amount": event.amount
+    }
     return Seen(event.transaction_id, event.event_time, "transaction", values)
 
 

@@ -14,8 +14,8 @@ from tests.payments import payment
 from udfs.features.catalogue import FEATURE_NAMES, USER_WIDTH
 from udfs.patterns import Entity
 from udfs.patterns.compiled import MASK
-from udfs.patterns.fields import TRANSACTION_FIELDS
 from udfs.records.transaction import Location, Transaction
+from udfs.vocabulary.payment_fields import KIND, PAYMENT_FIELDS
 
 AMOUNT = FEATURE_NAMES.index("amount")
 
@@ -56,7 +56,9 @@ def test_the_hits_of_a_batch_are_those_of_its_payments(
     hits = [(hit.row, hit.event[MASK]) for hit in of_users.payment_hits(features, payments)]
     expected = []
     for row, one in enumerate(payments):
-        values = {name: field(one) for name, field in TRANSACTION_FIELDS.items()} | {"amount": features[row, AMOUNT]}
+        values = {name: field.read(one) for name, field in {**PAYMENT_FIELDS, KIND.name: KIND}.items()} | {
+            "amount": features[row, AMOUNT]
+        }
         mask = sum(step.bit for step in pattern.filters if step.condition is None or holds(step.condition, values))
         if mask or pattern.strict:
             expected.append((row, mask))

@@ -55,9 +55,9 @@ def test_rules_may_be_the_text_of_their_file() -> None:
 
 
 @pytest.mark.parametrize("note", ["naïve", "用户", "🦊", 'a "quote"', "C:\\fraud", "two\nlines", "tab\t", "\u2028"])
-def test_a_note_survives(note: str) -> None:
-    (rule,) = rules_of(read("rules", {"version": 1, "rules": [RULE | {"note": note}]})).all
-    assert rule.note == note
+def test_a_description_survives(note: str) -> None:
+    (rule,) = rules_of(read("rules", {"version": 1, "rules": [RULE | {"description": note}]})).all
+    assert rule.description == note
 
 
 @pytest.mark.parametrize("share", [1e-05, 1e-7, 0.25])
@@ -67,7 +67,7 @@ def test_a_number_may_be_as_small_as_json_can_write_it(share: float) -> None:
 
 
 def test_the_size_of_rules_is_limited_also_as_an_object() -> None:
-    notes = [RULE | {"id": f"r{number}", "note": "x" * 1_000} for number in range(2_200)]
+    notes = [RULE | {"id": f"r{number}", "description": "x" * 1_000} for number in range(2_200)]
     assert refused(read("rules", {"version": 1, "rules": notes})).startswith(
         "a document of rules has at most 2097152 characters"
     )

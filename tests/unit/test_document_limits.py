@@ -231,8 +231,8 @@ def largest_set() -> str:
     add: 0.1
     at_least: null
     action: null
-    enabled: true
-    note: a limit that one of many clients wants"""
+    mode: active
+    description: a limit that one of many clients wants"""
             for n in range(MAX_RULES)
         )
     )
@@ -262,5 +262,5 @@ def test_the_largest_set_can_be_sent_as_the_documentation_says(page: str) -> Non
 
 def test_thousands_of_rules_may_share_keys_by_a_merge() -> None:
     rules = [f"- {{<<: *base, id: r{n}, when: amount > {n}}}" for n in range(4_000)]
-    base = "- &base {id: base, when: amount > 1, reason: R, add: 0.1, note: shared}"
+    base = "- &base {id: base, when: amount > 1, reason: R, add: 0.1, description: shared}"
     assert len(load_rules(rules_of(base, *rules), FEATURE_NAMES).all) == 4_001

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.rule_documents import MAX_VERSION
-from udfs.rules import Rule, RuleError, RuleSet, load_rules
+from udfs.rules import Mode, Rule, RuleError, RuleSet, load_rules
 from udfs.rules.loading import MAX_RULES
 from udfs.strict_yaml import MAX_CHARACTERS
 
@@ -48,14 +48,14 @@ def test_a_set_of_rules_is_a_version_and_a_list() -> None:
             add: 0.4
           - id: new_and_high
             reason: RULE_NEW_AND_HIGH
-            note: |
+            description: |
               asked for by the fraud team
             version: 3
             when: >
               user_merchant_new == 1
               and amount > 1000
             action: challenge
-            enabled: false
+            mode: off
         """)
     assert rules.version == 7
     assert rules.all == (
@@ -66,8 +66,8 @@ def test_a_set_of_rules_is_a_version_and_a_list() -> None:
             reason="RULE_NEW_AND_HIGH",
             version=3,
             action="challenge",
-            enabled=False,
-            note="asked for by the fraud team\n",
+            mode=Mode.OFF,
+            description="asked for by the fraud team\n",
         ),
     )
 
@@ -127,7 +127,6 @@ def test_an_action_has_the_highest_weight(effect: dict[str, object], weight: flo
         ("# naïve\nrules: [\ud800]", "line 2: the character U+D800 cannot be in YAML"),
         ("version: 1\nrules: [!!bool perhaps]", "line 2: this is no bool"),
         ("version: 1\nrules: [!!timestamp soon]", "line 2: this is no timestamp"),
-        ("version: 1\nrules: [{note: 2026-02-30}]", "line 2: this is no timestamp"),
         ("version: 1\nrules: [!!int '']", "line 2: this is no int"),
         ("version: 1\nrules: [!!python/name:os.system x]", "line 2: could not determine a constructor"),
         ("version: 1\nrules: [*nowhere]", "line 2: found undefined alias"),
@@ -171,7 +170,7 @@ def test_a_document_that_is_no_set_of_rules_is_refused_with_a_line(text: str, pr
         ),
         (
             rule(when="user_device_risk > 1"),
-            "line 3, column 1 of the condition: rule high: unknown name 'user_device_risk'",
+            "line 3, column 1 of the condition: rule high: unknown name 'user_device_risk'; do you mean 'device_ip'?",
         ),
     ],
 )
@@ -233,7 +232,7 @@ def test_the_size_of_a_set_is_limited() -> None:
 def test_endless_aliases_are_not_written_out_in_the_problem() -> None:
     """Ten aliases of ten aliases and so on: small in memory, endless when written out."""
     levels = "".join(f"  l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]\n" for i in range(1, 12))
-    bomb = f"version: &l0 [1]\nrules:\n- note: x\n{levels}  id: *l11\n"
+    bomb = f"version: &l0 [1]\nrules:\n- description: x\n{levels}  id: *l11\n"
     (problem,) = problems_of(bomb)
     assert len(problem) < 300
     (problem,) = problems_of(bomb.replace("version: &l0 [1]", "x: &l0 [1]") + "version: *l11\n")

@@ -15,7 +15,7 @@ version: 4
 rules:
 - {id: high, reason: HIGH, when: amount > 500, add: 0.4}
 - {id: new, reason: NEW, when: user_merchant_new == 1, add: 0.25}
-- {id: disabled, reason: DISABLED, when: amount > 0, add: 0.9, enabled: false}
+- {id: disabled, reason: DISABLED, when: amount > 0, add: 0.9, mode: off}
 - {id: huge, reason: HUGE, when: amount > 10000, at_least: 0.8}
 - {id: listed, reason: LISTED, when: amount == 666, action: block}
 """

@@ -16,8 +16,8 @@ from udfs.conditions.tree import (
     Comparison,
     Expression,
     IsAbsent,
+    IsMember,
     Junction,
-    Membership,
     Name,
     Not,
     Number,
@@ -120,7 +120,7 @@ class _Assembler:
             case IsAbsent(value):
                 register = self._expression(value)
                 return self._append(machine.IS_ABSENT, register, register, self._new_flag())
-            case Membership(value, members, negated):
+            case IsMember(value, members, negated):
                 register = self._expression(value)
                 operation = machine.NOT_IN if negated else machine.IN
                 return self._append(operation, register, self._member_set(members), self._new_flag())

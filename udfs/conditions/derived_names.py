@@ -28,7 +28,7 @@ class Prefix(NamedTuple):
         return f"{self.name}[:{self.length}]"
 
 
-class Metadata(NamedTuple):
+class MetadataOf(NamedTuple):
     """A value of a payment's metadata."""
 
     key: str
@@ -48,7 +48,7 @@ class OnList(NamedTuple):
         return f"list:{self.list}:{self.entity}"
 
 
-Derived = Prefix | Metadata | OnList
+Derived = Prefix | MetadataOf | OnList
 
 _PREFIX = re.compile(r"(?P<name>.+)\[:(?P<length>\d+)\]", re.DOTALL)
 
@@ -63,5 +63,5 @@ def parse_derived(name: str) -> Derived | None:
         return OnList(*rest.rsplit(":", 1))
     if name.startswith("metadata."):
         key, _, use = name.removeprefix("metadata.").rpartition(":")
-        return Metadata(key, MetadataUse(use))
+        return MetadataOf(key, MetadataUse(use))
     return None

@@ -16,15 +16,15 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from udfs.conditions.derived_names import Metadata, MetadataUse, OnList, Prefix
+from udfs.conditions.derived_names import MetadataOf, MetadataUse, OnList, Prefix
 from udfs.conditions.tree import (
     Arithmetic,
     Call,
     Comparison,
     Expression,
     IsAbsent,
+    IsMember,
     Junction,
-    Membership,
     Name,
     Not,
     Number,
@@ -317,7 +317,7 @@ class _Parser:
             self._check_texts(element, "==", tested, member)
             literal = self._literal(element, member, tested)
             chosen.append(literal if isinstance(literal, Text) else member)
-        return Membership(tested, tuple(chosen), negated)
+        return IsMember(tested, tuple(chosen), negated)
 
     def _on_list(self, node: ast.Compare, value: _Side, arguments: list[ast.expr], *, negated: bool) -> Predicate:
         listed = self._vocabulary.listed
@@ -433,7 +433,7 @@ class _Parser:
 
 def _as(side: _Side, use: MetadataUse) -> Expression:
     """A side as an expression; a value of metadata is read for this use."""
-    return Name(str(Metadata(side.key, use))) if isinstance(side, _MetadataValue) else side
+    return Name(str(MetadataOf(side.key, use))) if isinstance(side, _MetadataValue) else side
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:

@@ -17,8 +17,8 @@ from udfs.conditions.tree import (
     Comparison,
     Expression,
     IsAbsent,
+    IsMember,
     Junction,
-    Membership,
     Name,
     Not,
     Number,
@@ -72,7 +72,7 @@ class _Compiler:
             case IsAbsent(value):
                 inner = self.expression(value)
                 return lambda values, bound: math.isnan(inner(values, bound))
-            case Membership(value, members, is_negated):
+            case IsMember(value, members, is_negated):
                 tested, codes = self.expression(value), frozenset(map(_constant, members))
                 if is_negated:
                     return lambda values, bound: not ((one := tested(values, bound)) in codes or math.isnan(one))

@@ -70,7 +70,7 @@ class IsAbsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class IsMember:
     """``value in (members)``, or ``not in`` if negated; false if the value is absent."""
 
     value: Expression
@@ -94,7 +94,7 @@ class Not:
 
 
 Expression: TypeAlias = Number | Text | Name | Reference | Arithmetic | Call
-Predicate: TypeAlias = Comparison | IsAbsent | Membership | Junction | Not
+Predicate: TypeAlias = Comparison | IsAbsent | IsMember | Junction | Not
 
 
 def leaves(node: Predicate | Expression) -> Iterator[Number | Text | Name | Reference]:
@@ -108,7 +108,7 @@ def leaves(node: Predicate | Expression) -> Iterator[Number | Text | Name | Refe
                 yield from leaves(argument)
         case IsAbsent(value):
             yield from leaves(value)
-        case Membership(value, members):
+        case IsMember(value, members):
             yield from leaves(value)
             yield from members
         case Junction(_, parts):

@@ -57,7 +57,7 @@ class RuleTestResult:
         return self.expected == self.found
 
 
-class _Given(Transaction):
+class _TestPayment(Transaction):
     """The payment that a test describes; what it does not give is absent."""
 
     lists: tuple[str, ...] = ()
@@ -89,19 +89,19 @@ def _found(conditions: PaymentConditions, test: RuleTest, features: Mapping[str,
     return "fires" if conditions.evaluate(row, PaymentBatch([payment])).indices.size else "silent"
 
 
-def given_payment(given: Mapping[str, Any], features: Mapping[str, int]) -> tuple[NDArray[np.float64], Transaction]:
+def given_payment(values: Mapping[str, Any], features: Mapping[str, int]) -> tuple[NDArray[np.float64], Transaction]:
     """The features, (1, F), and the payment of a test.
 
     Args:
-        given: values by name, as ``RuleTest.given``.
+        values: by name, as ``RuleTest.given``.
         features: column number by name.
 
     Raises:
         GivenError: a name or a value cannot be.
     """
     row = np.full((1, len(features)), math.nan)
-    payment = _Given("", "", 0.0, "", "", 0, location=Location(), device=Device(), metadata={})
-    for name, value in given.items():
+    payment = _TestPayment("", "", 0.0, "", "", 0, location=Location(), device=Device(), metadata={})
+    for name, value in values.items():
         if value is None:
             continue
         if name in features:
@@ -117,7 +117,7 @@ def given_payment(given: Mapping[str, Any], features: Mapping[str, int]) -> tupl
     return row, payment
 
 
-def _setter(name: str, features: Mapping[str, int]) -> Callable[[_Given, Any], None]:
+def _setter(name: str, features: Mapping[str, int]) -> Callable[[_TestPayment, Any], None]:
     """The function that puts the value of a field into a payment."""
     if name == LISTS:
         return _set_lists
@@ -131,7 +131,7 @@ def _setter(name: str, features: Mapping[str, int]) -> Callable[[_Given, Any], N
     return partial(_set_field, name)
 
 
-def _set_field(name: str, payment: _Given, value: Any) -> None:  # noqa: ANN401 - any YAML
+def _set_field(name: str, payment: _TestPayment, value: Any) -> None:  # noqa: ANN401 - any YAML
     value = _text(name, value) if name in TEXTS else _number(name, value)
     if name in _LOCATION:
         setattr(payment.location, name, value)
@@ -141,18 +141,18 @@ def _set_field(name: str, payment: _Given, value: Any) -> None:  # noqa: ANN401 
         setattr(payment, name, value)
 
 
-def _set_lists(payment: _Given, value: Any) -> None:  # noqa: ANN401 - any YAML
+def _set_lists(payment: _TestPayment, value: Any) -> None:  # noqa: ANN401 - any YAML
     if not isinstance(value, list) or not all(isinstance(one, str) and ":" in one for one in value):
         raise GivenError("lists are texts such as vip:user, the name of a list and what it lists")
     payment.lists = tuple(value)
 
 
-def _set_metadata(key: str, payment: _Given, value: Any) -> None:  # noqa: ANN401 - any YAML
+def _set_metadata(key: str, payment: _TestPayment, value: Any) -> None:  # noqa: ANN401 - any YAML
     assert payment.metadata is not None
     payment.metadata[key] = value
 
 
-def _set_declined(payment: _Given, value: Any) -> None:  # noqa: ANN401 - any YAML
+def _set_declined(payment: _TestPayment, value: Any) -> None:  # noqa: ANN401 - any YAML
     _set_metadata("declined", payment, bool(_number("declined", value)))
 
 

@@ -34,7 +34,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class EventField:
     """A field.
 
     Attributes:

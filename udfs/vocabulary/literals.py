@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 
-from udfs.conditions.derived_names import Metadata, parse_derived
+from udfs.conditions.derived_names import MetadataOf, parse_derived
 from udfs.records.account_event import KINDS
 from udfs.records.categories import category_of
 from udfs.records.countries import country_of
@@ -27,7 +27,7 @@ def literal(name: str, text: str) -> str:
         ValueError: the field is never this text; the message says what to write.
     """
     text = field.normal_text(text)
-    if isinstance(parse_derived(name), Metadata):
+    if isinstance(parse_derived(name), MetadataOf):
         return _stripped("metadata", text)
     normal = _NORMAL.get(name)
     return text if normal is None else normal(name, text)

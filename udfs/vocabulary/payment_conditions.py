@@ -16,7 +16,7 @@ from udfs.conditions import ConditionSet, RowHits, code_of
 from udfs.conditions.tree import Name, Predicate, conjunction, conjuncts, leaves
 from udfs.records.transaction import Transaction, reread_transaction
 from udfs.vocabulary.derived import payment_field
-from udfs.vocabulary.field import Field, Source
+from udfs.vocabulary.field import EventField, Source
 from udfs.vocabulary.payment_fields import KIND, TRANSACTION
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ class PaymentBatch:
         self.payments = payments
         self._records: dict[int, Transaction] = {}
 
-    def value(self, field: Field, row: int) -> float:
+    def value(self, field: EventField, row: int) -> float:
         """The value of a field of a payment."""
         return field.read(self.payments[row] if field.source is Source.CARRIED else self._record(row))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from udfs.names import ListedEntity
-from udfs.vocabulary.field import Field, FieldKind, Source
+from udfs.vocabulary.field import EventField, FieldKind, Source
 
 TRANSACTION = "transaction"
 """Kind of the events that are payments."""
@@ -33,36 +33,36 @@ def _of(part: str, name: str) -> Callable[[Any], Any]:
     """Make a reader of an attribute of an optional part of an event: its location or device."""
 
     def value(event: Any) -> Any:  # noqa: ANN401 - a transaction or an account event
-        whole = getattr(event, part)
-        return None if whole is None else getattr(whole, name)
+        owner = getattr(event, part)
+        return None if owner is None else getattr(owner, name)
 
     return value
 
 
-def _carried(kind: FieldKind, *names: str) -> list[Field]:
-    return [Field(name, kind, Source.CARRIED, _attribute(name)) for name in names]
+def _carried(kind: FieldKind, *names: str) -> list[EventField]:
+    return [EventField(name, kind, Source.CARRIED, _attribute(name)) for name in names]
 
 
-def _recorded(kind: FieldKind, *names: str) -> list[Field]:
-    return [Field(name, kind, Source.RECORD, _attribute(name)) for name in names]
+def _recorded(kind: FieldKind, *names: str) -> list[EventField]:
+    return [EventField(name, kind, Source.RECORD, _attribute(name)) for name in names]
 
 
-def _location() -> list[Field]:
+def _location() -> list[EventField]:
     kinds = {"country": FieldKind.TEXT, "city": FieldKind.TEXT}
     kinds |= {"latitude": FieldKind.NUMBER, "longitude": FieldKind.NUMBER}
-    return [Field(name, kind, Source.RECORD, _of("location", name)) for name, kind in kinds.items()]
+    return [EventField(name, kind, Source.RECORD, _of("location", name)) for name, kind in kinds.items()]
 
 
-def _device() -> list[Field]:
+def _device() -> list[EventField]:
     names = {"device_ip": "ip", "device_user_agent": "user_agent"}
-    return [Field(name, FieldKind.TEXT, Source.RECORD, _of("device", part)) for name, part in names.items()]
+    return [EventField(name, FieldKind.TEXT, Source.RECORD, _of("device", part)) for name, part in names.items()]
 
 
-def _by_name(*fields: Field) -> Mapping[str, Field]:
+def _by_name(*fields: EventField) -> Mapping[str, EventField]:
     return {field.name: field for field in fields}
 
 
-PAYMENT_FIELDS: Mapping[str, Field] = _by_name(
+PAYMENT_FIELDS: Mapping[str, EventField] = _by_name(
     *_carried(FieldKind.TEXT, "user_id", "merchant_id", "device_id"),
     *_carried(FieldKind.FLAG, "declined"),
     *_carried(FieldKind.NUMBER, "event_time"),
@@ -72,14 +72,14 @@ PAYMENT_FIELDS: Mapping[str, Field] = _by_name(
 )
 """Fields of payments by name."""
 
-ACCOUNT_EVENT_FIELDS: Mapping[str, Field] = _by_name(
+ACCOUNT_EVENT_FIELDS: Mapping[str, EventField] = _by_name(
     *_carried(FieldKind.TEXT, "kind", "user_id"),
     *_carried(FieldKind.NUMBER, "event_time"),
-    Field("device_id", FieldKind.TEXT, Source.CARRIED, _of("device", "id")),
+    EventField("device_id", FieldKind.TEXT, Source.CARRIED, _of("device", "id")),
     *_location(),
     *_device(),
 )
 """Fields of account events by name."""
 
-KIND = Field("kind", FieldKind.TEXT, Source.CARRIED, lambda _: TRANSACTION)
+KIND = EventField("kind", FieldKind.TEXT, Source.CARRIED, lambda _: TRANSACTION)
 """The kind of a payment among the events of a pattern."""
