@@ -35,7 +35,9 @@ class Commands(LazyGroup):
         "watch": "deploy.cli.watch:watch",
         "dead-letters": "deploy.cli.dead_letters:app",
         "features": "deploy.cli.features:features",
+        "rules": "deploy.cli.rules:app",
         "patterns": "deploy.cli.patterns:app",
+        "thresholds": "deploy.cli.thresholds:app",
         "chaos": "deploy.cli.chaos:chaos",
         "bench": "deploy.cli.bench:app",
     }

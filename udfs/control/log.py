@@ -29,7 +29,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         event: what happened.
         kind: of control; empty if a refused record has no known one.
         version: of the control record; 0 if a refused record has no readable one.
-        offset: of the control record in its topic; -1 where it is not known yet.
+        offset: of the control record in its topic.
         base: version that it was made against; None for any.
         author: who sent it.
         reason: why.
@@ -46,7 +46,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: LogEvent
     kind: str
     version: int
-    offset: int = -1
+    offset: int
     base: int | None = None
     author: str = ""
     reason: str = ""
