@@ -43,7 +43,7 @@ class Difference:
         if self.after is None:
             return f"{self.id}: removed"
         before, after = self.before, self.after
-        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        names = [name for name in {**before, **after} if name != "version" and before.get(name) != after.get(name)]
         return f"{self.id}: " + ", ".join(f"{name} {_shown(before, name)} -> {_shown(after, name)}" for name in names)
 
 
