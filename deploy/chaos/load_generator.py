@@ -94,6 +94,7 @@ class LoadGenerator(Thread):
             Kind.ACCOUNT_EVENT: names.account_events,
             Kind.LABEL: names.labels,
             Kind.CONTROL: names.control,
+            Kind.LIST_ENTRY: names.lists,
         }
         hostile = self._hostile.next(json.loads(honest.value)["timestamp"])
         producer.send(topics[hostile.kind], hostile.key, hostile.value)

@@ -68,15 +68,16 @@ class TopicStatus:
 def topic_specs(settings: Settings) -> list[TopicSpec]:
     """Specify every topic.
 
-    ``control`` and ``control-log`` have one partition, since their records have an order. The first is compacted, the
-    second is kept for ever.
+    ``control`` and ``lists`` are compacted, ``control-log`` is kept for ever. These have one partition, since their
+    records have an order.
     """
     return [_spec(settings, name) for name in settings.kafka.topics.model_dump().values()]
 
 
 def _spec(settings: Settings, name: str) -> TopicSpec:
     kafka = settings.kafka
-    compacted, is_log = name == kafka.topics.control, name == kafka.topics.control_log
+    compacted = name in (kafka.topics.control, kafka.topics.lists)
+    is_log = name == kafka.topics.control_log
     config = {
         "compression.type": "uncompressed" if kafka.compression == "none" else kafka.compression,
         "max.message.bytes": str(kafka.max_record_bytes),

@@ -12,6 +12,7 @@ from deploy.docs.markdown import anchor, code, codes, table
 from deploy.docs.words import texts, words
 from udfs.control.log import LogRecord
 from udfs.decision import Alert, Decision
+from udfs.lists.record import ListRecord
 from udfs.names import Topic
 from udfs.records.account_event import AccountEvent, AccountEventKind
 from udfs.records.label import Label
@@ -24,6 +25,7 @@ INPUTS = {
     Topic.TRANSACTIONS: Transaction[AsRead],
     Topic.ACCOUNT_EVENTS: AccountEvent[AsRead],
     Topic.LABELS: Label[AsRead],
+    Topic.LISTS: ListRecord,
 }
 OUTPUTS = {
     Topic.DECISIONS: Decision,
@@ -39,6 +41,7 @@ _TYPES = {
     inspect.IntType: "integer",
     inspect.FloatType: "number",
     inspect.BoolType: "boolean",
+    inspect.EnumType: "string",
     inspect.DictType: "object",
     inspect.StructType: "object",
     inspect.RawType: "object",
