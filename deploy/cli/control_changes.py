@@ -15,7 +15,7 @@ from deploy.errors import OperationError
 from flink_jobs.settings import load_settings
 
 if TYPE_CHECKING:
-    from deploy.control.push import Change
+    from deploy.control.push import SetChange
     from deploy.control.sets import SetInForce
     from udfs.control.editing import Document
 
@@ -191,7 +191,7 @@ def _put(
     **more: Any,  # noqa: ANN401 - further fields of the change
 ) -> None:
     """Show what an edit of the set in force changes, ask, send it, and wait for the acknowledgements."""
-    from deploy.control.push import Change, NotAcknowledgedError, push  # noqa: PLC0415
+    from deploy.control.push import NotAcknowledgedError, SetChange, push  # noqa: PLC0415
     from deploy.control.sets import read_in_force  # noqa: PLC0415
     from udfs.control.editing import EditError, differences  # noqa: PLC0415
 
@@ -204,7 +204,7 @@ def _put(
     if not differences(kind, before.document, after):
         say(f"nothing differs from the {kind} in force ({origin(before)})")
         return
-    change = Change(before=before, after=after, author=author or getpass.getuser(), reason=reason, **more)
+    change = SetChange(before=before, after=after, author=author or getpass.getuser(), reason=reason, **more)
     _confirm(kind, change, yes)
     try:
         acknowledged = push(settings, change, timeout_s)
@@ -215,7 +215,7 @@ def _put(
     say(f"version {before.version + 1} is in force on {shards}, after {acknowledged.took_s:.2f} s")
 
 
-def _confirm(kind: Kind, change: Change, yes: bool) -> None:
+def _confirm(kind: Kind, change: SetChange, yes: bool) -> None:
     say(f"{kind}, from version {change.before.version} to {change.before.version + 1}:")
     say("\n".join(f"  {phrase}" for phrase in change.phrases()))
     if not yes and not typer.confirm("Put this in force?"):
