@@ -160,7 +160,7 @@ class SchemasTest {
     @Test
     void aStageRowIsExplodedGroupByGroup() {
         Explode function = new Explode(
-                new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"}, "decisions");
+                new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"}, 5, "decisions");
         Row row = Row.of(
                 new Object[] {bytes("k1"), bytes("k2")},
                 new Object[] {bytes("v1"), bytes("v2")},
@@ -170,8 +170,8 @@ class SchemasTest {
         List<Row> rows = new ArrayList<>();
         function.flatMap(row, new ListCollector<>(rows));
         assertEquals(3, rows.size());
-        assertEquals(Row.of("decisions", bytes("k2"), bytes("v2"), null), rows.get(1));
-        assertEquals(Row.of("dead-letters", bytes("k3"), bytes("v3"), bytes("why")), rows.get(2));
+        assertEquals(Row.of("decisions", bytes("k2"), bytes("v2"), null, null), rows.get(1));
+        assertEquals(Row.of("dead-letters", bytes("k3"), bytes("v3"), bytes("why"), null), rows.get(2));
     }
 
     @Test
@@ -196,7 +196,7 @@ class SchemasTest {
     void emptyArraysMakeNoRows() {
         List<Row> rows = new ArrayList<>();
         Row row = Row.of(new Object[0], new Object[0]);
-        new Explode(new int[][] {{0, 1}}, new String[] {"alerts"}, "").flatMap(row, new ListCollector<>(rows));
+        new Explode(new int[][] {{0, 1}}, new String[] {"alerts"}, 3, "").flatMap(row, new ListCollector<>(rows));
         new ExplodeMessages(0, 1, 1).flatMap(row, new ListCollector<>(rows));
         assertEquals(List.of(), rows);
     }
