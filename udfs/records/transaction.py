@@ -89,7 +89,7 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
     if limits.rates is not None and transaction.currency != limits.rates.reference:
         convert_amounts(transaction, limits.rates, ignored)
     transaction.ignored = tuple(ignored)
-    return transaction
+    return transaction if transaction.amount <= limits.amount else _absurd(transaction, limits)
 
 
 def _parse_time(transaction: Transaction[AsRead]) -> Transaction:
@@ -125,8 +125,14 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         return refusal
     if amount < 0:
         return Refusal(Refused.AMOUNT_NEGATIVE, f"amount is {amount:g}; a refund is not a payment to decide")
-    if amount > limits.amount:
-        return Refusal(Refused.AMOUNT_ABSURD, f"amount is {amount:g}, more than {limits.amount:g} is a mistake")
     if transaction.currency not in CURRENCIES and is_code_placeholder(transaction.currency):
         return Refusal(Refused.MISSING_FIELD, "currency is required")
     return None
+
+
+def _absurd(transaction: Transaction, limits: Limits) -> Refusal:
+    """Refuse an amount by what it is worth: 2e9 dong are a car, and a tiny rate makes any amount infinite."""
+    conversion, shown = transaction.conversion, f"{transaction.amount:g}"
+    if conversion is not None:
+        shown = f"{conversion.amount:g} {conversion.currency}, which is {shown} {conversion.reference}"
+    return Refusal(Refused.AMOUNT_ABSURD, f"amount is {shown}, more than {limits.amount:g} is a mistake")
