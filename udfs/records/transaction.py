@@ -11,7 +11,7 @@ from udfs.names import Refused
 from udfs.records.currencies import CURRENCIES
 from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
-from udfs.records.normal_form import is_code_placeholder, normal_identifier
+from udfs.records.normal_form import is_code_placeholder, normal_identifier, normal_user
 from udfs.records.optional_fields import Account, Device, Location, convert_amounts, normalize
 from udfs.records.rates import Conversion
 from udfs.records.readable import TRANSACTION
@@ -110,6 +110,7 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         or " " in transaction_id
         or " " in merchant_id
     ):
+        user_id = transaction.user_id = normal_user(user_id)
         if (refusal := check_normal("user_id", user_id)) is not None:
             return refusal
         transaction_id = transaction.transaction_id = normal_identifier(transaction_id)

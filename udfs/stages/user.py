@@ -155,6 +155,8 @@ class UserStage(Stage[UserProfile]):
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
+            if not (transaction.user_id.isascii() or self.has_shard_of(transaction.user_id)):
+                return _form_unknown(transaction.user_id)
             added = self._add_transaction(transaction, envelope, batch, now_ms)
             if isinstance(added, Refusal):
                 return added
@@ -164,6 +166,8 @@ class UserStage(Stage[UserProfile]):
             event = decode_account_event(value, key, now_ms, limits)
             if isinstance(event, Refusal):
                 return event
+            if not (event.user_id.isascii() or self.has_shard_of(event.user_id)):
+                return _form_unknown(event.user_id)
             profile = self.shard_of(event.user_id).profiles.get(event.user_id)
             batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
         elif kind == Kind.LABEL:
@@ -255,6 +259,15 @@ class UserStage(Stage[UserProfile]):
             )
             for (_, transaction), behind_ms, ahead, matches, value in rows
         ]
+
+
+def _form_unknown(user_id: str) -> Refusal:
+    """Refuse a user whom the source, by an older version of Unicode, has sent to the shard of another form."""
+    return Refusal(
+        Refused.IDENTIFIER_INVALID,
+        f"user_id {user_id[:64]!r} has characters that are new in Unicode, and is not in NFC: send it, and the record "
+        "key, in NFC",
+    )
 
 
 def _id_reused(transaction: Transaction) -> Refusal:
