@@ -13,6 +13,7 @@ KIND_OF_TOPIC: Mapping[Topic, Kind] = {
     Topic.TRANSACTIONS: Kind.TRANSACTION,
     Topic.ACCOUNT_EVENTS: Kind.ACCOUNT_EVENT,
     Topic.LABELS: Kind.LABEL,
+    Topic.LISTS: Kind.LIST_ENTRY,
 }
 """Kind of the records of each input topic."""
 

@@ -2,7 +2,8 @@
 
 events -> mini-batch by user -> user stage -> mini-batch by device -> device stage -> mini-batch by merchant ->
 merchant stage -> decisions, alerts, dead letters, metrics. Payments without a device go from the user stage to the
-merchant stage directly, and control records to every shard of every stage.
+merchant stage directly, and control records to every shard of every stage. Entries of lists go the way of payments, to
+the stage of their entity.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
 
     events = kafka.read_events(environment, settings, users)
     control = kafka.read_control(environment, settings)
+    lists = kafka.read_lists(environment, settings, users)
 
-    by_user = mini_batch([events], control, users, Uid.BATCH_BY_USER, job.mini_batch_ms)
+    by_user = mini_batch([events, lists], control, users, Uid.BATCH_BY_USER, job.mini_batch_ms)
     from_users = stages.user_stage(by_user, settings, *shards)
     to_devices = explode_messages(from_users, "to-devices", stages.TO_DEVICES)
     direct = explode_messages(from_users, "to-merchants", stages.TO_MERCHANTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from py4j.java_gateway import JavaObject
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
@@ -10,6 +10,7 @@ from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from flink_jobs import jvm
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
+from udfs.lists.shared_lists import SHARED
 from udfs.names import Kind, Uid
 
 MIB = 1024 * 1024
@@ -48,36 +49,52 @@ def read_events(environment: StreamExecutionEnvironment, settings: Settings, sha
         "latest": starts.latest,
         "group": lambda: starts.committedOffsets(strategy.EARLIEST),
     }[settings.job.start_from]()
-    return _read(environment, settings, Uid.EVENTS, kinds, shards.keys, start, _CONSUMER)
+    return _read(environment, settings, Uid.EVENTS, kinds, _envelopes(kinds, shards.keys), start, _CONSUMER)
 
 
 def read_control(environment: StreamExecutionEnvironment, settings: Settings) -> DataStream:
     """Read control records from the beginning: the topic is compacted, and the last record of each key is in force."""
     starts = jvm.jvm().org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer
     kinds = {settings.kafka.topics.control: Kind.CONTROL}
-    stream = _read(environment, settings, Uid.CONTROL, kinds, [0], starts.earliest(), _CONSUMER | _LOW_RATE)
+    options = _CONSUMER | _LOW_RATE
+    stream = _read(environment, settings, Uid.CONTROL, kinds, _envelopes(kinds, [0]), starts.earliest(), options)
     return stream.set_parallelism(1)
+
+
+def read_lists(environment: StreamExecutionEnvironment, settings: Settings, users: Shards) -> DataStream:
+    """Read entries of lists from the beginning, each for the shard of its entity; those of shared kinds for all."""
+    starts = jvm.jvm().org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer
+    shared = jvm.strings(sorted(entity.value for entity in SHARED))
+    schema = jvm.edge().ListDeserializer(Kind.LIST_ENTRY.value, shared, jvm.longs(users.keys))
+    topics = [settings.kafka.topics.lists]
+    options = _CONSUMER | _LOW_RATE
+    stream = _read(environment, settings, Uid.LISTS, topics, schema, starts.earliest(), options)
+    return stream.set_parallelism(1)
+
+
+def _envelopes(kinds: Mapping[str, Kind], shard_keys: Sequence[int]) -> JavaObject:
+    """Schema of records whose shard is that of their key."""
+    letters = jvm.strings([kind.value for kind in kinds.values()])
+    return jvm.edge().EnvelopeDeserializer(
+        jvm.strings(list(kinds)), letters, jvm.longs(shard_keys), Kind.TRANSACTION.value
+    )
 
 
 def _read(
     environment: StreamExecutionEnvironment,
     settings: Settings,
     uid: Uid,
-    kinds: Mapping[str, Kind],
-    shard_keys: Sequence[int],
+    topics: Iterable[str],
+    schema: JavaObject,
     start: JavaObject,
     options: Mapping[str, str],
 ) -> DataStream:
     java, kafka = jvm.jvm(), settings.kafka
-    topics = jvm.strings(list(kinds))
-    schema = jvm.edge().EnvelopeDeserializer(
-        topics, jvm.strings([kind.value for kind in kinds.values()]), jvm.longs(shard_keys), Kind.TRANSACTION.value
-    )
     source = (
         java.org.apache.flink.connector.kafka.source.KafkaSource.builder()
         .setBootstrapServers(kafka.bootstrap_servers)
         .setGroupId(kafka.consumer_group)
-        .setTopics(topics)
+        .setTopics(jvm.strings(list(topics)))
         .setStartingOffsets(start)
         .setProperties(jvm.properties({"auto.offset.reset": "earliest", **options, **kafka.properties}))
         .setDeserializer(schema)

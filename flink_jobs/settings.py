@@ -71,6 +71,7 @@ class TopicNames(_Section):
     account_events: str = Topic.ACCOUNT_EVENTS.value
     labels: str = Topic.LABELS.value
     control: str = Topic.CONTROL.value
+    lists: str = Topic.LISTS.value
     decisions: str = Topic.DECISIONS.value
     alerts: str = Topic.ALERTS.value
     dead_letters: str = Topic.DEAD_LETTERS.value
@@ -83,6 +84,7 @@ class TopicNames(_Section):
             Kind.ACCOUNT_EVENT: self.account_events,
             Kind.LABEL: self.labels,
             Kind.CONTROL: self.control,
+            Kind.LIST_ENTRY: self.lists,
         }
         return topics[kind]
 
@@ -226,6 +228,20 @@ class JobSettings(_Section):
         return values
 
 
+class ListSettings(_Section):
+    """Block, allow and watch lists, and suppressions."""
+
+    shared_entries: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=10_000,
+        description="most cards, countries and networks on lists, all together: every shard has a copy of them",
+    )
+    exceptions: bool = Field(
+        default=True,
+        description="an allow that names the user or the card wins over a block of the country or the network; "
+        "off: a block always wins",
+    )
+
+
 class ModelSettings(_Section):
     """The model that scores."""
 
@@ -286,6 +302,7 @@ class Settings(BaseSettings):
     event_time: EventTimeSettings = EventTimeSettings()
     currency: CurrencySettings = CurrencySettings()
     decision: DecisionSettings = DecisionSettings()
+    lists: ListSettings = ListSettings()
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"
     stack: StackSettings = StackSettings()

@@ -114,7 +114,9 @@ class _Stage(KeyedProcessFunction):
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         raise NotImplementedError
 
-    def _open(self, context: RuntimeContext, stage: Stage[Any], name: StateName, shards: Shards) -> None:
+    def _open(
+        self, context: RuntimeContext, stage: Stage[Any], name: StateName, lists: StateName, shards: Shards
+    ) -> None:
         """Attach the shards of this subtask, and declare the counters that all stages have."""
         _tune_garbage_collector()
         self._stage = stage
@@ -122,8 +124,7 @@ class _Stage(KeyedProcessFunction):
         self._metrics.declare("pattern_events_forgotten", "pattern_searches_given_up")
         self._counted = 0, 0
         self._keys = KeyContext(context)
-        # PICKLED: PyFlink fails on an unset value of the plain type.
-        descriptor = MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
+        descriptor = _descriptor(name)
         lifetime = Time.days(self._settings.job.profile_ttl_days)
         # Expired entries go at compaction, as by Flink's default. PyFlink's default of the second argument needs a JVM
         # gateway, which a TaskManager lacks; thread mode never reads it.
@@ -135,9 +136,12 @@ class _Stage(KeyedProcessFunction):
             .build()
         )
         entries = context.get_map_state(descriptor)
+        # Without a time to live: an entry may hold for years, and the stage forgets those that have expired.
+        list_entries = context.get_map_state(_descriptor(lists))
         subtask, parallelism = _subtask(context)
         for number in shards.of_subtask(subtask, parallelism):
-            stage.attach(number, ShardState(self._keys, shards.keys[number], entries))
+            key = shards.keys[number]
+            stage.attach(number, ShardState(self._keys, key, entries), ShardState(self._keys, key, list_entries))
 
     def _count_patterns(self) -> None:
         """Count evicted pattern events and truncated searches, from the stage's totals since the start."""
@@ -170,7 +174,7 @@ class _UserStage(_Stage):
         stage = wiring.user_stage(
             self._settings, self._devices.routes(parallelism), self._merchants.routes(parallelism)
         )
-        self._open(runtime_context, stage, StateName.USER_PROFILES, self._users)
+        self._open(runtime_context, stage, StateName.USER_PROFILES, StateName.USER_LISTS, self._users)
         self._user_stage = stage
         self._metrics.declare("duplicates", "late", "too_late", "refused")
 
@@ -195,7 +199,7 @@ class _DeviceStage(_Stage):
         _, parallelism = _subtask(runtime_context)
         self._merchant_keys = self._merchants.subtask_keys(parallelism)
         stage = wiring.device_stage(self._settings, self._merchants.routes(parallelism))
-        self._open(runtime_context, stage, StateName.DEVICE_PROFILES, self._devices)
+        self._open(runtime_context, stage, StateName.DEVICE_PROFILES, StateName.DEVICE_LISTS, self._devices)
         self._device_stage = stage
 
     def _batch(self, value: Sequence[bytes], ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
@@ -209,7 +213,7 @@ class _MerchantStage(_Stage):
     def open(self, runtime_context: RuntimeContext) -> None:
         warm_up()
         stage = wiring.merchant_stage(self._settings)
-        self._open(runtime_context, stage, StateName.MERCHANT_PROFILES, self._merchants)
+        self._open(runtime_context, stage, StateName.MERCHANT_PROFILES, StateName.MERCHANT_LISTS, self._merchants)
         self._merchant_stage = stage
         self._metrics.declare("decisions", "alerts")
         self._idle_timer: int | None = None
@@ -260,6 +264,11 @@ class _MerchantStage(_Stage):
         if deadline is not None and self._idle_timer is None:
             self._idle_timer = deadline
             context.timer_service().register_processing_time_timer(deadline)
+
+
+def _descriptor(name: StateName) -> MapStateDescriptor:
+    # PICKLED: PyFlink fails on an unset value of the plain type.
+    return MapStateDescriptor(name.value, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 
 
 def _subtask(context: RuntimeContext) -> tuple[int, int]:

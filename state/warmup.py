@@ -32,5 +32,6 @@ def warm_up() -> None:
     shared_events = np.ascontiguousarray(events[:, : event_schema.SHARED_EVENT_WIDTH])
     shared_profile.observe([device] * payments, shared_events, _LENGTHS, out, HOUR_MS, _LENGTHS, risk)
     device.history.observe(0, 1, 1, _LENGTHS, out[0], counts=False)
+    user.add_account_event(0)
     UserProfile.unpack(user.pack())
     DeviceProfile.unpack(device.pack())

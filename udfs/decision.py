@@ -85,7 +85,8 @@ class Decision(msgspec.Struct, gc=False):
     ``degraded`` is true if no model was available, or if the transaction was later than features are exact for;
     ``ahead`` if its event time was ahead of the wall clock by more than the settings tolerate. ``ignored`` names
     optional fields of the record that could not be read, or are no known code. ``conversion`` says how the amount was
-    converted to the reference currency, and is null if it was not.
+    converted to the reference currency, and is null if it was not. ``lists`` names the lists that the entities of the
+    payment are on, ``name:entity``.
     """
 
     transaction_id: str
@@ -108,6 +109,7 @@ class Decision(msgspec.Struct, gc=False):
     ignored: tuple[str, ...]
     degraded: bool
     conversion: Conversion | None
+    lists: tuple[str, ...] = ()
 
 
 class Alert(Decision, kw_only=True, gc=False):

@@ -16,6 +16,7 @@ class Topic(StrEnum):
     ACCOUNT_EVENTS = "account-events"
     LABELS = "labels"
     CONTROL = "control"
+    LISTS = "lists"
     DECISIONS = "decisions"
     ALERTS = "alerts"
     DEAD_LETTERS = "dead-letters"
@@ -45,6 +46,8 @@ class Refused(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     CONTROL_INVALID = "control_invalid"
     CONTROL_STALE = "control_stale"
+    LIST_ENTRY_INVALID = "list_entry_invalid"
+    LISTS_FULL = "lists_full"
 
 
 class Uid(StrEnum):
@@ -52,6 +55,7 @@ class Uid(StrEnum):
 
     EVENTS = "events"
     CONTROL = "control"
+    LISTS = "lists"
     BATCH_BY_USER = "batch-by-user"
     USER_STAGE = "user-stage"
     BATCH_BY_DEVICE = "batch-by-device"
@@ -67,11 +71,14 @@ class Uid(StrEnum):
 
 
 class StateName(StrEnum):
-    """Names of the keyed states of the stages: packed profiles by entity id, per shard."""
+    """Names of the keyed states of the stages, per shard: packed profiles by entity id, and entries of lists."""
 
     USER_PROFILES = "user-profiles"
     DEVICE_PROFILES = "device-profiles"
     MERCHANT_PROFILES = "merchant-profiles"
+    USER_LISTS = "user-lists"
+    DEVICE_LISTS = "device-lists"
+    MERCHANT_LISTS = "merchant-lists"
 
 
 class ShardEntry(StrEnum):
@@ -82,6 +89,7 @@ class ShardEntry(StrEnum):
     PENDING_MATCHES = "\0waiting"
     MINUTES = "\0minutes"
     STREAM_TIME = "\0stream-time"
+    LISTS = "\0list-"
 
 
 class Kind(StrEnum):
@@ -91,3 +99,29 @@ class Kind(StrEnum):
     ACCOUNT_EVENT = "e"
     LABEL = "l"
     CONTROL = "c"
+    LIST_ENTRY = "i"
+
+
+class ListName(StrEnum):
+    """Names of the lists that the decision itself knows; every other list exists for rules."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+    WATCH = "watch"
+    SUPPRESS = "suppress"
+
+
+class ListedEntity(StrEnum):
+    """Kinds of entities that lists name."""
+
+    USER = "user"
+    CARD = "card"
+    DEVICE = "device"
+    MERCHANT = "merchant"
+    COUNTRY = "country"
+    NETWORK = "network"
+
+
+def list_reason(name: ListName, entity: ListedEntity) -> str:
+    """The reason code of a decision by a list, such as ``LIST_BLOCK_USER``."""
+    return f"LIST_{name.name}_{entity.name}"

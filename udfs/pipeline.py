@@ -57,6 +57,8 @@ class Pipeline:
         lateness_ms: an event at most this late is decided and matched exactly, milliseconds.
         cached_profiles: decoded profiles kept by each stage.
         changelog: whether a checkpoint writes changes of profiles, as in the job, instead of whole profiles.
+        shared_entries: most cards, countries and networks on lists.
+        list_exceptions: whether an allow of the user or the card wins over a block of the country or the network.
         states: to go on from; None for empty ones.
 
     Attributes:
@@ -78,6 +80,8 @@ class Pipeline:
         lateness_ms: int = HOUR_MS,
         cached_profiles: int = 50_000,
         changelog: bool = False,
+        shared_entries: int = 10_000,
+        list_exceptions: bool = True,
         states: PipelineStates[Any] | None = None,
     ) -> None:
         idle_ms = 30_000
@@ -93,7 +97,12 @@ class Pipeline:
         here = Routes([0])
         self.users = UserStage(
             UserStageOptions(
-                limits=limits, devices=here, merchants=here, out_of_orderness_ms=out_of_orderness_ms, **common
+                limits=limits,
+                devices=here,
+                merchants=here,
+                out_of_orderness_ms=out_of_orderness_ms,
+                shared_entries=shared_entries,
+                **common,
             )
         )
         self.devices = DeviceStage(DeviceStageOptions(first_source=1, merchants=here, **common))
@@ -103,6 +112,7 @@ class Pipeline:
                 thresholds=thresholds,
                 model=model,
                 sample_every=0,
+                list_exceptions=list_exceptions,
                 **common,
             )
         )
@@ -117,7 +127,7 @@ class Pipeline:
         """Process a batch.
 
         Args:
-            records: encoded envelopes of transactions, account events and labels.
+            records: encoded envelopes of transactions, account events, labels and list entries.
             now_ms: the wall clock, epoch milliseconds.
             control: encoded envelopes of control records, in force from this batch on.
         """

@@ -94,14 +94,15 @@ class HostileRecords:
         rng = self._rng
         self._number += 1
         user = f"{PREFIX}{rng.randrange(50)}"
-        kinds = (Kind.TRANSACTION, Kind.ACCOUNT_EVENT, Kind.LABEL, Kind.CONTROL)
-        (kind,) = rng.choices(kinds, (70, 12, 12, 6))
+        kinds = (Kind.TRANSACTION, Kind.ACCOUNT_EVENT, Kind.LABEL, Kind.CONTROL, Kind.LIST_ENTRY)
+        (kind,) = rng.choices(kinds, (66, 12, 12, 5, 5))
         fields = self._fields(kind, user, now_ms)
         mutate = rng.choice((self._change_field, self._change_time, self._nest, self._add_fields, self._drop_field))
         mutate(fields, now_ms)
         value = self._encode(fields)
         damage: Callable[[bytes], bytes] = rng.choice((self._keep, self._keep, self._flip, self._cut, self._pad))
-        key = rng.choice((user.encode(),) * 8 + (None, b"", b"\xff\xfe"))
+        entity_id = f"user/block/{user}" if kind is Kind.LIST_ENTRY else user
+        key = rng.choice((entity_id.encode(),) * 8 + (None, b"", b"\xff\xfe"))
         # Under the key of a kind a control record might be put in force, and change what honest payments get.
         return HostileRecord(kind, f"{PREFIX}control".encode() if kind is Kind.CONTROL else key, damage(value))
 
@@ -120,6 +121,16 @@ class HostileRecords:
             }
         if kind is Kind.CONTROL:
             return {"kind": rng.choice(("rules", "patterns", "thresholds", 7)), "version": number, "body": {}}
+        if kind is Kind.LIST_ENTRY:
+            return {
+                "list": rng.choice(("block", "suppress", "")),
+                "entity": rng.choice(("user", "network", "planet")),
+                "id": user,
+                "at": now_ms,
+                "timestamp": now_ms,
+                "reason": "none",
+                "author": "nobody",
+            }
         return {
             "transaction_id": f"{PREFIX}{number}",
             "user_id": user,

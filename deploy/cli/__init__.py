@@ -34,6 +34,8 @@ class Commands(LazyGroup):
         "replay": "deploy.cli.replay:replay",
         "watch": "deploy.cli.watch:watch",
         "dead-letters": "deploy.cli.dead_letters:app",
+        "lists": "deploy.cli.lists:app",
+        "suppress": "deploy.cli.lists:suppress",
         "features": "deploy.cli.features:features",
         "patterns": "deploy.cli.patterns:app",
         "chaos": "deploy.cli.chaos:chaos",

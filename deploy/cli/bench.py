@@ -16,6 +16,7 @@ from deploy.bench.experiments import soak as soak_experiment
 from deploy.bench.experiments.scale import Dimension
 from deploy.bench.output import Out, show
 from deploy.console import console, say, say_json
+from deploy.errors import OperationError
 from flink_jobs.settings import load_settings
 
 app = typer.Typer(
@@ -34,17 +35,23 @@ def drain(
     warm: Annotated[int, typer.Option(min=0, help="Size of a backlog that is decided before; 0: none.")] = 0,
     users: Users = 10_000,
     merchants: Annotated[int, typer.Option(min=10, help="Merchants of the simulation.")] = 2_000,
+    listed: Annotated[int, typer.Option(min=0, help="List entries that the job reads before, with --warm.")] = 0,
     out: Out = None,
 ) -> None:
     """Measure how fast a backlog is decided, and the CPU of a transaction in each component and stage.
 
     The rate is from the first decision to the last, by the broker's timestamps. Without --warm the JVMs are as they
     are found: cold after `sentinel up`. With --warm N the job decides N transactions first, whose rate is shown as
-    "first"; then the measured backlog becomes visible to it all at once.
+    "first"; then the measured backlog becomes visible to it all at once. With --listed N it reads N entries of lists in
+    between, of entities that never pay; state and checkpoints before and after are shown.
 
     Example: sentinel bench drain --transactions 300000 --warm 200000
     """
-    options = drain_experiment.DrainOptions(transactions=transactions, warm=warm, users=users, merchants=merchants)
+    if listed and not warm:
+        raise OperationError("--listed measures a running job: give --warm as well")
+    options = drain_experiment.DrainOptions(
+        transactions=transactions, warm=warm, users=users, merchants=merchants, listed=listed
+    )
     show(drain_experiment.run(load_settings(), options, say), out)
 
 

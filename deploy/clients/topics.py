@@ -66,9 +66,10 @@ class TopicStatus:
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """Specify every topic; ``control`` is compacted and has one partition, since its records have an order."""
+    """Specify every topic; the compacted ones have one partition: of ``control``, since its records have an order."""
     names = settings.kafka.topics
-    return [_spec(settings, name, compacted=name == names.control) for name in names.model_dump().values()]
+    compacted = (names.control, names.lists)
+    return [_spec(settings, name, compacted=name in compacted) for name in names.model_dump().values()]
 
 
 def _spec(settings: Settings, name: str, *, compacted: bool) -> TopicSpec:

@@ -11,6 +11,7 @@ from deploy.clients.dead_letters import DETAIL, REASON, SOURCE_OFFSET, SOURCE_PA
 from deploy.docs.markdown import anchor, code, codes, table
 from deploy.docs.words import texts, words
 from udfs.decision import Alert, Decision
+from udfs.lists.record import ListRecord
 from udfs.names import Topic
 from udfs.records.account_event import AccountEvent, AccountEventKind
 from udfs.records.label import Label
@@ -23,6 +24,7 @@ INPUTS = {
     Topic.TRANSACTIONS: Transaction[AsRead],
     Topic.ACCOUNT_EVENTS: AccountEvent[AsRead],
     Topic.LABELS: Label[AsRead],
+    Topic.LISTS: ListRecord,
 }
 OUTPUTS = {Topic.DECISIONS: Decision, Topic.ALERTS: Alert, Topic.METRICS: MinuteMetrics}
 DEAD_LETTER_HEADERS = (REASON, DETAIL, SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET)
@@ -33,6 +35,7 @@ _TYPES = {
     inspect.IntType: "integer",
     inspect.FloatType: "number",
     inspect.BoolType: "boolean",
+    inspect.EnumType: "string",
     inspect.DictType: "object",
     inspect.StructType: "object",
     inspect.RawType: "object",

@@ -12,7 +12,7 @@ from udfs.pipeline import Pipeline
 OF_A_DECISION = {
     *("transaction_id", "user_id", "merchant_id", "action", "score", "level", "model", "rules", "patterns", "reasons"),
     *("shadow", "features", "versions", "event_time", "decided_at", "late", "ahead", "ignored", "degraded"),
-    "conversion",
+    *("conversion", "lists"),
 }
 OF_AN_ALERT = {"alert_id", "severity", "recommended_action", "requires_action", "pattern_transactions"}
 

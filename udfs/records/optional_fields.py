@@ -73,6 +73,11 @@ def normalize(transaction: Transaction, ignored: list[str]) -> None:
         transaction.channel = _code("channel", channel, channel_of, ignored)
     if method is not None and method not in PAYMENT_METHODS:
         transaction.payment_method = _code("payment_method", method, payment_method_of, ignored)
+    card = transaction.card_id
+    if card is not None:
+        transaction.card_id = device_identifier(card)
+        if transaction.card_id is None and not is_placeholder(card):
+            ignored.append("card_id")
     if transaction.location is not None:
         normalize_location(transaction.location, ignored)
     if transaction.device is not None:

@@ -58,6 +58,7 @@ TRANSACTION: Readers = {
     "merchant_category": _code,
     "location": LOCATION,
     "payment_method": _text,
+    "card_id": _identifier,
     "card_present": truth_of,
     "channel": _text,
     "device": DEVICE,

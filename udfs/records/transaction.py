@@ -27,6 +27,7 @@ class Transaction(msgspec.Struct, Generic[Time], gc=False):
     Unknown fields are ignored here and stay in the bytes of the record, which are passed on with the alert.
 
     Attributes:
+        card_id: token or fingerprint of the card, never its number; lists of cards name it.
         ignored: names of the optional fields that could not be read and are left out (``location.country``), and of
             codes that are kept and mean nothing here (``currency``). Never read from the record.
         conversion: how the amount was converted; None if it is as the record says. Never read from the record.
@@ -41,6 +42,7 @@ class Transaction(msgspec.Struct, Generic[Time], gc=False):
     merchant_category: str | None = None
     location: Location | None = None
     payment_method: str | None = None
+    card_id: str | None = None
     card_present: bool | None = None
     channel: str | None = None
     device: Device | None = None

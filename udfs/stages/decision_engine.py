@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds, Versions, alert_id, level, max_level
 from udfs.explanation import reasons
+from udfs.lists.effect import MODEL, NO_EFFECT, ListEffect, is_silenced, list_effect
+from udfs.lists.silencing import without_silenced, without_silenced_matches
 from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
 from udfs.stages.control_in_force import ControlInForce
@@ -43,12 +45,14 @@ class Policy:
         thresholds: in force.
         model: None if none answers: rules then decide alone.
         patterns: versions of the patterns in force, by pattern id.
+        list_exceptions: whether an allow of the user or the card wins over a block of the country or a network.
     """
 
     rules: RuleSet
     thresholds: Thresholds
     model: ScoringModel | None
     patterns: dict[str, int]
+    list_exceptions: bool = True
 
 
 @dataclass
@@ -68,9 +72,13 @@ class DecisionEngine:
         model: None if none answers: rules then decide alone.
         sample_every: one decision in this many carries its features (0: none); alerts always do.
         names: of the features, in order.
+        list_exceptions: whether an allow of the user or the card wins over a block of the country or a network.
     """
 
-    def __init__(self, model: ScoringModel | None, sample_every: int, names: Sequence[str]) -> None:
+    def __init__(
+        self, model: ScoringModel | None, sample_every: int, names: Sequence[str], *, list_exceptions: bool = True
+    ) -> None:
+        self._list_exceptions = list_exceptions
         self._model = model
         self._sample_every = sample_every
         self._names = names
@@ -99,6 +107,7 @@ class DecisionEngine:
                 thresholds=control.thresholds,
                 model=self._model,
                 patterns=control.patterns.versions,
+                list_exceptions=self._list_exceptions,
             )
             _Batch(payments, features, policy, self._sample_every, self._names).write(decisions, minutes, now_ms)
         return decisions
@@ -115,7 +124,7 @@ class _Batch:
         sample_every: int,
         names: Sequence[str],
     ) -> None:
-        self._payments = payments
+        self._payments = without_silenced_matches(payments)
         self._features = features
         self._policy = policy
         self._sample_every = sample_every
@@ -129,6 +138,14 @@ class _Batch:
             answers = model.score(features)
             self._model_scores = np.round(answers, SCORE_DIGITS).tolist()
             scores = answers + scores
+        for row, payment in enumerate(payments):
+            if payment.silenced:
+                rules, score = without_silenced(self._hits[row], self._model_scores[row] or 0.0, payment.silenced)
+                self._hits[row], scores[row] = rules, score
+        self._effects = [
+            list_effect(payment.lists, exceptions=policy.list_exceptions) if payment.lists else NO_EFFECT
+            for payment in payments
+        ]
         # Additions are capped at 1; floors raise lower scores.
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         self._model_version = None if model is None else model.version
@@ -137,10 +154,17 @@ class _Batch:
     def write(self, decisions: DecisionBatch, minutes: MinuteAggregator, now_ms: int) -> None:
         thresholds = self._policy.thresholds
         final = [
-            self._raised(score, rules, payment.matches) if rules or payment.matches else score
-            for score, rules, payment in zip(self._scores, self._hits, self._payments, strict=True)
+            self._raised(score, rules, payment.matches, effect) if rules or payment.matches or effect.action else score
+            for score, rules, payment, effect in zip(
+                self._scores, self._hits, self._payments, self._effects, strict=True
+            )
         ]
-        explained = self._explain([row for row, score in enumerate(final) if score >= thresholds.alert])
+        alerted = [
+            row
+            for row, (score, effect) in enumerate(zip(final, self._effects, strict=True))
+            if score >= thresholds.alert and not effect.spares
+        ]
+        explained = self._explain(alerted)
         for row, (payment, score) in enumerate(zip(self._payments, final, strict=True)):
             key = payment.user_id.encode()
             decision = self._decision(row, score, now_ms)
@@ -168,32 +192,37 @@ class _Batch:
             return dict.fromkeys(rows)
         features = self._features[rows]
         # An absent feature is no reason that an analyst could use.
-        return dict(zip(rows, np.where(np.isnan(features), 0.0, model.contributions(features)), strict=True))
+        contributions = np.where(np.isnan(features), 0.0, model.contributions(features))
+        return {
+            row: None if is_silenced(MODEL, self._payments[row].silenced) else parts
+            for row, parts in zip(rows, contributions, strict=True)
+        }
 
-    def _raised(self, score: float, rules: Sequence[Rule], matches: Sequence[Match]) -> float:
-        """The score, raised to the floors of rules and matches."""
+    def _raised(self, score: float, rules: Sequence[Rule], matches: Sequence[Match], effect: ListEffect) -> float:
+        """The score, raised to the floors of rules, matches and lists."""
         for rule in rules:
             score = max(score, rule.at_least or 0.0, self._policy.thresholds.floor(rule.action))
         for match in matches:
             score = max(score, match.score)
-        return score
+        return score if effect.spares else max(score, self._policy.thresholds.floor(effect.action))
 
     def _decision(self, row: int, score: float, now_ms: int) -> Decision:
         payment, policy, rules = self._payments[row], self._policy, self._hits[row]
         without_model, every, matches = policy.model is None, self._sample_every, payment.matches
+        effect = self._effects[row]
         # Positional, in field order: keywords make construction cost 1.0 us instead of 0.25.
         return Decision(
             payment.transaction_id,
             payment.user_id,
             payment.merchant_id,
-            policy.thresholds.action(score),
+            effect.action if effect.is_final and effect.action else policy.thresholds.action(score),
             score,
             level(score),
             ModelAnswer(self._model_version, self._model_scores[row], without_model),
             [rule.id for rule in rules],
             # A late payment may complete a pattern several times, for payments that came before it.
             list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
-            reasons(rules, matches) if rules or matches else [],
+            [*effect.reasons, *(reasons(rules, matches) if rules or matches else ())],
             {},
             # Sampled by event time and not by a counter, so that a replayed decision is the same.
             self._named(row) if every and payment.event_time % every == 0 else {},
@@ -205,6 +234,7 @@ class _Batch:
             payment.ignored,
             without_model or payment.too_late,
             payment.conversion,
+            payment.lists,
         )
 
     def _alert(self, row: int, decision: Decision, contributions: NDArray[np.float64] | None) -> Alert:
@@ -212,7 +242,8 @@ class _Batch:
         payment = self._payments[row]
         if contributions is not None:
             score = decision.model.score or 0.0
-            decision.reasons = reasons(self._hits[row], payment.matches, score, contributions, self._names)
+            explained = reasons(self._hits[row], payment.matches, score, contributions, self._names)
+            decision.reasons = [*self._effects[row].reasons, *explained]
         decision.features = _encoded(self._named(row))
         severity = decision.level
         for match in payment.matches:

@@ -65,12 +65,13 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
                 self._apply_control(decode_envelope(record))
             else:
                 messages.append(decode_message(record))
+        self._apply_entries(messages)
         labels = [label for message in messages for label in message.labels]
         payments, user_features = in_event_time(messages, USER_WIDTH)
         features = self._features(payments, user_features, labels)
         matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
         device_ids = [payment.device_id or "" for payment in payments]
-        payments = self._match(matcher, device_ids, payments, features)
+        payments = self._on_lists(device_ids, self._match(matcher, device_ids, payments, features))
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
         self._after_batch([*device_ids, *(label.device_id or "" for label in labels)])

@@ -42,12 +42,14 @@ class MerchantStageOptions(StageOptions):
         thresholds: in force until a control record changes them.
         model: None if none answers: rules then decide alone.
         sample_every: one decision in this many carries its features; 0 for none.
+        list_exceptions: whether an allow of the user or the card wins over a block of the country or a network.
     """
 
     rules: RuleSet
     thresholds: Thresholds
     model: ScoringModel | None
     sample_every: int
+    list_exceptions: bool = True
 
 
 @dataclass
@@ -79,7 +81,9 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
     def __init__(self, options: MerchantStageOptions) -> None:
         control = ControlInForce(options.rules, options.thresholds, options.patterns)
         super().__init__(options, Entity.MERCHANT, profile_store(MerchantProfile, options), control)
-        self._engine = DecisionEngine(options.model, options.sample_every, FEATURE_NAMES)
+        self._engine = DecisionEngine(
+            options.model, options.sample_every, FEATURE_NAMES, list_exceptions=options.list_exceptions
+        )
         self._windows = MinuteWindows(options.idle_ms)
 
     def process(self, records: Sequence[bytes], now_ms: int) -> MerchantOutput:
@@ -90,13 +94,14 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
             now_ms: the wall clock, epoch milliseconds.
         """
         messages, dead_letters = self._decode(records)
+        self._apply_entries(messages)
         matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
         minutes = self._windows.open(self.clock.watermark, now_ms)
         labels = [label for message in messages for label in message.labels]
         payments, upstream_features = in_event_time(messages, USER_WIDTH + DEVICE_WIDTH)
         features = self._features(payments, upstream_features, labels)
         merchant_ids = [payment.merchant_id for payment in payments]
-        payments = self._match(matcher, merchant_ids, payments, features)
+        payments = self._on_lists(merchant_ids, self._match(matcher, merchant_ids, payments, features))
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
         decisions = self._engine.decide(payments, features, self.control, minutes, now_ms)
@@ -104,9 +109,9 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         self._after_batch([*merchant_ids, *(label.merchant_id for label in labels)])
         return MerchantOutput(payments, features, decisions, minutes, closed, watermark, dead_letters)
 
-    def attach(self, number: int, state: KeyedState) -> None:
+    def attach(self, number: int, state: KeyedState, lists: KeyedState | None = None) -> None:
         """Load a shard from its state, with the minutes of its merchants that are open."""
-        super().attach(number, state)
+        super().attach(number, state, lists)
         self._windows.restore(state.get(ShardEntry.MINUTES.value))
 
     def idle_deadline(self) -> int | None:

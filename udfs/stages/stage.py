@@ -16,14 +16,15 @@ from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
 from udfs.control import decode_control
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.names import ShardEntry
+from udfs.lists.stage_lists import StageLists
+from udfs.names import ListedEntity, ShardEntry
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.refusal import Refusal
 from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import Envelope
 from udfs.stages.pattern_matching import BatchMatcher, PatternMatcher
 from udfs.stages.shard import P, Shard
-from udfs.stages.stage_message import Payment, StageMessage, shard_of, with_matches
+from udfs.stages.stage_message import Payment, StageMessage, shard_of, with_lists, with_matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,7 @@ class Stage(Generic[P]):
         self.control = control
         self._stage_options = options
         self._profiles = profiles
+        self._lists = StageLists(ListedEntity(entity.value), options.shards)
         self._shards: dict[int, Shard[P]] = {}
 
     @property
@@ -76,17 +78,19 @@ class Stage(Generic[P]):
         """Buffered events, pending matches and timers that newer ones displaced since the start."""
         return self.matcher.evicted + sum(shard.pending.evicted for shard in self._shards.values())
 
-    def attach(self, number: int, state: KeyedState) -> None:
+    def attach(self, number: int, state: KeyedState, lists: KeyedState | None = None) -> None:
         """Load a shard from its state; a stage processes only records of attached shards.
 
         Args:
             number: of the shard.
             state: keyed state of the shard, which must stay usable.
+            lists: keyed state of its list entries, which must not expire; None if they are in ``state``.
 
         Raises:
             ControlLostError: state holds a control record that cannot be read.
         """
         self._shards[number] = Shard(number, state, self._profiles.shard(number, state), self._clock(state))
+        self._lists.attach(number, state if lists is None else lists)
         self.control.restore(state.get(ShardEntry.CONTROL.value), FEATURE_NAMES)
 
     def has_shard_of(self, entity_id: str) -> bool:
@@ -110,6 +114,7 @@ class Stage(Generic[P]):
         control = dict(self.control.entries(now_ms))
         for shard in self._shards.values():
             shard.checkpoint({**control, **self._entries(shard)})
+            self._lists.checkpoint(shard.number, shard.watermark - self._stage_options.lateness_ms)
 
     def write_profiles(self) -> None:
         """Write the profiles only: for engines that keep state by entity, without a place for the rest."""
@@ -159,6 +164,20 @@ class DownstreamStage(Stage[P]):
         found = matcher.observe([entity_ids[row] for row in rows], [payments[row] for row in rows], features[rows])
         matches = dict(zip(rows, found, strict=True))
         return with_matches(payments, [matches.get(row, ()) for row in range(len(payments))])
+
+    def _apply_entries(self, messages: Sequence[StageMessage]) -> None:
+        """Apply the entries of lists in messages, before any payment of the batch is looked at."""
+        for message in messages:
+            for entry in message.entries:
+                self._lists.apply(entry)
+
+    def _on_lists(self, entity_ids: Sequence[str], payments: Sequence[Payment]) -> list[Payment]:
+        """Add the lists that the entities of payments are on."""
+        found = [
+            self._lists.of(entity_id, payment.event_time)
+            for entity_id, payment in zip(entity_ids, payments, strict=True)
+        ]
+        return with_lists(payments, found)
 
     def _advance(self, messages: Sequence[StageMessage], now_ms: int) -> int:
         """Advance the clock by the watermarks of messages; returns the watermark, epoch milliseconds."""

@@ -14,6 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.lists.membership import Membership
+from udfs.lists.record import ListEntry
 from udfs.patterns import Match
 from udfs.records.label import Label
 from udfs.records.normal_form import normal_key
@@ -36,6 +38,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         ahead: whether its event time is ahead of the wall clock by more than is tolerated.
         ignored: names of optional fields that could not be read, and were left out.
         conversion: how the amount was converted to the reference currency; None if it was not.
+        lists: that the entities of the payment are on, ``name:entity``, found so far.
+        silenced: by suppressions, found so far (``udfs.lists.membership.Membership``).
     """
 
     transaction_id: str
@@ -52,6 +56,8 @@ class Payment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     ahead: bool = False
     ignored: tuple[str, ...] = ()
     conversion: Conversion | None = None
+    lists: tuple[str, ...] = ()
+    silenced: tuple[str, ...] = ()
 
 
 class StageMessage(msgspec.Struct, array_like=True, frozen=True):
@@ -63,12 +69,14 @@ class StageMessage(msgspec.Struct, array_like=True, frozen=True):
         payments: n, in order of processing.
         features: of the payments so far, (n, width) float64, row after row.
         labels: that concern an entity of the target subtask.
+        entries: of lists, that name an entity of the target subtask, in order.
     """
 
     watermarks: dict[int, int]
     payments: list[Payment]
     features: bytes
     labels: list[Label]
+    entries: list[ListEntry] = []
 
     def matrix(self, width: int) -> NDArray[np.float64]:
         """The features as an array (n, width)."""
@@ -156,12 +164,25 @@ def with_matches(payments: Sequence[Payment], matches: Sequence[tuple[Match, ...
     ]
 
 
+def with_lists(payments: Sequence[Payment], found: Sequence[Membership]) -> list[Payment]:
+    """Add the lists that a stage found to those of its payments."""
+    return [
+        _on_lists(payment, Membership(payment.lists, payment.silenced).joined(lists)) if lists.lists else payment
+        for payment, lists in zip(payments, found, strict=True)
+    ]
+
+
+def _on_lists(payment: Payment, found: Membership) -> Payment:
+    return msgspec.structs.replace(payment, lists=found.lists, silenced=found.silenced)
+
+
 def partition_by_subtask(
     payments: Sequence[Payment],
     features: NDArray[np.float64],
     labels: Sequence[Label],
     targets: tuple[Sequence[int], Sequence[int]],
     watermarks: dict[int, int],
+    entries: Sequence[tuple[int, ListEntry]] = (),
 ) -> list[SubtaskMessage]:
     """Partition a batch by the subtasks of the next stage.
 
@@ -171,10 +192,11 @@ def partition_by_subtask(
         labels: m of them.
         targets: subtask of each payment, (n,), and of each label, (m,).
         watermarks: of the sending sources, epoch milliseconds.
+        entries: of lists, each with its subtask.
 
     Returns:
-        Messages by target subtask; several of at most ``MAX_MESSAGE_PAYMENTS`` payments
-        where there are more, of which the last one carries the labels and the watermarks.
+        Messages by target subtask; several of at most ``MAX_MESSAGE_PAYMENTS`` payments where there are more, of which
+        the first one carries the entries, and the last one the labels and the watermarks.
     """
     rows: defaultdict[int, list[int]] = defaultdict(list)
     for row, target in enumerate(targets[0]):
@@ -182,13 +204,17 @@ def partition_by_subtask(
     labelled: defaultdict[int, list[Label]] = defaultdict(list)
     for label, target in zip(labels, targets[1], strict=True):
         labelled[target].append(label)
+    listed: defaultdict[int, list[ListEntry]] = defaultdict(list)
+    for target, entry in entries:
+        listed[target].append(entry)
 
     def message_to(target: int, some: list[int], watermarks: dict[int, int], labels: list[Label]) -> SubtaskMessage:
-        message = StageMessage(watermarks, [payments[row] for row in some], features[some].tobytes(), labels)
+        chosen, entries_to = [payments[row] for row in some], listed.pop(target, [])
+        message = StageMessage(watermarks, chosen, features[some].tobytes(), labels, entries_to)
         return SubtaskMessage(target, encode_message(message), len(some))
 
     messages: list[SubtaskMessage] = []
-    for target in sorted(rows.keys() | labelled.keys()):
+    for target in sorted(rows.keys() | labelled.keys() | listed.keys()):
         left = rows[target]
         while len(left) > MAX_MESSAGE_PAYMENTS:
             messages.append(message_to(target, left[:MAX_MESSAGE_PAYMENTS], {}, []))

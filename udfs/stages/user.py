@@ -14,9 +14,12 @@ from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent, update_and_compute
-from udfs.names import Kind, Refused, ShardEntry
+from udfs.lists.membership import Membership
+from udfs.lists.payment_lists import PaymentLists
+from udfs.lists.record import ListEntry
+from udfs.names import Kind, ListedEntity, Refused, ShardEntry
 from udfs.patterns import Entity, Match
-from udfs.records.account_event import decode_account_event
+from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.identity import content_of
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
@@ -40,6 +43,7 @@ class UserStageOptions(StageOptions):
         merchants: routes to the subtasks of the merchant stage.
         out_of_orderness_ms: disorder within a partition that is not late, milliseconds.
         tolerated_ahead_ms: a payment further ahead of the wall clock is marked as ahead, milliseconds.
+        shared_entries: most cards, countries and networks on lists, all together.
     """
 
     limits: Limits
@@ -47,6 +51,7 @@ class UserStageOptions(StageOptions):
     merchants: Routes
     out_of_orderness_ms: int
     tolerated_ahead_ms: int = 300_000
+    shared_entries: int = 10_000
 
 
 @dataclass
@@ -89,6 +94,8 @@ class _Batch:
     account_events: list[PositionedAccountEvent] = field(default_factory=list)
     matches: Sequence[tuple[Match, ...]] = ()
     labels: list[Label] = field(default_factory=list)
+    lists: list[Membership] = field(default_factory=list)
+    entries: list[ListEntry] = field(default_factory=list)
     partitions: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -100,6 +107,7 @@ class UserStage(Stage[UserProfile]):
         super().__init__(options, Entity.USER, profile_store(UserProfile, options), control)
         self._options = options
         self._stream_times: dict[int, StreamTime] = {}
+        self._payment_lists = PaymentLists(self._lists, options.shared_entries)
 
     def process(self, records: Sequence[bytes], now_ms: int) -> UserOutput:
         """Process a batch.
@@ -135,11 +143,18 @@ class UserStage(Stage[UserProfile]):
         )
         return output
 
-    def attach(self, number: int, state: KeyedState) -> None:
+    def attach(self, number: int, state: KeyedState, lists: KeyedState | None = None) -> None:
         """Load a shard from its state, with the event time that its stream has reached."""
-        super().attach(number, state)
+        super().attach(number, state, lists)
+        self._payment_lists.attach(number, state if lists is None else lists)
         packed = state.get(ShardEntry.STREAM_TIME.value)
         self._stream_times[number] = StreamTime.of(packed, self._options.out_of_orderness_ms)
+
+    def checkpoint(self, now_ms: int) -> None:
+        """Write everything that the states of the shards lack before Flink takes its snapshot."""
+        super().checkpoint(now_ms)
+        newest = max(shard.watermark for shard in self._shards.values())
+        self._payment_lists.checkpoint(newest - self._options.lateness_ms)
 
     def _entries(self, shard: Shard[UserProfile]) -> dict[str, bytes]:
         return {ShardEntry.STREAM_TIME.value: self._stream_times[shard.number].pack()}
@@ -155,8 +170,6 @@ class UserStage(Stage[UserProfile]):
             transaction = decode_transaction(value, key, now_ms, limits)
             if isinstance(transaction, Refusal):
                 return transaction
-            if not (transaction.user_id.isascii() or self.has_shard_of(transaction.user_id)):
-                return _form_unknown(transaction.user_id)
             added = self._add_transaction(transaction, envelope, batch, now_ms)
             if isinstance(added, Refusal):
                 return added
@@ -166,10 +179,7 @@ class UserStage(Stage[UserProfile]):
             event = decode_account_event(value, key, now_ms, limits)
             if isinstance(event, Refusal):
                 return event
-            if not (event.user_id.isascii() or self.has_shard_of(event.user_id)):
-                return _form_unknown(event.user_id)
-            profile = self.shard_of(event.user_id).profiles.get(event.user_id)
-            batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
+            return self._add_account_event(event, batch)
         elif kind == Kind.LABEL:
             label = decode_label(value, key, now_ms, limits)
             if isinstance(label, Refusal):
@@ -178,7 +188,31 @@ class UserStage(Stage[UserProfile]):
         elif kind == Kind.CONTROL:
             # The merchant stage receives the same record, and writes the dead letter if it is refused.
             self._apply_control(envelope)
+        elif kind == Kind.LIST_ENTRY:
+            entry = self._payment_lists.read(envelope)
+            if isinstance(entry, Refusal):
+                return entry
+            if entry is not None:
+                batch.entries.append(entry)
         return None
+
+    def _add_account_event(self, event: AccountEvent, batch: _Batch) -> Refusal | None:
+        """Add an account event to the batch, or say why not."""
+        misrouted = self._misrouted(event.user_id)
+        if misrouted is None:
+            profile = self.shard_of(event.user_id).profiles.get(event.user_id)
+            batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
+        return misrouted
+
+    def _misrouted(self, user_id: str) -> Refusal | None:
+        """Refuse a user whom the source, by an older version of Unicode, has sent to the shard of another form."""
+        if user_id.isascii() or self.has_shard_of(user_id):
+            return None
+        return Refusal(
+            Refused.IDENTIFIER_INVALID,
+            f"user_id {user_id[:64]!r} has characters that are new in Unicode, and is not in NFC: send it, and the "
+            "record key, in NFC",
+        )
 
     def _add_transaction(
         self, transaction: Transaction, envelope: Envelope, batch: _Batch, now_ms: int
@@ -187,6 +221,9 @@ class UserStage(Stage[UserProfile]):
 
         Another payment under an id that is taken is refused.
         """
+        misrouted = self._misrouted(transaction.user_id)
+        if misrouted is not None:
+            return misrouted
         shard = self.shard_of(transaction.user_id)
         identity = (transaction.user_id, transaction.transaction_id)
         profile = shard.profiles.get(transaction.user_id)
@@ -200,6 +237,7 @@ class UserStage(Stage[UserProfile]):
         batch.shards.append(shard)
         batch.payments.append((profile, transaction))
         batch.values.append(envelope.value or b"")
+        batch.lists.append(self._payment_lists.of(transaction))
         # A terminal whose clock is ahead must not make the payments of others late.
         believed = self._stream_times[shard.number].believe(transaction.event_time, now_ms)
         behind_ms = shard.clock.observe(envelope.partition, believed)
@@ -220,7 +258,12 @@ class UserStage(Stage[UserProfile]):
             options.devices.of([label.device_id or "" for label in named]),
         )
         output.to_devices = partition_by_subtask(
-            [payments[row] for row in with_device], features[with_device], named, targets, watermarks
+            [payments[row] for row in with_device],
+            features[with_device],
+            named,
+            targets,
+            watermarks,
+            _routed(batch.entries, ListedEntity.DEVICE, options.devices),
         )
         # Event time must not pass payments that are still on their way through the device stage.
         for row in with_device:
@@ -235,11 +278,12 @@ class UserStage(Stage[UserProfile]):
             options.merchants.of([payment.merchant_id for payment in others]),
             options.merchants.of([label.merchant_id for label in batch.labels]),
         )
-        output.to_merchants = partition_by_subtask(others, direct, batch.labels, targets, watermarks)
+        entries = _routed(batch.entries, ListedEntity.MERCHANT, options.merchants)
+        output.to_merchants = partition_by_subtask(others, direct, batch.labels, targets, watermarks, entries)
 
     def _payments(self, batch: _Batch) -> list[Payment]:
         late_ms, too_late_ms = self._options.out_of_orderness_ms, self._options.lateness_ms
-        rows = zip(batch.payments, batch.behind_ms, batch.ahead, batch.matches, batch.values, strict=True)
+        rows = zip(batch.payments, batch.behind_ms, batch.ahead, batch.matches, batch.values, batch.lists, strict=True)
         return [
             Payment(
                 transaction.transaction_id,
@@ -256,18 +300,16 @@ class UserStage(Stage[UserProfile]):
                 ahead,
                 transaction.ignored,
                 transaction.conversion,
+                *lists,
             )
-            for (_, transaction), behind_ms, ahead, matches, value in rows
+            for (_, transaction), behind_ms, ahead, matches, value, lists in rows
         ]
 
 
-def _form_unknown(user_id: str) -> Refusal:
-    """Refuse a user whom the source, by an older version of Unicode, has sent to the shard of another form."""
-    return Refusal(
-        Refused.IDENTIFIER_INVALID,
-        f"user_id {user_id[:64]!r} has characters that are new in Unicode, and is not in NFC: send it, and the record "
-        "key, in NFC",
-    )
+def _routed(entries: Sequence[ListEntry], entity: ListedEntity, routes: Routes) -> list[tuple[int, ListEntry]]:
+    """Entries of one kind of entity, each with its subtask of the next stage."""
+    some = [entry for entry in entries if entry.entity is entity]
+    return list(zip(routes.of([entry.id for entry in some]), some, strict=True))
 
 
 def _id_reused(transaction: Transaction) -> Refusal:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from apps.bench.result import Cell, Plot, Result, Table
@@ -12,6 +14,7 @@ from apps.simulator.sending import Feed, SendProgress, send_history
 from apps.simulator.simulator import Simulator
 from deploy.bench.backlog import DrainResult, drain_backlog, drain_next_backlog
 from deploy.bench.harness import Report, bench_run
+from deploy.bench.listed import list_entries
 from deploy.bench.output import recording
 from deploy.bench.stage_table import STAGE_NOTES, stage_table
 from deploy.clients import kafka_clients
@@ -30,12 +33,15 @@ class DrainOptions:
         warm: size of a backlog that the job decides before; 0 for none.
         users: users of the simulation.
         merchants: merchants of the simulation.
+        listed: entries of lists, of entities that never pay, that the job reads before the measured backlog; with
+            ``warm`` only.
     """
 
     transactions: int
     warm: int
     users: int
     merchants: int
+    listed: int = 0
 
 
 class Drains(NamedTuple):
@@ -45,11 +51,13 @@ class Drains(NamedTuple):
         measured: drain of the measured backlog.
         warm_up: drain of the backlog before; None without one.
         simulator_per_s: transactions that the simulator generated and sent per second.
+        lists: figures of the import of list entries; none without them.
     """
 
     measured: DrainResult
     warm_up: DrainResult | None
     simulator_per_s: float
+    lists: Mapping[str, Cell] = MappingProxyType({})
 
 
 def run(settings: Settings, options: DrainOptions, report: Report) -> Result:
@@ -73,6 +81,7 @@ def run(settings: Settings, options: DrainOptions, report: Report) -> Result:
         "missing": measured.matched.missing,
         "repeated": measured.matched.repeated,
         "simulator_per_s": drains.simulator_per_s,
+        **drains.lists,
     }
     tables = [_cpu_table(measured), stage_table(measured.stage_costs, measured.count)]
     since = "seconds since the first decision"
@@ -99,11 +108,12 @@ def run_drains(settings: Settings, options: DrainOptions, report: Report) -> Dra
         first = drain_backlog(run, sent.transactions, report)
         if not options.warm:
             return Drains(first, None, sent.transactions / sending_s)
+        listed = list_entries(run, options.listed, report) if options.listed else {}
         held = kafka_clients.held_producer(run.settings, f"{run.settings.job.name}-backlog")
         since_ms = time.time() * 1000
         sent, sending_s = _send(open_feed(run.settings, sender=held), simulator, options.transactions, report)
         measured = drain_next_backlog(run, sent.transactions, since_ms, held.commit)
-        return Drains(measured, first, sent.transactions / sending_s)
+        return Drains(measured, first, sent.transactions / sending_s, listed)
 
 
 def _send(feed: Feed, simulator: Simulator, transactions: int, report: Report) -> tuple[SendProgress, float]:

@@ -29,7 +29,9 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
 
     private static final long serialVersionUID = 1L;
     private static final int HEADER_BYTES = 18;
-    private static final byte[] NOTHING = new byte[0];
+    static final byte[] NOTHING = new byte[0];
+    static final TypeInformation<Row> ROW =
+            Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, Types.INT, Types.LONG);
 
     /** Longer keys are no ids, and marks in the wrong order take a time that grows with the square of their number. */
     private static final int LONGEST_WRITTEN_BYTES = 4096;
@@ -61,11 +63,23 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
+        byte[] key = record.key() == null ? NOTHING : record.key();
+        byte kind = kinds.get(record.topic());
+        byte[] envelope = envelope(kind, record);
+        long nowUs = Hop.nowUs();
+        int payments = kind == paymentKind ? 1 : 0;
+        if (payments > 0 && fetch != null && record.timestamp() >= 0) {
+            fetch.took(nowUs - record.timestamp() * 1_000, payments);
+        }
+        out.collect(Row.of(shardKeys[shardOf(key, shardKeys.length)], envelope, payments, nowUs));
+    }
+
+    /** The envelope of a record. */
+    static byte[] envelope(byte kind, ConsumerRecord<byte[], byte[]> record) {
         byte[] key = record.key();
         byte[] value = record.value();
         int keyLength = key == null ? 0 : key.length;
         ByteBuffer envelope = ByteBuffer.allocate(HEADER_BYTES + keyLength + (value == null ? 0 : value.length));
-        byte kind = kinds.get(record.topic());
         envelope.put(kind);
         envelope.put((byte) ((key == null ? 0 : 1) | (value == null ? 0 : 2)));
         envelope.putInt(record.partition());
@@ -73,21 +87,17 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
         envelope.putInt(keyLength);
         envelope.put(key == null ? NOTHING : key);
         envelope.put(value == null ? NOTHING : value);
-        long nowUs = Hop.nowUs();
-        int payments = kind == paymentKind ? 1 : 0;
-        if (payments > 0 && fetch != null && record.timestamp() >= 0) {
-            fetch.took(nowUs - record.timestamp() * 1_000, payments);
-        }
-        out.collect(Row.of(shardKeys[shardOf(key)], envelope.array(), payments, nowUs));
+        return envelope.array();
     }
 
-    private int shardOf(byte[] key) {
-        if (shardKeys.length == 1) {
+    /** Number of the shard of an entity. */
+    static int shardOf(byte[] entity, int shards) {
+        if (shards == 1) {
             return 0;
         }
         CRC32 checksum = new CRC32();
-        checksum.update(key == null ? NOTHING : normal(key));
-        return (int) (checksum.getValue() % shardKeys.length);
+        checksum.update(normal(entity));
+        return (int) (checksum.getValue() % shards);
     }
 
     /** The key in NFC; one that is not UTF-8, or too long for an id, as it is. normal_form.py has the same. */
@@ -114,7 +124,6 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
 
     @Override
     public TypeInformation<Row> getProducedType() {
-        return Types.ROW(
-                Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, Types.INT, Types.LONG);
+        return ROW;
     }
 }

@@ -112,6 +112,39 @@ class SchemasTest {
         assertEquals(5L, read(new long[] {5}, "payments", 0, 0, null, null).getField(0));
     }
 
+    private static List<Row> readEntry(String key) {
+        ListDeserializer schema = new ListDeserializer("i", new String[] {"card", "country"}, SHARD_KEYS);
+        List<Row> rows = new ArrayList<>();
+        schema.deserialize(new ConsumerRecord<>("lists", 2, 7, bytes(key), bytes("{}")), new ListCollector<>(rows));
+        return rows;
+    }
+
+    @Test
+    void theEntryOfAListGoesToTheShardOfItsEntity() {
+        assertEquals(33L, readEntry("user/block/shop").get(0).getField(0));
+        assertEquals(22L, readEntry("user/vip/café").get(0).getField(0));
+        assertEquals(read(SHARD_KEYS, "payments", 0, 0, bytes("a/b/c"), null).getField(0),
+                readEntry("merchant/block/a/b/c").get(0).getField(0));
+        assertEquals(1, readEntry("user/block/shop").size());
+        assertEquals('i', ((byte[]) readEntry("user/block/shop").get(0).getField(1))[0]);
+    }
+
+    @Test
+    void anEntryOfASharedEntityGoesToEveryShard() {
+        List<Row> rows = readEntry("card/block/4711");
+        assertEquals(SHARD_KEYS.length, rows.size());
+        for (int shard = 0; shard < SHARD_KEYS.length; shard++) {
+            assertEquals(SHARD_KEYS[shard], rows.get(shard).getField(0));
+        }
+    }
+
+    @Test
+    void aKeyOfAnotherFormGoesToOneShard() {
+        for (String key : new String[] {null, "", "/", "user", "user/", "user/block", "user/block/", "cards/x/y"}) {
+            assertEquals(1, readEntry(key).size());
+        }
+    }
+
     @Test
     void aRecordGoesOutWithKeyValueAndTheHeadersThatItHas() {
         RecordSerializer schema = new RecordSerializer(new String[] {"reason", "detail"}, LARGE, "");
