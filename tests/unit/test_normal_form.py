@@ -233,7 +233,8 @@ def test_ids_of_a_megabyte_of_marks_are_refused_without_being_sorted() -> None:
     marks = "a" + "\u0301" * 80_000 + "\u0323" * 80_000
     assert normal_identifier(marks) == marks
     for name in ("merchant_id", "transaction_id", "user_id"):
-        read = read_payment(key=marks.encode() if name == "user_id" else b"alice", **{name: marks})
+        fields: dict[str, Any] = {name: marks, "key": marks.encode() if name == "user_id" else b"alice"}
+        read = read_payment(**fields)
         assert isinstance(read, Refusal)
         assert read.reason is Refused.IDENTIFIER_INVALID
     assert accepted(device={"id": marks}).device_id is None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import health, preflight
 from deploy.job.health import Finding, State
+from deploy.stack import disk
 
 NOW_S = 1_000_000.0
 NOW_MS = round(NOW_S * 1000)
@@ -130,10 +130,17 @@ def test_a_full_disk_is_named_as_such_in_a_stack_trace() -> None:
     assert flink_answers.root_cause(trace).startswith("a disk is full (No space left on device): free space")
 
 
-def test_the_disk_of_a_folder_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=0))
-    (finding,) = health.of_disks([tmp_path, tmp_path, tmp_path / "nowhere"])
-    assert finding.text.startswith(f"the disk of {tmp_path} is full (0 bytes of ")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_the_disk_of_a_folder_that_is_full_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    assert disk.mount(folder, 2)
+    try:
+        assert health.of_disks([folder]) == []
+        disk.fill(folder)
+        (finding,) = health.of_disks([folder, folder, tmp_path / "nowhere"])
+    finally:
+        disk.unmount(folder)
+    assert finding.text.startswith(f"the disk of {folder} is full (0 bytes of ")
     assert finding.state == State.DEGRADED
 
 
