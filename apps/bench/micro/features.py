@@ -53,7 +53,7 @@ class Cost(NamedTuple):
     packed_bytes: int
 
 
-class Report(NamedTuple):
+class FeatureCosts(NamedTuple):
     """Costs by size, and by kind of profile; and the time of fixed work on this machine before and after, ms."""
 
     costs: dict[int, dict[str, Cost]]
@@ -61,14 +61,14 @@ class Report(NamedTuple):
     speed_after: float
 
 
-def run(sizes: Sequence[int] = SIZES) -> Report:
+def run(sizes: Sequence[int] = SIZES) -> FeatureCosts:
     """Measure the cost of every kind of profile at every size."""
     rng, speed_before = random.Random(1), fixed_work_ms()
     measured = {size: costs(size, rng) for size in sizes}
-    return Report(measured, speed_before, fixed_work_ms())
+    return FeatureCosts(measured, speed_before, fixed_work_ms())
 
 
-def table(measured: Report) -> Table:
+def table(measured: FeatureCosts) -> Table:
     """Make a row for each size and kind of profile, and one for all features of a payment."""
     report = Table("events", "profile", "us/event", "a little late", "pack us", "unpack us", "bytes", title="features")
     for size, by_kind in measured.costs.items():
@@ -82,7 +82,7 @@ def table(measured: Report) -> Table:
     return report
 
 
-def as_json(measured: Report) -> dict[str, object]:
+def as_json(measured: FeatureCosts) -> dict[str, object]:
     """The same as values for JSON: times in us, sizes in bytes."""
     rows = [
         {"events": size, "profile": kind, **cost._asdict()}

@@ -190,7 +190,7 @@ def copied(times: int) -> PatternSet:
     return load_patterns(msgspec.json.encode({"version": 1, "patterns": entries}).decode())
 
 
-class Report(NamedTuple):
+class PatternCosts(NamedTuple):
     """By number of patterns, us per ordinary payment of each stage; and the time of fixed work before and after, ms."""
 
     costs: dict[int, dict[Entity, float]]
@@ -198,20 +198,20 @@ class Report(NamedTuple):
     speed_after: float
 
 
-def run() -> Report:
+def run() -> PatternCosts:
     """Measure each number of patterns."""
     work, speed_before = ordinary_traffic(), fixed_work_ms()
     sets = [copied(times) for times in COPIES]
-    return Report({len(each.all): cost(each, work) for each in sets}, speed_before, fixed_work_ms())
+    return PatternCosts({len(each.all): cost(each, work) for each in sets}, speed_before, fixed_work_ms())
 
 
-def as_json(measured: Report) -> dict[str, object]:
+def as_json(measured: PatternCosts) -> dict[str, object]:
     """The report as values for JSON: times in us."""
     rows = [{"patterns": count, **by_stage} for count, by_stage in measured.costs.items()]
     return {"costs": rows, "fixed_work_ms": [measured.speed_before, measured.speed_after]}
 
 
-def table(measured: Report) -> Table:
+def table(measured: PatternCosts) -> Table:
     """Make a row for each number of patterns."""
     numbers = [Column(name, justify="right") for name in (*Entity, "all stages, us")]
     report = Table("patterns", *numbers, title=f"us per ordinary payment, batches of {BATCH}")
