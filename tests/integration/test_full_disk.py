@@ -62,7 +62,7 @@ def test_a_full_disk_is_named_while_it_is_full_and_costs_no_decision(on_small_di
     said = json.loads(job.sentinel("status", "--json", exit_codes=(int(State.DEGRADED),)).splitlines()[0])
     texts = " ".join(each["text"] for each in said["findings"])
     assert re.search(rf"the disk of {re.escape(str(folder))}\S* is full \(0 bytes of ", texts)
-    # Flink's REST API names no cause here but that the asynchronous part failed, so the disk itself has to be looked at.
+    # Flink names no cause here but that the asynchronous part failed, so the disk itself has to be looked at.
     assert "checkpoints fail" in texts
 
     disk.free(folder)
