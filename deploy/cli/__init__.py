@@ -37,6 +37,7 @@ class Commands(LazyGroup):
         "lists": "deploy.cli.lists:app",
         "suppress": "deploy.cli.lists:suppress",
         "features": "deploy.cli.features:features",
+        "backtest": "deploy.cli.backtest:backtest",
         "patterns": "deploy.cli.patterns:app",
         "chaos": "deploy.cli.chaos:chaos",
         "bench": "deploy.cli.bench:app",
