@@ -71,6 +71,7 @@ class TopicNames(_Section):
     account_events: str = Topic.ACCOUNT_EVENTS.value
     labels: str = Topic.LABELS.value
     control: str = Topic.CONTROL.value
+    control_log: str = Topic.CONTROL_LOG.value
     lists: str = Topic.LISTS.value
     decisions: str = Topic.DECISIONS.value
     alerts: str = Topic.ALERTS.value

@@ -16,6 +16,7 @@ class Topic(StrEnum):
     ACCOUNT_EVENTS = "account-events"
     LABELS = "labels"
     CONTROL = "control"
+    CONTROL_LOG = "control-log"
     LISTS = "lists"
     DECISIONS = "decisions"
     ALERTS = "alerts"

@@ -16,6 +16,8 @@ from apps.replay.mapping import ColumnMapping, MappingError
 from apps.replay.mapping_file import built_in_mappings, load_mapping
 from apps.replay.rows import open_rows
 from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
+from deploy.cli.control_changes import add_changes, add_switches
+from deploy.cli.control_views import add_views
 from deploy.console import console, say, say_json
 from deploy.errors import OperationError
 from udfs.patterns import Pattern, PatternError, PatternSet, load_patterns
@@ -23,7 +25,12 @@ from udfs.patterns import Pattern, PatternError, PatternSet, load_patterns
 SIMULATION = "simulation"
 _SAMPLES = 3
 
-app = typer.Typer(help="Check patterns, and try them on data before putting them in force.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check patterns, try them on data, and change those in force while the job runs.", no_args_is_help=True
+)
+add_views(app, "patterns", "card_testing")
+add_changes(app, "patterns", "card_testing", "score=0.8")
+add_switches(app, "patterns", "card_testing", "enabled", on=True, off=False)
 Json = Annotated[bool, typer.Option("--json", help="As one line of JSON.")]
 File = Annotated[Path, typer.Argument(help="YAML file of patterns, like udfs/patterns/defaults.yaml.")]
 

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 from deploy.docs.markdown import code, table
 from deploy.docs.words import texts
 from udfs.conditions import MAX_TOKENS
-from udfs.control import MAX_RECORD_BYTES, Control
+from udfs.control.record import MAX_RECORD_BYTES, Control
 from udfs.patterns.loading import MAX_PATTERNS
 from udfs.rule_documents import MAX_PROBLEMS
 from udfs.rules.loading import MAX_RULES

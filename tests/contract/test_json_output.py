@@ -38,7 +38,7 @@ def prints_table(command: Command) -> bool:
     module = inspect.getmodule(command.callback)
     assert isinstance(module, ModuleType)
     tree = ast.parse(inspect.getsource(module))
-    functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+    functions = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
     assert command.callback is not None
     due, seen = [command.callback.__name__], set[str]()
     while due:

@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.control.in_force import ControlInForce
 from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds, Versions, alert_id, level, max_level
 from udfs.explanation import reasons
 from udfs.lists.effect import MODEL, NO_EFFECT, ListEffect, is_silenced, list_effect
 from udfs.lists.silencing import without_silenced, without_silenced_matches
 from udfs.patterns import Match
 from udfs.rules import Rule, RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
 
@@ -45,6 +45,7 @@ class Policy:
         thresholds: in force.
         model: None if none answers: rules then decide alone.
         patterns: versions of the patterns in force, by pattern id.
+        thresholds_version: of the control record of the thresholds; 0 for those of the settings.
         list_exceptions: whether an allow of the user or the card wins over a block of the country or a network.
     """
 
@@ -52,6 +53,7 @@ class Policy:
     thresholds: Thresholds
     model: ScoringModel | None
     patterns: dict[str, int]
+    thresholds_version: int
     list_exceptions: bool = True
 
 
@@ -107,6 +109,7 @@ class DecisionEngine:
                 thresholds=control.thresholds,
                 model=self._model,
                 patterns=control.patterns.versions,
+                thresholds_version=control.version("thresholds"),
                 list_exceptions=self._list_exceptions,
             )
             _Batch(payments, features, policy, self._sample_every, self._names).write(decisions, minutes, now_ms)
@@ -149,7 +152,9 @@ class _Batch:
         # Additions are capped at 1; floors raise lower scores.
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         self._model_version = None if model is None else model.version
-        self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
+        self._versions = _encoded(
+            Versions(policy.rules.version, policy.patterns, policy.thresholds_version, self._model_version)
+        )
 
     def write(self, decisions: DecisionBatch, minutes: MinuteAggregator, now_ms: int) -> None:
         thresholds = self._policy.thresholds

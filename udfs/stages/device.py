@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.profiles.shared_profile import DeviceProfile
+from udfs.control.in_force import ControlInForce
 from udfs.features.catalogue import USER_WIDTH
 from udfs.features.shared_block import DEVICE_BLOCK
 from udfs.patterns import Entity
 from udfs.records.label import Label
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import decode_envelope, is_control
 from udfs.stages.stage import DownstreamStage, StageOptions, profile_store
 from udfs.stages.stage_message import (
@@ -62,7 +62,7 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
         for record in records:
             if is_control(record):
                 # The merchant stage receives the same record, and writes the dead letter if it is refused.
-                self._apply_control(decode_envelope(record))
+                self._apply_control(decode_envelope(record), now_ms)
             else:
                 messages.append(decode_message(record))
         self._apply_entries(messages)

@@ -14,13 +14,14 @@ from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
-from udfs.control import decode_control
+from udfs.control.in_force import ControlInForce
+from udfs.control.log import LogEvent, LogRecord
+from udfs.control.record import STAGES, decode_control
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.lists.stage_lists import StageLists
 from udfs.names import ListedEntity, ShardEntry
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.refusal import Refusal
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import Envelope
 from udfs.stages.pattern_matching import BatchMatcher, PatternMatcher
 from udfs.stages.shard import P, Shard
@@ -69,6 +70,8 @@ class Stage(Generic[P]):
         self.matcher = PatternMatcher(entity, options.lateness_ms)
         self.control = control
         self._stage_options = options
+        self._entity = entity.value
+        self._acknowledgements: list[LogRecord] = []
         self._profiles = profiles
         self._lists = StageLists(ListedEntity(entity.value), options.shards)
         self._shards: dict[int, Shard[P]] = {}
@@ -129,10 +132,34 @@ class Stage(Generic[P]):
         """Further state entries of a shard, written at each checkpoint."""
         return {}
 
-    def _apply_control(self, envelope: Envelope) -> Refusal | None:
-        """Put a control record in force; a refusal changes nothing."""
-        change = decode_control(envelope.value, envelope.key, FEATURE_NAMES)
-        return change if isinstance(change, Refusal) else self.control.apply(change, envelope)
+    def drain_acknowledgements(self) -> list[LogRecord]:
+        """Return the records for the control log since the last call."""
+        acknowledgements, self._acknowledgements = self._acknowledgements, []
+        return acknowledgements
+
+    def _apply_control(self, envelope: Envelope, now_ms: int) -> Refusal | None:
+        """Put a control record in force, and acknowledge it if this stage uses its kind; a refusal changes nothing."""
+        value = envelope.value or b""
+        change = decode_control(value, envelope.key, FEATURE_NAMES)
+        if isinstance(change, Refusal):
+            return change
+        if self.control.record(change.kind) == value:
+            return None
+        refusal = self.control.apply(change, value)
+        if refusal is None and self._entity in STAGES[change.kind]:
+            self._acknowledgements.append(
+                LogRecord(
+                    at=now_ms,
+                    event=LogEvent.ACCEPTED,
+                    kind=change.kind,
+                    version=change.version,
+                    offset=envelope.offset,
+                    stage=self._entity,
+                    shards=sorted(self._shards),
+                    shards_of_stage=self._stage_options.shards,
+                )
+            )
+        return refusal
 
     def _after_batch(self, entity_ids: Iterable[str]) -> None:
         """Count the events of a batch by shard, so that profiles are materialized at the right pace."""

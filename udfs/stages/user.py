@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from state.event_time_clock import EventTimeClock
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
+from udfs.control.in_force import ControlInForce
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent, update_and_compute
 from udfs.lists.membership import Membership
@@ -25,7 +26,6 @@ from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
@@ -187,7 +187,7 @@ class UserStage(Stage[UserProfile]):
             batch.labels.append(label)
         elif kind == Kind.CONTROL:
             # The merchant stage receives the same record, and writes the dead letter if it is refused.
-            self._apply_control(envelope)
+            self._apply_control(envelope, now_ms)
         elif kind == Kind.LIST_ENTRY:
             entry = self._payment_lists.read(envelope)
             if isinstance(entry, Refusal):

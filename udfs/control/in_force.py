@@ -8,13 +8,12 @@ from typing import cast
 import msgspec
 
 from state.kernel.times import DAY_MS
-from udfs.control import Control, decode_control
+from udfs.control.record import Control, decode_control
 from udfs.decision import Thresholds
 from udfs.names import Refused, ShardEntry
 from udfs.patterns import PatternSet
 from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
-from udfs.stages.envelope import Envelope
 
 _LONG_AGO = -DAY_MS
 
@@ -58,16 +57,35 @@ class ControlInForce:
         """The patterns in force."""
         return cast("PatternSet", self._in_force["patterns"])
 
-    def apply(self, change: Control, envelope: Envelope) -> Refusal | None:
-        """Put a change in force, unless a newer version is. Repeating the record in force changes nothing."""
+    def version(self, kind: str) -> int:
+        """Version of the record in force; 0 for the default."""
+        return self._records.get(kind, (0, b""))[0]
+
+    def record(self, kind: str) -> bytes | None:
+        """The record in force; None for the default."""
+        return self._records[kind][1] if kind in self._records else None
+
+    def apply(self, change: Control, value: bytes) -> Refusal | None:
+        """Put a change in force, unless a newer version is. Repeating the record in force changes nothing.
+
+        Args:
+            change: decoded from the record.
+            value: of the record.
+        """
         if change.kind not in self._in_force:
             return None
-        value = envelope.value or b""
         version, in_force = self._records.get(change.kind, (0, b""))
         if (change.version, value) == (version, in_force):
             return None
         if change.version <= version:
             detail = f"{change.kind} version {change.version} comes after version {version}: send a higher one"
+            return Refusal(Refused.CONTROL_STALE, detail)
+        # Version 0: a new job, whose topic no longer has what the record was made against.
+        if change.base is not None and version and change.base != version:
+            detail = (
+                f"{change.kind} version {change.version} was made against version {change.base}, and {version} is in "
+                "force: look at the difference and send it again"
+            )
             return Refusal(Refused.CONTROL_STALE, detail)
         self._records[change.kind] = (change.version, value)
         self._packed = msgspec.msgpack.encode(self._records)
