@@ -3,12 +3,17 @@ package sentinel.edge;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import org.apache.flink.api.common.functions.util.ListCollector;
@@ -66,6 +71,35 @@ class SchemasTest {
         for (int place = 0; place < names.length; place++) {
             assertEquals(expected[place], read(SHARD_KEYS, "payments", 0, 0, bytes(names[place]), null).getField(0));
         }
+    }
+
+    @Test
+    void aUserHasOneShardInWhateverFormTheKeyIsWritten() throws IOException {
+        int read = 0;
+        for (String line : Files.readAllLines(Path.of("../../tests/contract/record_keys.txt"))) {
+            if (line.startsWith("#")) {
+                continue;
+            }
+            String[] parts = line.split(" ");
+            byte[] key = HexFormat.of().parseHex(parts[0]);
+            long expected = SHARD_KEYS[Integer.parseInt(parts[1])];
+            assertEquals(expected, read(SHARD_KEYS, "payments", 0, 0, key, null).getField(0), line);
+            read++;
+        }
+        assertTrue(read > 10);
+    }
+
+    @Test
+    void theEnvelopeKeepsTheKeyAsItCame() {
+        byte[] key = bytes("Ju\u0308rgen");
+        ByteBuffer envelope = ByteBuffer.wrap((byte[]) read(SHARD_KEYS, "truth", 0, 0, key, null).getField(1));
+        assertEquals(key.length, envelope.getInt(14));
+    }
+
+    @Test
+    void aKeyOfAMegabyteOfMarksHoldsNothingUp() {
+        byte[] key = bytes("a" + "\u0301".repeat(250_000) + "\u0323".repeat(250_000));
+        assertSame(key, EnvelopeDeserializer.normal(key));
     }
 
     @Test
