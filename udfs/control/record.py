@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from udfs.control.timeline import ALWAYS
 from udfs.decision import Thresholds
 from udfs.gc_paused import gc_paused
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
+from udfs.records.times import epoch_ms
 from udfs.rule_documents import MAX_VERSION
 from udfs.rules import RuleError, RuleSet, load_rules
 from udfs.strict_yaml import MAX_CHARACTERS
@@ -27,6 +29,8 @@ _Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 _Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
 _Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+_EpochMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+_TimeText = Annotated[str, msgspec.Meta(max_length=100)]
 
 STAGES: Mapping[ControlKind, tuple[str, ...]] = {
     "rules": ("merchant",),
@@ -60,6 +64,8 @@ class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tr
         reason: why.
         source: the file that it was made from.
         change: what it changes, one phrase each, for people.
+        valid_from: event time from which it holds: epoch milliseconds, or RFC 3339. Without it, it holds for every
+            payment that is decided after its arrival.
     """
 
     kind: ControlKind
@@ -70,6 +76,7 @@ class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tr
     reason: _Text = ""
     source: Source | None = None
     change: Annotated[list[_Text], msgspec.Meta(max_length=100)] = []
+    valid_from: _EpochMs | _TimeText | None = None
 
 
 class ThresholdsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -90,20 +97,22 @@ class Control:
         version: version of the record; a later one is higher.
         base: version that must be in force before; None for any.
         value: the rules, patterns or thresholds to put in force.
+        valid_from: event time from which it holds, epoch milliseconds.
     """
 
     kind: ControlKind
     version: int
     base: int | None
     value: RuleSet | PatternSet | Thresholds
+    valid_from: int = ALWAYS
 
 
 MAX_RECORD_BYTES = 4 * MAX_CHARACTERS
 """Maximum size of a control record: a body of the maximum length in any script."""
 _MAX_DETAIL_CHARACTERS = 1_000
 _decoder = msgspec.json.Decoder(ControlRecord)
-_CACHE_SIZE = 2 * len(get_args(ControlKind))
-"""Records kept decoded: of each kind the one in force, which restarting shards read again, and the next one."""
+_CACHE_SIZE = 4 * len(get_args(ControlKind))
+"""Records kept decoded: of each kind those kept by event time, which restarting shards read again, and the next."""
 _decode_lock = threading.Lock()  # shards that wait for it find the record in the cache
 
 
@@ -143,7 +152,8 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
     if key != record.kind.encode():
         return _invalid(f"a control record of kind {record.kind!r} has that as its key")
     try:
-        control = Control(record.kind, record.version, record.base, _value(record.kind, body, names))
+        valid_from = _event_time(record.valid_from)
+        control = Control(record.kind, record.version, record.base, _value(record.kind, body, names), valid_from)
         # Last, since it is slow for what the other checks refuse.
         duplicate = _duplicate_key(value)
     except (RuleError, PatternError) as error:
@@ -167,6 +177,16 @@ def read_version(value: bytes | None) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
     return version if 1 <= version <= MAX_VERSION else 0
+
+
+def _event_time(given: int | str | None) -> int:
+    """The event time from which a record holds, epoch milliseconds."""
+    if given is None:
+        return ALWAYS
+    time = epoch_ms("valid_from", given) if isinstance(given, str) else given
+    if time < ALWAYS:
+        raise ValueError("valid_from: a time before 1970")
+    return time
 
 
 def _invalid(detail: str) -> Refusal:

@@ -139,7 +139,7 @@ class Stage(Generic[P]):
         change = decode_control(value, envelope.key, FEATURE_NAMES)
         if isinstance(change, Refusal):
             return change
-        if self.control.record(change.kind) == value:
+        if self.control.holds(change.kind, value):
             return None
         refusal = self.control.apply(change, value)
         if refusal is None and self._entity in STAGES[change.kind]:
@@ -156,6 +156,16 @@ class Stage(Generic[P]):
                 )
             )
         return refusal
+
+    def _patterns_of_batch(self) -> PatternSet:
+        """The patterns at the watermark before a batch; control that is past the lateness is forgotten.
+
+        One set a batch: matches in progress belong to a set, and a set for each payment would start them again whenever
+        payments of both sides of ``valid_from`` alternate.
+        """
+        watermark = max(shard.watermark for shard in self._shards.values())
+        self.control.forget_before(watermark - self._stage_options.lateness_ms)
+        return self.control.patterns_at(watermark)
 
     def _after_batch(self, entity_ids: Iterable[str]) -> None:
         """Count the events of a batch by shard, so that profiles are materialized at the right pace."""
