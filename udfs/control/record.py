@@ -30,6 +30,7 @@ _Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
 _Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 _EpochMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+_Signature = Annotated[str, msgspec.Meta(max_length=100)]
 _TimeText = Annotated[str, msgspec.Meta(max_length=100)]
 
 STAGES: Mapping[ControlKind, tuple[str, ...]] = {
@@ -52,6 +53,18 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The approval of a person (``udfs.control.approval``).
+
+    Attributes:
+        person: a name in ``control.keys``.
+        signature: Ed25519, base64.
+    """
+
+    person: _Text
+    signature: _Signature
+
+
 class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A record of the ``control`` topic: one whole set.
 
@@ -66,6 +79,9 @@ class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tr
         change: what it changes, one phrase each, for people.
         valid_from: event time from which it holds: epoch milliseconds, or RFC 3339. Without it, it holds for every
             payment that is decided after its arrival.
+        proposal: id of the proposal that it came from.
+        signature: of the author, Ed25519 in base64.
+        approvals: of other persons.
     """
 
     kind: ControlKind
@@ -77,6 +93,9 @@ class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tr
     source: Source | None = None
     change: Annotated[list[_Text], msgspec.Meta(max_length=100)] = []
     valid_from: _EpochMs | _TimeText | None = None
+    proposal: _Text = ""
+    signature: _Signature = ""
+    approvals: Annotated[list[Approval], msgspec.Meta(max_length=16)] = []
 
 
 class ThresholdsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -152,7 +171,7 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
     if key != record.kind.encode():
         return _invalid(f"a control record of kind {record.kind!r} has that as its key")
     try:
-        valid_from = _event_time(record.valid_from)
+        valid_from = valid_from_ms(record)
         control = Control(record.kind, record.version, record.base, _value(record.kind, body, names), valid_from)
         # Last, since it is slow for what the other checks refuse.
         duplicate = _duplicate_key(value)
@@ -161,6 +180,26 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
     except (ValueError, RecursionError) as error:
         return _invalid(str(error)[:_MAX_DETAIL_CHARACTERS])
     return control if duplicate is None else _invalid(f"duplicate key {duplicate[:64]!r}")
+
+
+def valid_from_ms(record: ControlRecord) -> int:
+    """The event time from which a record holds, epoch milliseconds.
+
+    Raises:
+        ValueError: it is no time, or one before 1970.
+    """
+    given = record.valid_from
+    if given is None:
+        return ALWAYS
+    time = epoch_ms("valid_from", given) if isinstance(given, str) else given
+    if time < ALWAYS:
+        raise ValueError("valid_from: a time before 1970")
+    return time
+
+
+def read_record(value: bytes) -> ControlRecord:
+    """Decode the fields of a record that ``decode_control`` accepted; its body stays as it is."""
+    return _decoder.decode(value)
 
 
 class _Versioned(msgspec.Struct):
@@ -177,16 +216,6 @@ def read_version(value: bytes | None) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
     return version if 1 <= version <= MAX_VERSION else 0
-
-
-def _event_time(given: int | str | None) -> int:
-    """The event time from which a record holds, epoch milliseconds."""
-    if given is None:
-        return ALWAYS
-    time = epoch_ms("valid_from", given) if isinstance(given, str) else given
-    if time < ALWAYS:
-        raise ValueError("valid_from: a time before 1970")
-    return time
 
 
 def _invalid(detail: str) -> Refusal:
