@@ -28,7 +28,14 @@ KNOWN = {name: KEYS[name] for name in ("ann", "bob")}
 def proposed(**fields: Any) -> ControlRecord:
     """A record of ann's, not signed."""
     body = msgspec.Raw(b'{"version": 2, "rules": []}')
-    given = {"kind": "rules", "version": 2, "base": 1, "author": "ann", "body": body, "valid_from": 1_000} | fields
+    given: dict[str, Any] = {
+        "kind": "rules",
+        "version": 2,
+        "base": 1,
+        "author": "ann",
+        "body": body,
+        "valid_from": 1_000,
+    } | fields
     return ControlRecord(**given)
 
 
