@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from apps.backtest.policy import Cause, PolicyDocuments
 from state.event_time_clock import NO_WATERMARK
+from udfs.control.in_force import ControlInForce
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet
 from udfs.rules import RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.decision_engine import DecisionBatch, DecisionEngine, ScoringModel
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
@@ -35,7 +35,9 @@ class Judge:
 
     def decide(self, payments: Sequence[Payment], features: NDArray[np.float64], now_ms: int) -> DecisionBatch:
         """Decide payments with their matches, features (n, F)."""
-        return self._engine.decide(payments, features, self._control, MinuteAggregator(NO_WATERMARK), now_ms)
+        return self._engine.decide(
+            payments, features, self._control, self._control.patterns, MinuteAggregator(NO_WATERMARK), now_ms
+        )
 
 
 class ScoredOnce:
