@@ -31,7 +31,7 @@ CHANGES = (
 PAYMENTS = [paid(f"p{number}", 30.0, float(number), user=f"user-{number % 3}") for number in range(10)]
 
 
-def told(decision: Decision) -> tuple[Any, ...]:
+def reported(decision: Decision) -> tuple[Any, ...]:
     """What of a decision must not depend on how the input was cut."""
     versions = decision.versions
     return decision.transaction_id, decision.action, decision.score, decision.rules, versions.rules, versions.thresholds
@@ -44,7 +44,7 @@ def in_batches(one: Pipeline, cuts: list[int]) -> list[tuple[Any, ...]]:
     found = []
     for start, end in pairwise(edges):
         found += decide(one, *PAYMENTS[start:end])
-    return sorted(told(decision) for decision in found)
+    return sorted(reported(decision) for decision in found)
 
 
 def test_a_batch_on_both_sides_of_a_change_is_decided_by_both() -> None:
@@ -68,8 +68,8 @@ def test_the_same_decisions_however_the_input_is_cut(cuts: list[int]) -> None:
 def test_a_restart_between_two_batches_changes_no_decision(moment: int) -> None:
     one = pipeline()
     one.process([], NOW_MS, CHANGES)
-    found = [told(decision) for decision in decide(one, *PAYMENTS[:moment])]
-    found += [told(decision) for decision in decide(restarted(one), *PAYMENTS[moment:])]
+    found = [reported(decision) for decision in decide(one, *PAYMENTS[:moment])]
+    found += [reported(decision) for decision in decide(restarted(one), *PAYMENTS[moment:])]
     assert sorted(found) == in_batches(pipeline(), [])
 
 

@@ -28,7 +28,7 @@ KNOWN = {name: KEYS[name] for name in ("ann", "bob")}
 def proposed(**fields: Any) -> ControlRecord:
     """A record of ann's, not signed."""
     body = msgspec.Raw(b'{"version": 2, "rules": []}')
-    given: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "kind": "rules",
         "version": 2,
         "base": 1,
@@ -36,7 +36,7 @@ def proposed(**fields: Any) -> ControlRecord:
         "body": body,
         "valid_from": 1_000,
     } | fields
-    return ControlRecord(**given)
+    return ControlRecord(**attributes)
 
 
 def signed(record: ControlRecord, *approvers: str, role: Role = "approve", author: str = "ann") -> ControlRecord:

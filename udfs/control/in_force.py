@@ -171,12 +171,12 @@ class ControlInForce:
         self._pack()
 
     def _pack(self) -> None:
-        kept = {
+        records = {
             f"{kind}{_SEPARATOR}{held.version}": (held.version, held.record)
             for kind, timeline in self._timelines.items()
             for held in timeline.records
         }
-        self._packed = msgspec.msgpack.encode(kept)
+        self._packed = msgspec.msgpack.encode(records)
 
 
 class ControlLostError(Exception):

@@ -188,10 +188,10 @@ def valid_from_ms(record: ControlRecord) -> int:
     Raises:
         ValueError: it is no time, or one before 1970.
     """
-    given = record.valid_from
-    if given is None:
+    moment = record.valid_from
+    if moment is None:
         return ALWAYS
-    time = epoch_ms("valid_from", given) if isinstance(given, str) else given
+    time = epoch_ms("valid_from", moment) if isinstance(moment, str) else moment
     if time < ALWAYS:
         raise ValueError("valid_from: a time before 1970")
     return time
