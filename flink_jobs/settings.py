@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -36,6 +37,8 @@ RENAMED_JOB_SETTINGS = {"gather_ms": "mini_batch_ms", "regather_ms": "downstream
 """Old names of settings in the section ``job``, and their names now."""
 
 
+_KEY_BYTES = 32
+_TWO_PERSONS = 2
 DECISION_BYTES = 2 * 1024 * 1024
 """More than the largest decision: the ids of 5,000 rules."""
 
@@ -229,6 +232,35 @@ class JobSettings(_Section):
         return values
 
 
+class ControlSettings(_Section):
+    """Who may change what is in force."""
+
+    approval: Literal["none", "second-person"] = Field(
+        default="none", description="second-person: the job refuses a change that nobody but its author signed"
+    )
+    keys: dict[str, str] = Field(default={}, description="Ed25519 public keys by person, 32 bytes in base64")
+
+    @property
+    def approvers(self) -> dict[str, str] | None:
+        """Public keys by person; None if changes need no approval."""
+        return self.keys if self.approval == "second-person" else None
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        raw = set()
+        for person, text in self.keys.items():
+            try:
+                key = b64decode(text, validate=True)
+            except ValueError:
+                key = b""
+            if len(key) != _KEY_BYTES:
+                raise ValueError(f"keys: that of {person!r} is not 32 bytes in base64")
+            raw.add(key)
+        if self.approval == "second-person" and len(raw) < _TWO_PERSONS:
+            raise ValueError("approval by a second person needs the public keys of two persons in control.keys")
+        return self
+
+
 class ListSettings(_Section):
     """Block, allow and watch lists, and suppressions."""
 
@@ -303,6 +335,7 @@ class Settings(BaseSettings):
     event_time: EventTimeSettings = EventTimeSettings()
     currency: CurrencySettings = CurrencySettings()
     decision: DecisionSettings = DecisionSettings()
+    control: ControlSettings = ControlSettings()
     lists: ListSettings = ListSettings()
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"

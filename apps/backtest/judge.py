@@ -35,7 +35,9 @@ class Judge:
 
     def decide(self, payments: Sequence[Payment], features: NDArray[np.float64], now_ms: int) -> DecisionBatch:
         """Decide payments with their matches, features (n, F)."""
-        return self._engine.decide(payments, features, self._control, MinuteAggregator(NO_WATERMARK), now_ms)
+        return self._engine.decide(
+            payments, features, self._control, self._control.patterns, MinuteAggregator(NO_WATERMARK), now_ms
+        )
 
 
 class ScoredOnce:

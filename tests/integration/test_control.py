@@ -44,10 +44,10 @@ def history(job: LocalStack, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def decide(job: LocalStack, name: str) -> dict[str, Any]:
-    """Pay, and return the decision."""
+def decide(job: LocalStack, name: str, ahead_ms: int = 0) -> dict[str, Any]:
+    """Pay, so far ahead of the wall clock, and return the decision."""
     topics = job.settings.kafka.topics
-    fields = {"transaction_id": name, "user_id": name, "timestamp": round(time.time() * 1000)}
+    fields = {"transaction_id": name, "user_id": name, "timestamp": round(time.time() * 1000) + ahead_ms}
     job.produce(topics.transactions, [(name.encode(), json_of(PAYMENT, fields))])
     found: list[dict[str, Any]] = []
 
@@ -131,3 +131,24 @@ def test_without_a_job_a_change_is_sent_and_the_exit_code_says_that_nobody_has_i
     job.cancel_job()
     output = job.sentinel("rules", "disable", "late_night", "--yes", "--timeout", "2", exit_codes=(3,))
     assert "merchant stage: 0 of ? shards" in output
+
+
+def test_a_payment_is_decided_by_the_thresholds_of_its_event_time(job: LocalStack) -> None:
+    job.sentinel("submit")
+    before = decide(job, "known")["versions"]["thresholds"]
+    body = {"block": 0.98, "challenge": 0.7, "monitor": 0.5, "alert": 0.7}
+    record = {
+        "kind": "thresholds",
+        "version": before + 1,
+        "valid_from": round(time.time() * 1000) + 150_000,
+        "body": body,
+    }
+    job.produce(job.settings.kafka.topics.control, [(b"thresholds", json.dumps(record).encode())])
+
+    def is_known() -> bool:
+        return any(entry["version"] == before + 1 and entry["accepted"] for entry in history(job, "thresholds"))
+
+    await_true(is_known, 60, "acknowledged")
+    assert decide(job, "at-its-time")["versions"]["thresholds"] == before
+    assert decide(job, "after-its-time", 250_000)["versions"]["thresholds"] == before + 1
+    assert decide(job, "again-at-its-time")["versions"]["thresholds"] == before

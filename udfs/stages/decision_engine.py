@@ -15,7 +15,7 @@ from udfs.decision import SCORE_DIGITS, Alert, Decision, ModelAnswer, Thresholds
 from udfs.explanation import reasons
 from udfs.lists.effect import MODEL, NO_EFFECT, ListEffect, is_silenced, list_effect
 from udfs.lists.silencing import without_silenced, without_silenced_matches
-from udfs.patterns import Match
+from udfs.patterns import Match, PatternSet
 from udfs.rules import Rule, RuleSet
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
@@ -90,29 +90,34 @@ class DecisionEngine:
         payments: Sequence[Payment],
         features: NDArray[np.float64],
         control: ControlInForce,
+        patterns: PatternSet,
         minutes: MinuteAggregator,
         now_ms: int,
     ) -> DecisionBatch:
         """Decide payments, and encode the decisions and alerts.
 
         Args:
-            payments: n of them, with their pattern matches.
+            payments: n of them, in order of event time, with their pattern matches.
             features: (n, F), NaN where absent.
-            control: rules, thresholds and patterns in force.
+            control: rules and thresholds by event time.
+            patterns: that found the matches.
             minutes: counts the decisions.
             now_ms: the wall clock, epoch milliseconds.
         """
         decisions = DecisionBatch()
-        if payments:
+        for span in control.spans([payment.event_time for payment in payments]):
+            moment = payments[span][0].event_time
+            thresholds = control.thresholds_at(moment)
             policy = Policy(
-                rules=control.rules,
-                thresholds=control.thresholds,
+                rules=control.rules_at(moment),
+                thresholds=thresholds.value,
                 model=self._model,
-                patterns=control.patterns.versions,
-                thresholds_version=control.version("thresholds"),
+                patterns=patterns.versions,
+                thresholds_version=thresholds.version,
                 list_exceptions=self._list_exceptions,
             )
-            _Batch(payments, features, policy, self._sample_every, self._names).write(decisions, minutes, now_ms)
+            batch = _Batch(payments[span], features[span], policy, self._sample_every, self._names)
+            batch.write(decisions, minutes, now_ms)
         return decisions
 
 

@@ -69,7 +69,7 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
         labels = [label for message in messages for label in message.labels]
         payments, user_features = in_event_time(messages, USER_WIDTH)
         features = self._features(payments, user_features, labels)
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        matcher = self.matcher.batch(self._patterns_of_batch(), self._shards.values(), self.shard_of)
         device_ids = [payment.device_id or "" for payment in payments]
         payments = self._on_lists(device_ids, self._match(matcher, device_ids, payments, features))
         watermark = self._advance(messages, now_ms)

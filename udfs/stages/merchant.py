@@ -99,7 +99,8 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         """
         messages, dead_letters = self._decode(records, now_ms)
         self._apply_entries(messages)
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        patterns = self._patterns_of_batch()
+        matcher = self.matcher.batch(patterns, self._shards.values(), self.shard_of)
         minutes = self._windows.open(self.clock.watermark, now_ms)
         labels = [label for message in messages for label in message.labels]
         payments, upstream_features = in_event_time(messages, USER_WIDTH + DEVICE_WIDTH)
@@ -108,7 +109,7 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         payments = self._on_lists(merchant_ids, self._match(matcher, merchant_ids, payments, features))
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
-        decisions = self._engine.decide(payments, features, self.control, minutes, now_ms)
+        decisions = self._engine.decide(payments, features, self.control, patterns, minutes, now_ms)
         closed = self._windows.close(minutes, watermark)
         self._after_batch([*merchant_ids, *(label.merchant_id for label in labels)])
         return MerchantOutput(payments, features, decisions, minutes, closed, watermark, dead_letters)

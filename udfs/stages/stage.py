@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -14,12 +14,13 @@ from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
+from udfs.control.approval import why_not_approved
 from udfs.control.in_force import ControlInForce
 from udfs.control.log import LogEvent, LogRecord
-from udfs.control.record import STAGES, decode_control
+from udfs.control.record import STAGES, decode_control, read_record
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.lists.stage_lists import StageLists
-from udfs.names import ListedEntity, ShardEntry
+from udfs.names import ListedEntity, Refused, ShardEntry
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.refusal import Refusal
 from udfs.stages.envelope import Envelope
@@ -39,6 +40,7 @@ class StageOptions:
         cached_profiles: decoded profiles kept by the stage instance.
         changelog: whether a checkpoint writes changes of profiles instead of whole profiles.
         patterns: in force until a control record changes them.
+        approvers: public keys by person; control records need the approval of a second one. None: they need none.
     """
 
     shards: int
@@ -47,6 +49,7 @@ class StageOptions:
     cached_profiles: int
     changelog: bool = True
     patterns: PatternSet = field(default_factory=default_patterns)
+    approvers: Mapping[str, str] | None = None
 
 
 class Stage(Generic[P]):
@@ -143,8 +146,12 @@ class Stage(Generic[P]):
         change = decode_control(value, envelope.key, FEATURE_NAMES)
         if isinstance(change, Refusal):
             return change
-        if self.control.record(change.kind) == value:
+        if self.control.holds(change.kind, value):
             return None
+        if self._stage_options.approvers is not None:
+            detail = why_not_approved(read_record(value), self._stage_options.approvers)
+            if detail is not None:
+                return Refusal(Refused.CONTROL_UNAPPROVED, detail)
         refusal = self.control.apply(change, value)
         if refusal is None and self._entity in STAGES[change.kind]:
             self._acknowledgements.append(
@@ -160,6 +167,16 @@ class Stage(Generic[P]):
                 )
             )
         return refusal
+
+    def _patterns_of_batch(self) -> PatternSet:
+        """The patterns at the watermark before a batch; control that is past the lateness is forgotten.
+
+        One set a batch: matches in progress belong to a set, and a set for each payment would start them again whenever
+        payments of both sides of ``valid_from`` alternate.
+        """
+        watermark = max(shard.watermark for shard in self._shards.values())
+        self.control.forget_before(watermark - self._stage_options.lateness_ms)
+        return self.control.patterns_at(watermark)
 
     def _after_batch(self, entity_ids: Iterable[str]) -> None:
         """Count the events of a batch by shard, so that profiles are materialized at the right pace."""

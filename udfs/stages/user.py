@@ -122,7 +122,7 @@ class UserStage(Stage[UserProfile]):
             refusal = self._read(envelope, batch, output, now_ms)
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        matcher = self.matcher.batch(self._patterns_of_batch(), self._shards.values(), self.shard_of)
         features = update_and_compute(batch.payments, batch.account_events)
         batch.matches = matcher.observe(
             [transaction.user_id for _, transaction in batch.payments],
