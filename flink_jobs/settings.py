@@ -162,7 +162,9 @@ class DecisionSettings(_Section):
     challenge: Share = 0.7
     monitor: Share = 0.5
     alert: Share = 0.7
-    sampled_features: Share = Field(default=0.0, description="share of decisions that carry their features")
+    sampled_features: Share = Field(
+        default=0.01, description="share of decisions that carry their features; alerts always do"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -275,6 +277,15 @@ class StackSettings(_Section):
     kept_logs_mb: Positive = Field(default=200, description="logs that `sentinel down` keeps, the newest, MiB")
 
 
+class ControlSettings(_Section):
+    """Bounds on changes of rules, patterns and thresholds."""
+
+    max_action_shift: Share = Field(
+        default=0.02,
+        description="a change that moves the share of an action by more on the last hour's decisions needs --force",
+    )
+
+
 class Settings(BaseSettings):
     """All settings; made by ``load_settings``."""
 
@@ -293,6 +304,7 @@ class Settings(BaseSettings):
     currency: CurrencySettings = CurrencySettings()
     decision: DecisionSettings = DecisionSettings()
     lists: ListSettings = ListSettings()
+    control: ControlSettings = ControlSettings()
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"
     stack: StackSettings = StackSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,22 @@ def read_in_force(settings: Settings, kind: ControlKind) -> SetInForce:
         return SetInForce(kind, 0, default_document(settings, kind), None)
     record = _record_decoder.decode(value)
     return SetInForce(kind, record.version, document_of(record.body), record)
+
+
+def control_with(settings: Settings, sets: Mapping[ControlKind, Document]) -> ControlInForce:
+    """What the defaults and sets of some kinds put in force together.
+
+    Raises:
+        OperationError: a set is invalid.
+    """
+    control = ControlInForce(default_rules(FEATURE_NAMES), _thresholds(settings), default_patterns())
+    for kind, document in sets.items():
+        value = msgspec.json.encode({"kind": kind, "version": _ANY_VERSION, "body": document})
+        found = decode_control(value, kind.encode(), FEATURE_NAMES)
+        if isinstance(found, Refusal):
+            raise OperationError(f"the job would refuse these {kind}:\n{found.detail}")
+        control.apply(found, value)
+    return control
 
 
 def default_document(settings: Settings, kind: ControlKind) -> Document:
