@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 NOT_ACKNOWLEDGED = 3
 CODES = (
-    "Exit codes: 0 in force everywhere; 1 invalid, refused or held by the brake, and what was in force stays; 3 sent, and"
-    " not acknowledged by all shards in time."
+    "Exit codes: 0 in force everywhere; 1 invalid, refused or held by the brake, and what was in force stays; 3 sent,"
+    " and not acknowledged by all shards in time."
 )
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of entries of the set in force.")]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from deploy.control.preview import Preview, preview, read_recent_decisions
-from deploy.control.sets import control_with, read_in_force
+from deploy.control.sets import read_control, with_set
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
 from udfs.control.editing import Document
@@ -25,12 +23,8 @@ def preview_change(settings: Settings, kind: ControlKind, after: Document) -> Pr
     Raises:
         OperationError: no Kafka answers, there is no topic, or the set is invalid.
     """
-    in_force = {each: read_in_force(settings, each).document for each in get_args(ControlKind)}
-    return preview(
-        read_recent_decisions(settings),
-        control_with(settings, in_force),
-        control_with(settings, in_force | {kind: after}),
-    )
+    before = read_control(settings)
+    return preview(read_recent_decisions(settings), before, with_set(before, kind, after))
 
 
 def require_small_shift(found: Preview, bound: float) -> None:

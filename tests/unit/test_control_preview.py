@@ -8,7 +8,7 @@ import pytest
 
 from deploy.control.brake import BrakeError, past_the_brake, require_small_shift
 from deploy.control.preview import ModelScore, Preview, RecordedDecision, preview
-from deploy.control.sets import control_with
+from deploy.control.sets import default_control, with_set
 from flink_jobs.settings import Settings
 from udfs.control.editing import Document
 
@@ -29,9 +29,8 @@ def recorded(name: str, amount: float | None, **fields: Any) -> RecordedDecision
 
 
 def of(decisions: list[RecordedDecision], before: Document = NO_RULES, after: Document = RULES) -> Preview:
-    settings = Settings()
-    sets = (control_with(settings, {"rules": each}) for each in (before, after))
-    return preview(decisions, *sets)
+    one, other = (with_set(default_control(Settings()), "rules", each) for each in (before, after))
+    return preview(decisions, one, other)
 
 
 def test_a_decision_with_features_stands_for_all_of_its_group() -> None:
@@ -56,11 +55,10 @@ def test_decisions_of_which_nothing_is_known_are_counted_as_such() -> None:
     assert "nothing is known of 4" in found.line()
 
 
-def test_a_rule_that_blocks_a_given_action_and_a_match_of_a_pattern_are_decided_again() -> None:
+def test_a_match_counts_only_while_its_pattern_is_in_force() -> None:
     match = recorded("match", 1.0, patterns=("card_testing",))
-    settings = Settings()
-    before = control_with(settings, {"rules": NO_RULES})
-    without = control_with(settings, {"rules": NO_RULES, "patterns": {"version": 1, "patterns": []}})
+    before = with_set(default_control(Settings()), "rules", NO_RULES)
+    without = with_set(before, "patterns", {"version": 1, "patterns": []})
     found = preview([match], before, without)
     assert (found.fires_before, found.fires_after) == ({"card_testing": 1}, {})
     assert found.actions_after == {"approve": 1}
