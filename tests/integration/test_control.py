@@ -125,8 +125,10 @@ def test_a_file_is_tried_and_the_brake_holds_what_would_block_everybody(job: Loc
     topics = job.settings.kafka.topics
     now_ms = round(time.time() * 1000)
     names = [f"many {number}" for number in range(2_000)]  # one in a hundred decisions carries its features
-    fields = [{"transaction_id": name, "user_id": name, "merchant_id": name, "timestamp": now_ms} for name in names]
-    job.produce(topics.transactions, [(each["user_id"].encode(), json_of(PAYMENT, each)) for each in fields])
+    same = {"timestamp": now_ms}
+    fields = [{"transaction_id": name, "user_id": name, "merchant_id": name, **same} for name in names]
+    values = [json_of(PAYMENT, each) for each in fields]
+    job.produce(topics.transactions, [(name.encode(), value) for name, value in zip(names, values, strict=True)])
     await_true(lambda: len(job.read(topics.decisions)) >= len(names), 120, "all decided")
     file = tmp_path / "rules.yaml"
     file.write_text(RULES)

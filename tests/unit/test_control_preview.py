@@ -22,7 +22,7 @@ NO_RULES: Document = {"version": 1, "rules": []}
 def recorded(name: str, amount: float | None, **fields: Any) -> RecordedDecision:
     """A decision; without features if there is no amount."""
     given: dict[str, Any] = {"action": "approve", "score": 0.1, "model": ModelScore(0.1)}
-    features = {} if amount is None else {"amount": amount}
+    features: dict[str, float | None] = {} if amount is None else {"amount": amount}
     return RecordedDecision(
         transaction_id=name, user_id="u", merchant_id="m", event_time=0, features=features, **given | fields
     )
