@@ -15,10 +15,9 @@ from udfs.rules import RuleSet, default_rules
 from udfs.stages.decision_engine import ScoringModel
 from udfs.stages.device import DeviceStage, DeviceStageOptions
 from udfs.stages.merchant import MerchantOutput, MerchantStage, MerchantStageOptions
+from udfs.stages.stage import Stage
 from udfs.stages.stage_message import Routes
 from udfs.stages.user import UserOutput, UserStage, UserStageOptions
-
-_SHARD = 0
 
 
 class MemoryState(dict[str, bytes]):
@@ -47,6 +46,9 @@ class PipelineStates(NamedTuple, Generic[S]):
 class Pipeline:
     """The user stage, the device stage and the merchant stage in a row, each with one shard.
 
+    With ``subtasks`` it is one subtask of several, as in a job of that parallelism, and has a part of the shards: its
+    owner calls the stages one by one and carries their messages (``apps.backtest.subtasks``).
+
     Args:
         model: None lets rules decide alone.
         rules: in force until a control record changes them; None for the default ones.
@@ -60,6 +62,9 @@ class Pipeline:
         shared_entries: most cards, countries and networks on lists.
         list_exceptions: whether an allow of the user or the card wins over a block of the country or the network.
         states: to go on from; None for empty ones.
+        shards: of each stage; more than one only with empty states.
+        subtask: number of this subtask.
+        subtasks: number of all subtasks; shard ``i`` belongs to subtask ``i % subtasks``.
 
     Attributes:
         users: the user stage.
@@ -83,29 +88,32 @@ class Pipeline:
         shared_entries: int = 10_000,
         list_exceptions: bool = True,
         states: PipelineStates[Any] | None = None,
+        shards: int = 1,
+        subtask: int = 0,
+        subtasks: int = 1,
     ) -> None:
         idle_ms = 30_000
         patterns = patterns or default_patterns()
         common: dict[str, Any] = {
-            "shards": 1,
+            "shards": shards,
             "lateness_ms": lateness_ms,
             "idle_ms": idle_ms,
             "cached_profiles": cached_profiles,
             "changelog": changelog,
             "patterns": patterns,
         }
-        here = Routes([0])
+        routes = Routes([number % subtasks for number in range(shards)])
         self.users = UserStage(
             UserStageOptions(
                 limits=limits,
-                devices=here,
-                merchants=here,
+                devices=routes,
+                merchants=routes,
                 out_of_orderness_ms=out_of_orderness_ms,
                 shared_entries=shared_entries,
                 **common,
             )
         )
-        self.devices = DeviceStage(DeviceStageOptions(first_source=1, merchants=here, **common))
+        self.devices = DeviceStage(DeviceStageOptions(first_source=shards, merchants=routes, **common))
         self.merchants = MerchantStage(
             MerchantStageOptions(
                 rules=rules or default_rules(FEATURE_NAMES),
@@ -117,9 +125,10 @@ class Pipeline:
             )
         )
         self.states: PipelineStates[Any] = states or PipelineStates(MemoryState(), MemoryState(), MemoryState())
-        self.users.attach(_SHARD, self.states.users)
-        self.devices.attach(_SHARD, self.states.devices)
-        self.merchants.attach(_SHARD, self.states.merchants)
+        stages: tuple[Stage[Any], ...] = (self.users, self.devices, self.merchants)
+        for stage, state in zip(stages, self.states, strict=True):
+            for number in range(subtask, shards, subtasks):
+                stage.attach(number, state if shards == 1 else MemoryState())
 
     def process(
         self, records: Sequence[bytes], now_ms: int, control: Sequence[bytes] = ()

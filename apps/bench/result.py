@@ -49,7 +49,7 @@ class Table(msgspec.Struct):
 
 
 class Plot(msgspec.Struct):
-    """Line plot; on the page it stands next to the table of the same title, if there is one.
+    """Lines or bars; on the page it stands next to the table of the same title, if there is one.
 
     Attributes:
         title: heading.
@@ -57,6 +57,7 @@ class Plot(msgspec.Struct):
         y: label of the y axis, with its unit.
         series: points of each line, in the order in which they are joined, by name.
         log_x: whether the x axis is logarithmic.
+        bars: names of horizontal bars from the top; the points of a series are then place and length.
         shaded: stretches of the x axis, from and to, that are shaded.
     """
 
@@ -65,6 +66,7 @@ class Plot(msgspec.Struct):
     y: str
     series: dict[str, list[tuple[float, float]]]
     log_x: bool = False
+    bars: list[str] = []
     shaded: list[tuple[float, float]] = []
 
 

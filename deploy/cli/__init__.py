@@ -38,6 +38,7 @@ class Commands(LazyGroup):
         "suppress": "deploy.cli.lists:suppress",
         "features": "deploy.cli.features:features",
         "rules": "deploy.cli.rules:app",
+        "backtest": "deploy.cli.backtest:backtest",
         "patterns": "deploy.cli.patterns:app",
         "thresholds": "deploy.cli.thresholds:app",
         "chaos": "deploy.cli.chaos:chaos",
