@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from udfs.stages.control_in_force import ControlInForce
 
 from apps.backtest.policy import Cause, PolicyDocuments
 from state.event_time_clock import NO_WATERMARK
@@ -15,7 +16,6 @@ from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet
 from udfs.rules import RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.decision_engine import DecisionBatch, DecisionEngine, ScoringModel
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment

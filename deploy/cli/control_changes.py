@@ -15,8 +15,9 @@ from deploy.errors import OperationError
 from flink_jobs.settings import load_settings
 
 if TYPE_CHECKING:
-    from deploy.control.push import Change
+    from deploy.control.push import SetChange
     from deploy.control.sets import SetInForce
+    from flink_jobs.settings import Settings
     from udfs.control.editing import Document
 
 NOT_ACKNOWLEDGED = 3
@@ -232,9 +233,8 @@ def _put(
     **more: Any,  # noqa: ANN401 - further fields of the change
 ) -> None:
     """Show what an edit of the set in force changes, ask, send it, and wait for the acknowledgements."""
-    from deploy.control.brake import past_the_brake, preview_change, require_small_shift  # noqa: PLC0415
-    from deploy.control.push import Change, NotAcknowledgedError, push  # noqa: PLC0415
-    from deploy.control.sets import check, read_in_force  # noqa: PLC0415
+    from deploy.control.push import NotAcknowledgedError, SetChange, push  # noqa: PLC0415
+    from deploy.control.sets import read_in_force  # noqa: PLC0415
     from udfs.control.editing import EditError, differences  # noqa: PLC0415
 
     settings = load_settings()
@@ -246,15 +246,8 @@ def _put(
     if not differences(kind, before.document, after):
         say(f"nothing differs from the {kind} in force ({origin(before)})")
         return
-    check(kind, after, f"{kind} as changed")
-    found = preview_change(settings, kind, after)
-    say(found.line())
-    if force:
-        past = past_the_brake(found, settings.control.max_action_shift)
-        more["note"] = "; ".join(filter(None, (more.get("note"), past)))
-    else:
-        require_small_shift(found, settings.control.max_action_shift)
-    change = Change(before=before, after=after, author=author or getpass.getuser(), reason=reason, **more)
+    more["note"] = "; ".join(filter(None, (more.get("note"), _try(settings, kind, after, force))))
+    change = SetChange(before=before, after=after, author=author or getpass.getuser(), reason=reason, **more)
     _confirm(kind, change, yes)
     try:
         acknowledged = push(settings, change, timeout_s)
@@ -265,7 +258,18 @@ def _put(
     say(f"version {before.version + 1} is in force on {shards}, after {acknowledged.took_s:.2f} s")
 
 
-def _confirm(kind: Kind, change: Change, yes: bool) -> None:
+def _try(settings: Settings, kind: Kind, after: Document, force: bool) -> str:
+    """Decide recent decisions again with the changed set; returns what the log says of a change past the brake."""
+    from deploy.control.brake import past_the_brake, preview_change, require_small_shift  # noqa: PLC0415
+
+    found = preview_change(settings, kind, after)
+    say(found.line())
+    if not force:
+        require_small_shift(found, settings.control.max_action_shift)
+    return past_the_brake(found, settings.control.max_action_shift)
+
+
+def _confirm(kind: Kind, change: SetChange, yes: bool) -> None:
     say(f"{kind}, from version {change.before.version} to {change.before.version + 1}:")
     say("\n".join(f"  {phrase}" for phrase in change.phrases()))
     if not yes and not typer.confirm("Put this in force?"):

@@ -28,7 +28,7 @@ class NotAcknowledgedError(OperationError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class SetChange:
     """A set to put in force.
 
     Attributes:
@@ -99,7 +99,7 @@ class Acknowledged:
         ]
 
 
-def push(settings: Settings, change: Change, timeout_s: float) -> Acknowledged:
+def push(settings: Settings, change: SetChange, timeout_s: float) -> Acknowledged:
     """Validate, send and await a change.
 
     Args:
