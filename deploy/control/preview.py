@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.backtest.judge import KnownScores
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
 from udfs.control.in_force import ControlInForce
@@ -30,6 +30,7 @@ WITHIN_MS = 3_600_000
 MAX_DECISIONS = 100_000
 """Decisions read at most: some seconds, and enough for shares to a thousandth."""
 _BATCH = 4_096
+_VERSION = "recorded"
 
 
 class ModelScore(msgspec.Struct, frozen=True):
@@ -160,23 +161,6 @@ def preview(decisions: Sequence[RecordedDecision], before: ControlInForce, after
     return found
 
 
-class _RecordedModel:
-    """The model, as far as its scores of a batch are recorded."""
-
-    version = "recorded"
-
-    def __init__(self, scores: Sequence[float]) -> None:
-        self._scores = np.array(scores)
-
-    def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The recorded scores."""
-        return self._scores
-
-    def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """No contributions: they change no action."""
-        return np.zeros_like(features)
-
-
 def _decide(decisions: Sequence[RecordedDecision], control: ControlInForce) -> list[Decided]:
     payments = [_payment(each, control.patterns) for each in decisions]
     features = np.array(
@@ -186,7 +170,8 @@ def _decide(decisions: Sequence[RecordedDecision], control: ControlInForce) -> l
         ]
     )
     # A model that did not answer adds nothing, and neither does a score of 0.
-    model = _RecordedModel([each.model.score or 0.0 for each in decisions])
+    model = KnownScores(_VERSION)
+    model.scores = np.array([each.model.score or 0.0 for each in decisions])
     engine = DecisionEngine(model, 0, FEATURE_NAMES)
     written = engine.decide(payments, features, control, MinuteAggregator(0), 0).decisions
     return [_decided_decoder.decode(value) for value in written]
