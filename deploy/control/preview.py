@@ -39,7 +39,7 @@ class ModelScore(msgspec.Struct, frozen=True):
     score: float | None = None
 
 
-class RecordedDecision(msgspec.Struct, frozen=True):
+class PastDecision(msgspec.Struct, frozen=True):
     """The part of a decision that is needed to decide it again; ``features`` is empty if it does not carry them."""
 
     transaction_id: str
@@ -54,7 +54,7 @@ class RecordedDecision(msgspec.Struct, frozen=True):
     lists: tuple[str, ...] = ()
 
 
-class Decided(msgspec.Struct):
+class NewDecision(msgspec.Struct):
     """The part of a new decision that a preview counts."""
 
     action: Action
@@ -62,8 +62,8 @@ class Decided(msgspec.Struct):
     patterns: list[str]
 
 
-_recorded_decoder = msgspec.json.Decoder(RecordedDecision)
-_decided_decoder = msgspec.json.Decoder(Decided)
+_recorded_decoder = msgspec.json.Decoder(PastDecision)
+_decided_decoder = msgspec.json.Decoder(NewDecision)
 Numbers = defaultdict[str, float]
 
 
@@ -97,7 +97,7 @@ class Preview:
     fires_after: Numbers = field(default_factory=_numbers)
     flips: Numbers = field(default_factory=_numbers)
 
-    def add(self, before: Decided, after: Decided, weight: float) -> None:
+    def add(self, before: NewDecision, after: NewDecision, weight: float) -> None:
         """Count a decision that stands for ``weight`` of them."""
         self.actions_before[before.action] += weight
         self.actions_after[after.action] += weight
@@ -122,7 +122,7 @@ class Preview:
         return action, shifts[action] / max(1, self.decisions)
 
 
-def read_recent_decisions(settings: Settings) -> list[RecordedDecision]:
+def read_recent_decisions(settings: Settings) -> list[PastDecision]:
     """Read the decisions of the last hour, or the newest if there are more than ``MAX_DECISIONS``.
 
     Raises:
@@ -133,7 +133,7 @@ def read_recent_decisions(settings: Settings) -> list[RecordedDecision]:
     return [_recorded_decoder.decode(value) for message in messages if (value := message.value())]
 
 
-def preview(decisions: Sequence[RecordedDecision], before: ControlInForce, after: ControlInForce) -> Preview:
+def preview(decisions: Sequence[PastDecision], before: ControlInForce, after: ControlInForce) -> Preview:
     """Decide recorded decisions under two sets of control, and count what differs.
 
     Matches are taken from the decisions, since patterns need what came before: a pattern that is removed, switched off
@@ -146,7 +146,7 @@ def preview(decisions: Sequence[RecordedDecision], before: ControlInForce, after
         after: what would be.
     """
 
-    def group(decision: RecordedDecision) -> tuple[Action, bool]:
+    def group(decision: PastDecision) -> tuple[Action, bool]:
         # All alerts carry features: together with the others of their action, they would be no sample.
         return decision.action, decision.score >= before.thresholds.alert
 
@@ -161,7 +161,7 @@ def preview(decisions: Sequence[RecordedDecision], before: ControlInForce, after
     return found
 
 
-def _decide(decisions: Sequence[RecordedDecision], control: ControlInForce) -> list[Decided]:
+def _decide(decisions: Sequence[PastDecision], control: ControlInForce) -> list[NewDecision]:
     payments = [_payment(each, control.patterns) for each in decisions]
     features = np.array(
         [
@@ -177,7 +177,7 @@ def _decide(decisions: Sequence[RecordedDecision], control: ControlInForce) -> l
     return [_decided_decoder.decode(value) for value in written]
 
 
-def _payment(decision: RecordedDecision, patterns: PatternSet) -> Payment:
+def _payment(decision: PastDecision, patterns: PatternSet) -> Payment:
     matches = tuple(
         Match(pattern.id, pattern.version, (), pattern.score, pattern.reason, pattern.severity)
         for pattern in patterns.all

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.control.brake import BrakeError, past_the_brake, require_small_shift
-from deploy.control.preview import ModelScore, Preview, RecordedDecision, preview
+from deploy.control.preview import ModelScore, PastDecision, Preview, preview
 from deploy.control.sets import default_control, with_set
 from flink_jobs.settings import Settings
 from udfs.control.editing import Document
@@ -19,16 +19,16 @@ RULES: Document = {
 NO_RULES: Document = {"version": 1, "rules": []}
 
 
-def recorded(name: str, amount: float | None, **fields: Any) -> RecordedDecision:
+def recorded(name: str, amount: float | None, **fields: Any) -> PastDecision:
     """A decision; without features if there is no amount."""
-    given: dict[str, Any] = {"action": "approve", "score": 0.1, "model": ModelScore(0.1)}
+    options: dict[str, Any] = {"action": "approve", "score": 0.1, "model": ModelScore(0.1)}
     features: dict[str, float | None] = {} if amount is None else {"amount": amount}
-    return RecordedDecision(
-        transaction_id=name, user_id="u", merchant_id="m", event_time=0, features=features, **given | fields
+    return PastDecision(
+        transaction_id=name, user_id="u", merchant_id="m", event_time=0, features=features, **options | fields
     )
 
 
-def of(decisions: list[RecordedDecision], before: Document = NO_RULES, after: Document = RULES) -> Preview:
+def of(decisions: list[PastDecision], before: Document = NO_RULES, after: Document = RULES) -> Preview:
     one, other = (with_set(default_control(Settings()), "rules", each) for each in (before, after))
     return preview(decisions, one, other)
 

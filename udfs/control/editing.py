@@ -23,7 +23,7 @@ class EditError(Exception):
 
 
 @dataclass(frozen=True)
-class Difference:
+class EntryDifference:
     """One entry that differs between two sets.
 
     Attributes:
@@ -99,11 +99,11 @@ def remove(kind: ControlKind, document: Document, ids: Iterable[str]) -> Documen
     return with_entries(kind, document, {name: entry for name, entry in entries.items() if name not in wanted})
 
 
-def differences(kind: ControlKind, before: Document, after: Document) -> list[Difference]:
+def differences(kind: ControlKind, before: Document, after: Document) -> list[EntryDifference]:
     """List the entries that differ between two sets; the versions of sets and entries are not compared."""
     old, new = entries_of(kind, before), entries_of(kind, after)
     return [
-        Difference(name, old.get(name), new.get(name))
+        EntryDifference(name, old.get(name), new.get(name))
         for name in {**old, **new}
         if _without_version(old.get(name)) != _without_version(new.get(name))
     ]
