@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
-from udfs.names import Topic
+from udfs.names import Kind, Topic
 from udfs.records.limits import Limits
 from udfs.records.rates import RATES, Rates
 
@@ -77,6 +77,17 @@ class TopicNames(_Section):
     alerts: str = Topic.ALERTS.value
     dead_letters: str = Topic.DEAD_LETTERS.value
     metrics: str = Topic.METRICS.value
+
+    def of_kind(self, kind: Kind) -> str:
+        """The topic whose records are of this kind."""
+        topics = {
+            Kind.TRANSACTION: self.transactions,
+            Kind.ACCOUNT_EVENT: self.account_events,
+            Kind.LABEL: self.labels,
+            Kind.CONTROL: self.control,
+            Kind.LIST_ENTRY: self.lists,
+        }
+        return topics[kind]
 
 
 class KafkaSettings(_Section):

@@ -163,21 +163,14 @@ class _Stage(KeyedProcessFunction):
 
     def _dead_letter_columns(self, letters: Sequence[DeadLetter]) -> tuple[list[Any], ...]:
         """The columns of ``DEAD_LETTERS``."""
-        names = self._settings.kafka.topics
-        topics = {
-            Kind.TRANSACTION: names.transactions,
-            Kind.ACCOUNT_EVENT: names.account_events,
-            Kind.LABEL: names.labels,
-            Kind.CONTROL: names.control,
-            Kind.LIST_ENTRY: names.lists,
-        }
+        topics = self._settings.kafka.topics
         return (
             [envelope.key for envelope, _ in letters],
             [envelope.value for envelope, _ in letters],
             [refusal.reason.value.encode() for _, refusal in letters],
             # A detail may quote half a surrogate pair, which UTF-8 cannot encode.
             [refusal.detail.encode(errors="replace") for _, refusal in letters],
-            [topics[Kind(envelope.kind)].encode() for envelope, _ in letters],
+            [topics.of_kind(Kind(envelope.kind)).encode() for envelope, _ in letters],
             [str(envelope.partition).encode() for envelope, _ in letters],
             [str(envelope.offset).encode() for envelope, _ in letters],
         )

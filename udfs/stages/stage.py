@@ -96,6 +96,10 @@ class Stage(Generic[P]):
         self._lists.attach(number, state if lists is None else lists)
         self.control.restore(state.get(ShardEntry.CONTROL.value), FEATURE_NAMES)
 
+    def has_shard_of(self, entity_id: str) -> bool:
+        """Whether the shard of an entity is attached."""
+        return shard_of(entity_id, self._stage_options.shards) in self._shards
+
     def shard_of(self, entity_id: str) -> Shard[P]:
         """The shard of an entity."""
         return self._shards[shard_of(entity_id, self._stage_options.shards)]
