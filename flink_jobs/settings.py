@@ -176,7 +176,9 @@ class DecisionSettings(_Section):
     challenge: Share = 0.7
     monitor: Share = 0.5
     alert: Share = 0.7
-    sampled_features: Share = Field(default=0.0, description="share of decisions that carry their features")
+    sampled_features: Share = Field(
+        default=0.01, description="share of decisions that carry their features; alerts always do"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -233,8 +235,12 @@ class JobSettings(_Section):
 
 
 class ControlSettings(_Section):
-    """Who may change what is in force."""
+    """Who may change what is in force, and how far."""
 
+    max_action_shift: Share = Field(
+        default=0.02,
+        description="a change that moves the share of an action by more on the last hour's decisions needs --force",
+    )
     approval: Literal["none", "second-person"] = Field(
         default="none", description="second-person: the job refuses a change that nobody but its author signed"
     )

@@ -64,17 +64,24 @@ class ScoredOnce:
         return self._model.contributions(features)
 
 
-class _KnownScores:
-    """A model of which the scores are known and the contributions do not matter."""
+class KnownScores:
+    """A model of which the scores are known and the contributions do not matter.
+
+    Attributes:
+        version: of the model.
+        scores: (n,), of the payments that are decided next.
+    """
 
     def __init__(self, version: str) -> None:
         self.version = version
         self.scores: NDArray[np.float64] = np.empty(0)
 
-    def score(self, _features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The known scores."""
         return self.scores
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """No contributions."""
         return np.zeros_like(features)
 
 
@@ -89,7 +96,7 @@ class Ablation:
     def __init__(self, policy: PolicyDocuments, model: ScoredOnce | None) -> None:
         self._policy = policy
         self._model = model
-        self._known = None if model is None else _KnownScores(model.version)
+        self._known = None if model is None else KnownScores(model.version)
         self._patterns = policy.pattern_set()
         self._complete = self._judge(policy.rule_set())
         self._without: dict[str, Judge] = {}

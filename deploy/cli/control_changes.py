@@ -17,12 +17,13 @@ from flink_jobs.settings import load_settings
 if TYPE_CHECKING:
     from deploy.control.push import SetChange
     from deploy.control.sets import SetInForce
+    from flink_jobs.settings import Settings
     from udfs.control.editing import Document
 
 NOT_ACKNOWLEDGED = 3
 CODES = (
-    "Exit codes: 0 in force everywhere; 1 invalid or refused, and what was in force stays; 3 sent, and not acknowledged"
-    " by all shards in time."
+    "Exit codes: 0 in force everywhere; 1 invalid, refused or held by the brake, and what was in force stays; 3 sent,"
+    " and not acknowledged by all shards in time."
 )
 
 Ids = Annotated[list[str], typer.Argument(help="Ids of entries of the set in force.")]
@@ -30,6 +31,9 @@ Reason = Annotated[str, typer.Option(help="Why; it stands in the control log.")]
 Author = Annotated[str, typer.Option(help="Who; by default the user of this machine.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Longest wait until all shards have it, seconds.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Send it even if it moves an action by more than control.max_action_shift.")
+]
 
 
 def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
@@ -52,7 +56,14 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
         "{codes}",
         **words,
     )
-    def push(file: File, reason: Reason = "", author: Author = "", timeout: Timeout = 30.0, yes: Yes = False) -> None:
+    def push(
+        file: File,
+        reason: Reason = "",
+        author: Author = "",
+        timeout: Timeout = 30.0,
+        yes: Yes = False,
+        force: Force = False,
+    ) -> None:
         from deploy.control.sets import read_file  # noqa: PLC0415
         from udfs.control.editing import merge  # noqa: PLC0415
 
@@ -64,6 +75,7 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
             author,
             timeout,
             yes,
+            force,
             source=found.source,
         )
 
@@ -76,7 +88,12 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
         **words,
     )
     def replace_all(
-        file: File, reason: Reason = "", author: Author = "", timeout: Timeout = 30.0, yes: Yes = False
+        file: File,
+        reason: Reason = "",
+        author: Author = "",
+        timeout: Timeout = 30.0,
+        yes: Yes = False,
+        force: Force = False,
     ) -> None:
         from deploy.control.sets import read_file  # noqa: PLC0415
         from udfs.control.editing import replace  # noqa: PLC0415
@@ -89,6 +106,7 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
             author,
             timeout,
             yes,
+            force,
             source=found.source,
             note=f"all {kind} replaced",
         )
@@ -108,11 +126,12 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
         author: Author = "",
         timeout: Timeout = 30.0,
         yes: Yes = False,
+        force: Force = False,
     ) -> None:
         from udfs.control.editing import change  # noqa: PLC0415
 
         values = _fields(fields)
-        _put(kind, lambda before: change(kind, before.document, entry_id, values), reason, author, timeout, yes)
+        _put(kind, lambda before: change(kind, before.document, entry_id, values), reason, author, timeout, yes, force)
 
     @verb(
         app,
@@ -138,7 +157,8 @@ def add_changes(app: typer.Typer, kind: Kind, example: str, field: str) -> None:
         version = to if to is not None else _previous(before)
         document = document_of_kind(kind, version)
         note = f"rolled back to version {version}"
-        _put(kind, lambda now: replace(kind, now.document, document), reason, author, timeout, yes, note=note)
+        # Past the brake: a bad change has moved the last hour's decisions, and going back moves them again.
+        _put(kind, lambda now: replace(kind, now.document, document), reason, author, timeout, yes, True, note=note)
 
 
 def add_switches(app: typer.Typer, kind: Kind, example: str, field: str, on: object, off: object) -> None:
@@ -153,7 +173,7 @@ def add_switches(app: typer.Typer, kind: Kind, example: str, field: str, on: obj
         off: value of the field for one that is not.
     """
 
-    def switch(ids: list[str], value: object, options: tuple[str, str, float, bool]) -> None:
+    def switch(ids: list[str], value: object, options: tuple[str, str, float, bool, bool]) -> None:
         from udfs.control.editing import change  # noqa: PLC0415
 
         def edited(before: SetInForce) -> Document:
@@ -165,20 +185,41 @@ def add_switches(app: typer.Typer, kind: Kind, example: str, field: str, on: obj
         _put(kind, edited, *options)
 
     @app.command(help=f"Switch {kind} on.\n\nExample: sentinel {kind} enable {example}\n\n{CODES}")
-    def enable(ids: Ids, reason: Reason = "", author: Author = "", timeout: Timeout = 30.0, yes: Yes = False) -> None:
-        switch(ids, on, (reason, author, timeout, yes))
+    def enable(
+        ids: Ids,
+        reason: Reason = "",
+        author: Author = "",
+        timeout: Timeout = 30.0,
+        yes: Yes = False,
+        force: Force = False,
+    ) -> None:
+        switch(ids, on, (reason, author, timeout, yes, force))
 
     @app.command(
         help=f"Switch {kind} off; they stay in the set.\n\nExample: sentinel {kind} disable {example}\n\n{CODES}"
     )
-    def disable(ids: Ids, reason: Reason = "", author: Author = "", timeout: Timeout = 30.0, yes: Yes = False) -> None:
-        switch(ids, off, (reason, author, timeout, yes))
+    def disable(
+        ids: Ids,
+        reason: Reason = "",
+        author: Author = "",
+        timeout: Timeout = 30.0,
+        yes: Yes = False,
+        force: Force = False,
+    ) -> None:
+        switch(ids, off, (reason, author, timeout, yes, force))
 
     @app.command(help=f"Remove {kind} from the set in force.\n\nExample: sentinel {kind} remove {example}\n\n{CODES}")
-    def remove(ids: Ids, reason: Reason = "", author: Author = "", timeout: Timeout = 30.0, yes: Yes = False) -> None:
+    def remove(
+        ids: Ids,
+        reason: Reason = "",
+        author: Author = "",
+        timeout: Timeout = 30.0,
+        yes: Yes = False,
+        force: Force = False,
+    ) -> None:
         from udfs.control.editing import remove as without  # noqa: PLC0415
 
-        _put(kind, lambda before: without(kind, before.document, ids), reason, author, timeout, yes)
+        _put(kind, lambda before: without(kind, before.document, ids), reason, author, timeout, yes, force)
 
 
 def _put(
@@ -188,6 +229,7 @@ def _put(
     author: str,
     timeout_s: float,
     yes: bool,
+    force: bool,
     **more: Any,  # noqa: ANN401 - further fields of the change
 ) -> None:
     """Show what an edit of the set in force changes, ask, send it, and wait for the acknowledgements."""
@@ -204,6 +246,7 @@ def _put(
     if not differences(kind, before.document, after):
         say(f"nothing differs from the {kind} in force ({origin(before)})")
         return
+    more["note"] = "; ".join(filter(None, (more.get("note"), _try(settings, kind, after, force))))
     change = SetChange(before=before, after=after, author=author or getpass.getuser(), reason=reason, **more)
     _confirm(kind, change, yes)
     try:
@@ -213,6 +256,17 @@ def _put(
         raise typer.Exit(NOT_ACKNOWLEDGED) from None
     shards = ", ".join(f"{len(numbers)} shards of the {stage} stage" for stage, numbers in acknowledged.shards.items())
     say(f"version {before.version + 1} is in force on {shards}, after {acknowledged.took_s:.2f} s")
+
+
+def _try(settings: Settings, kind: Kind, after: Document, force: bool) -> str:
+    """Decide recent decisions again with the changed set; returns what the log says of a change past the brake."""
+    from deploy.control.brake import past_the_brake, preview_change, require_small_shift  # noqa: PLC0415
+
+    found = preview_change(settings, kind, after)
+    say(found.line())
+    if not force:
+        require_small_shift(found, settings.control.max_action_shift)
+    return past_the_brake(found, settings.control.max_action_shift)
 
 
 def _confirm(kind: Kind, change: SetChange, yes: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.control_changes import add_changes, add_switches
+from deploy.cli.control_try import add_try
 from deploy.cli.control_views import add_views
 from deploy.console import say
 
@@ -28,6 +29,7 @@ def check(file: Annotated[Path, typer.Argument(help="YAML file of rules, like ud
     say(f"{file}: version {document['version']}, {len(document['rules'])} rules, no problems")
 
 
+add_try(app, "rules")
 add_views(app, "rules", "late_night")
 add_changes(app, "rules", "late_night", "add=0.1")
 add_switches(app, "rules", "late_night", "enabled", on=True, off=False)

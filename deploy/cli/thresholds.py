@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.control_changes import add_changes
+from deploy.cli.control_try import add_try
 from deploy.cli.control_views import add_views
 from deploy.console import say
 
@@ -28,5 +29,6 @@ def check(file: Annotated[Path, typer.Argument(help="YAML file: block, challenge
     say(f"{file}: {', '.join(f'{name} {score}' for name, score in document.items())}; no problems")
 
 
+add_try(app, "thresholds")
 add_views(app, "thresholds", "alert")
 add_changes(app, "thresholds", "alert", "score=0.75")

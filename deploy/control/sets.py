@@ -58,21 +58,49 @@ class SetFile:
 
 
 def read_in_force(settings: Settings, kind: ControlKind) -> SetInForce:
+    """Read the set of a kind that the topic ``control`` puts in force.
+
+    Raises:
+        OperationError: no Kafka answers, or there is no topic.
+    """
+    value = read_control(settings).record(kind)
+    if value is None:
+        return SetInForce(kind, 0, default_document(settings, kind), None)
+    record = _record_decoder.decode(value)
+    return SetInForce(kind, record.version, document_of(record.body), record)
+
+
+def default_control(settings: Settings) -> ControlInForce:
+    """What is in force without control records."""
+    return ControlInForce(default_rules(FEATURE_NAMES), _thresholds(settings), default_patterns())
+
+
+def read_control(settings: Settings) -> ControlInForce:
     """Read what the topic ``control`` puts in force, by the job's own rules of what is accepted.
 
     Raises:
         OperationError: no Kafka answers, or there is no topic.
     """
-    control = ControlInForce(default_rules(FEATURE_NAMES), _thresholds(settings), default_patterns())
+    control = default_control(settings)
     for message in kafka_clients.read_all(settings, settings.kafka.topics.control):
         change = decode_control(message.value(), message.key(), FEATURE_NAMES)
-        if not isinstance(change, Refusal) and change.kind == kind:
+        if not isinstance(change, Refusal):
             control.apply(change, message.value() or b"")
-    value = control.record(kind)
-    if value is None:
-        return SetInForce(kind, 0, default_document(settings, kind), None)
-    record = _record_decoder.decode(value)
-    return SetInForce(kind, record.version, document_of(record.body), record)
+    return control
+
+
+def with_set(control: ControlInForce, kind: ControlKind, document: Document) -> ControlInForce:
+    """What is in force, with another set of one kind; the argument is not changed.
+
+    Raises:
+        OperationError: the set is invalid.
+    """
+    value = msgspec.json.encode({"kind": kind, "version": _ANY_VERSION, "body": document})
+    found = decode_control(value, kind.encode(), FEATURE_NAMES)
+    if isinstance(found, Refusal):
+        raise OperationError(f"the job would refuse these {kind}:\n{found.detail}")
+    changed: dict[str, Any] = {"rules": control.rules, "patterns": control.patterns, "thresholds": control.thresholds}
+    return ControlInForce(**changed | {kind: found.value})
 
 
 def default_document(settings: Settings, kind: ControlKind) -> Document:

@@ -121,6 +121,31 @@ def test_a_rollback_is_a_new_version_with_the_earlier_set(job: LocalStack) -> No
     assert "certain" not in decide(job, "after-rollback")["rules"]
 
 
+def test_a_file_is_tried_and_the_brake_holds_what_would_block_everybody(job: LocalStack, tmp_path: Path) -> None:
+    topics = job.settings.kafka.topics
+    now_ms = round(time.time() * 1000)
+    names = [f"many {number}" for number in range(2_000)]  # one in a hundred decisions carries its features
+    same = {"timestamp": now_ms}
+    fields = [{"transaction_id": name, "user_id": name, "merchant_id": name, **same} for name in names]
+    values = [json_of(PAYMENT, each) for each in fields]
+    job.produce(topics.transactions, [(name.encode(), value) for name, value in zip(names, values, strict=True)])
+    await_true(lambda: len(job.read(topics.decisions)) >= len(names), 120, "all decided")
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    tried = json.loads(job.sentinel("rules", "try", str(file), "--json"))
+    assert tried["decisions"] >= len(names)
+    assert tried["fires_after"]["certain"] > 0.99 * len(names)
+    assert "certain" not in tried["fires_before"]
+    version = listed(job, "rules")["version"]
+    output = job.sentinel("rules", "push", str(file), "--yes", exit_codes=(1,))
+    assert "control.max_action_shift is 2.00%" in " ".join(output.split())
+    assert listed(job, "rules")["version"] == version
+    job.sentinel("rules", "push", str(file), "--yes", "--force")
+    assert history(job, "rules")[-1]["sent"]["change"][0].startswith("past the brake: ")
+    job.sentinel("rules", "rollback", "--yes")
+    assert "certain" not in listed(job, "rules")["entries"]
+
+
 def test_a_new_job_reads_what_is_in_force(job: LocalStack) -> None:
     job.cancel_job()
     job.sentinel("submit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -234,8 +235,8 @@ class _Batch:
             list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
             [*effect.reasons, *(reasons(rules, matches) if rules or matches else ())],
             {},
-            # Sampled by event time and not by a counter, so that a replayed decision is the same.
-            self._named(row) if every and payment.event_time % every == 0 else {},
+            # Sampled by id: a replayed decision is the same, and event times may all be whole minutes.
+            self._named(row) if every and crc32(payment.transaction_id.encode()) % every == 0 else {},
             self._versions,
             payment.event_time,
             now_ms,
