@@ -56,6 +56,25 @@ class KafkaProducer:
         if self._sent % _POLL_EVERY == 0:
             self.poll()
 
+    def deliver(self, topic: str, key: bytes | None, value: bytes | None) -> int:
+        """Send a record and wait until the broker has it; returns its offset.
+
+        Raises:
+            SendingError: it was not delivered.
+        """
+        delivered: list[Message] = []
+
+        def report(error: KafkaError | None, message: Message) -> None:
+            self._delivered(error, message)
+            delivered.append(message)
+
+        self._producer.produce(topic, value, key, on_delivery=report)
+        left = self._producer.flush(FLUSH_S)
+        self._check()
+        if left or not delivered:
+            raise SendingError(f"the record was not delivered within {FLUSH_S:.0f} s: is the broker up?")
+        return int(delivered[0].offset() or 0)
+
     def poll(self) -> None:
         """Handle delivery reports of earlier records; call it regularly while few records are sent.
 

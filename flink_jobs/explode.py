@@ -34,15 +34,16 @@ def explode_records(
         stage: rows of arrays.
         uid: of the operator.
         topics: columns of keys, of values and of header values, by topic.
-        headers: number of header columns of the widest group.
+        headers: number of header values in a row; groups without them leave them null.
         payments: topic whose records are payments that leave the task.
     """
     names, gateway = _columns(stage), get_gateway()
     positions = gateway.new_array(gateway.jvm.int, len(topics), max(map(len, topics.values())))
     for place, group in enumerate(topics.values()):
         positions[place] = jvm.ints([names.index(column) for column in group])
-    function = jvm.edge().Explode(positions, jvm.strings(list(topics)), payments)
-    return _explode(stage, uid, function, Types.ROW([Types.STRING(), *[BYTES] * (2 + headers)]))
+    row = Types.ROW([Types.STRING(), *[BYTES] * (2 + headers)])
+    function = jvm.edge().Explode(positions, jvm.strings(list(topics)), 3 + headers, payments)
+    return _explode(stage, uid, function, row)
 
 
 def _columns(stage: DataStream) -> list[str]:

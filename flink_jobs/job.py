@@ -47,27 +47,32 @@ def build(settings: Settings) -> StreamExecutionEnvironment:
     by_merchant = mini_batch([direct, onward], control, merchants, Uid.BATCH_BY_MERCHANT, job.downstream_mini_batch_ms)
     decided = stages.merchant_stage(by_merchant, settings, *shards)
 
-    _write_refused(from_users, settings)
+    _write_refused(from_users, from_devices, settings)
     _write_decisions(decided, settings)
     _write_alerts(decided, settings)
     _write_totals(decided, settings)
     return environment
 
 
-def _write_refused(from_users: DataStream, settings: Settings) -> None:
-    """Dead letters of the user stage."""
-    groups = {settings.kafka.topics.dead_letters: stages.DEAD_LETTERS}
-    refused = explode_records(from_users, "refused", groups, headers=len(kafka.HEADERS))
-    kafka.write(refused, settings, Uid.DEAD_LETTERS)
+def _write_refused(from_users: DataStream, from_devices: DataStream, settings: Settings) -> None:
+    """Dead letters of the user stage, and what both stages acknowledge."""
+    topics, headers = settings.kafka.topics, len(kafka.HEADERS)
+    groups = {topics.dead_letters: stages.DEAD_LETTERS, topics.control_log: stages.CONTROL_LOG}
+    refused = explode_records(from_users, "refused", groups, headers=headers)
+    acknowledged = {topics.control_log: stages.CONTROL_LOG}
+    of_devices = explode_records(from_devices, "acknowledged", acknowledged, headers=headers)
+    kafka.write(refused.union(of_devices), settings, Uid.DEAD_LETTERS)
 
 
 def _write_decisions(decided: DataStream, settings: Settings) -> None:
-    """Decisions, minutes of merchants, and refused control records: one sink, so that one flush serves all."""
+    """Decisions, minutes of merchants, and what becomes of control records: one sink, so that one flush serves all."""
     topics = settings.kafka.topics
     groups = {
         topics.decisions: stages.DECISIONS,
         topics.metrics: stages.METRICS,
         topics.dead_letters: stages.DEAD_LETTERS,
+        topics.control_log: stages.CONTROL_LOG,
+        topics.control: stages.CONTROL,
     }
     payments = topics.decisions
     records = explode_records(decided, "decided", groups, headers=len(kafka.HEADERS), payments=payments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
-from udfs.names import Topic
+from udfs.names import Kind, Topic
 from udfs.records.limits import Limits
 from udfs.records.rates import RATES, Rates
 
@@ -36,6 +37,8 @@ RENAMED_JOB_SETTINGS = {"gather_ms": "mini_batch_ms", "regather_ms": "downstream
 """Old names of settings in the section ``job``, and their names now."""
 
 
+_KEY_BYTES = 32
+_TWO_PERSONS = 2
 DECISION_BYTES = 2 * 1024 * 1024
 """More than the largest decision: the ids of 5,000 rules."""
 
@@ -71,11 +74,23 @@ class TopicNames(_Section):
     account_events: str = Topic.ACCOUNT_EVENTS.value
     labels: str = Topic.LABELS.value
     control: str = Topic.CONTROL.value
+    control_log: str = Topic.CONTROL_LOG.value
     lists: str = Topic.LISTS.value
     decisions: str = Topic.DECISIONS.value
     alerts: str = Topic.ALERTS.value
     dead_letters: str = Topic.DEAD_LETTERS.value
     metrics: str = Topic.METRICS.value
+
+    def of_kind(self, kind: Kind) -> str:
+        """The topic whose records are of this kind."""
+        topics = {
+            Kind.TRANSACTION: self.transactions,
+            Kind.ACCOUNT_EVENT: self.account_events,
+            Kind.LABEL: self.labels,
+            Kind.CONTROL: self.control,
+            Kind.LIST_ENTRY: self.lists,
+        }
+        return topics[kind]
 
 
 class KafkaSettings(_Section):
@@ -161,7 +176,9 @@ class DecisionSettings(_Section):
     challenge: Share = 0.7
     monitor: Share = 0.5
     alert: Share = 0.7
-    sampled_features: Share = Field(default=0.0, description="share of decisions that carry their features")
+    sampled_features: Share = Field(
+        default=0.01, description="share of decisions that carry their features; alerts always do"
+    )
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:
@@ -215,6 +232,39 @@ class JobSettings(_Section):
             warnings.warn(f"job.{old} is called job.{new} now; the next release drops the old name", FutureWarning, 2)
             values = {**{name: value for name, value in values.items() if name != old}, new: values[old]}
         return values
+
+
+class ControlSettings(_Section):
+    """Who may change what is in force, and how far."""
+
+    max_action_shift: Share = Field(
+        default=0.02,
+        description="a change that moves the share of an action by more on the last hour's decisions needs --force",
+    )
+    approval: Literal["none", "second-person"] = Field(
+        default="none", description="second-person: the job refuses a change that nobody but its author signed"
+    )
+    keys: dict[str, str] = Field(default={}, description="Ed25519 public keys by person, 32 bytes in base64")
+
+    @property
+    def approvers(self) -> dict[str, str] | None:
+        """Public keys by person; None if changes need no approval."""
+        return self.keys if self.approval == "second-person" else None
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        raw = set()
+        for person, text in self.keys.items():
+            try:
+                key = b64decode(text, validate=True)
+            except ValueError:
+                key = b""
+            if len(key) != _KEY_BYTES:
+                raise ValueError(f"keys: that of {person!r} is not 32 bytes in base64")
+            raw.add(key)
+        if self.approval == "second-person" and len(raw) < _TWO_PERSONS:
+            raise ValueError("approval by a second person needs the public keys of two persons in control.keys")
+        return self
 
 
 class ListSettings(_Section):
@@ -291,6 +341,7 @@ class Settings(BaseSettings):
     event_time: EventTimeSettings = EventTimeSettings()
     currency: CurrencySettings = CurrencySettings()
     decision: DecisionSettings = DecisionSettings()
+    control: ControlSettings = ControlSettings()
     lists: ListSettings = ListSettings()
     model: ModelSettings = ModelSettings()
     redis_url: str = "redis://127.0.0.1:6379/0"

@@ -21,6 +21,7 @@ from flink_jobs.mini_batch import BYTES
 from flink_jobs.operator_metrics import OperatorMetrics
 from flink_jobs.settings import Settings
 from flink_jobs.shards import Shards
+from udfs.control.log import encode_log_record
 from udfs.names import Kind, StateName, Uid
 from udfs.stages.envelope import DeadLetter
 from udfs.stages.minute_totals import MINUTE_COLUMNS, MinuteTotals
@@ -44,31 +45,36 @@ DEAD_LETTERS = (
     "source_offsets",
 )
 _DEAD_LETTERS = dict.fromkeys(DEAD_LETTERS, _MANY_BYTES)
+CONTROL_LOG = ("log_keys", "log_values")
+_CONTROL_LOG = dict.fromkeys(CONTROL_LOG, _MANY_BYTES)
 TO_DEVICES, TO_MERCHANTS = (
     ("device_keys", "device_messages", "device_payments"),
     ("merchant_keys", "merchant_messages", "merchant_payments"),
 )
 _MESSAGES = (_MANY_LONGS, _MANY_BYTES, _MANY_LONGS)
 _TO_MERCHANTS = dict(zip(TO_MERCHANTS, _MESSAGES, strict=True))
-_USER_OUTPUT = {**dict(zip(TO_DEVICES, _MESSAGES, strict=True)), **_TO_MERCHANTS, **_DEAD_LETTERS}
-DECISIONS, ALERTS, METRICS = (
+_USER_OUTPUT = {**dict(zip(TO_DEVICES, _MESSAGES, strict=True)), **_TO_MERCHANTS, **_DEAD_LETTERS, **_CONTROL_LOG}
+_DEVICE_OUTPUT = {**_TO_MERCHANTS, **_CONTROL_LOG}
+DECISIONS, ALERTS, METRICS, CONTROL = (
     ("decision_keys", "decision_values"),
     ("alert_keys", "alert_values"),
     ("metric_keys", "metric_values"),
+    ("control_keys", "control_values"),
 )
 _TOTALS = {"minutes": _MANY_LONGS, **{name: Types.OBJECT_ARRAY(Types.DOUBLE()) for name in MINUTE_COLUMNS}}
 _MERCHANT_OUTPUT = {
     "watermark": Types.LONG(),
-    **dict.fromkeys((*DECISIONS, *ALERTS, *METRICS), _MANY_BYTES),
+    **dict.fromkeys((*DECISIONS, *ALERTS, *METRICS, *CONTROL), _MANY_BYTES),
     **_TOTALS,
     **_DEAD_LETTERS,
+    **_CONTROL_LOG,
 }
 
 
 def user_stage(
     batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
 ) -> DataStream:
-    """Add the user stage; its rows hold messages by key of the target subtask, and dead letters."""
+    """Add the user stage; its rows hold messages by key of the target subtask, dead letters, acknowledgements."""
     stage = batches.process(_UserStage(settings, users, devices, merchants), _row_type(_USER_OUTPUT))
     return stage.name("user stage").uid(Uid.USER_STAGE)
 
@@ -76,8 +82,8 @@ def user_stage(
 def device_stage(
     batches: KeyedStream, settings: Settings, users: Shards, devices: Shards, merchants: Shards
 ) -> DataStream:
-    """Add the device stage; its rows hold messages by key of the target subtask."""
-    stage = batches.process(_DeviceStage(settings, users, devices, merchants), _row_type(_TO_MERCHANTS))
+    """Add the device stage; its rows hold messages by key of the target subtask, and acknowledgements."""
+    stage = batches.process(_DeviceStage(settings, users, devices, merchants), _row_type(_DEVICE_OUTPUT))
     return stage.name("device stage").uid(Uid.DEVICE_STAGE)
 
 
@@ -150,23 +156,21 @@ class _Stage(KeyedProcessFunction):
         self._metrics.count("pattern_events_forgotten", self._counted[0] - evicted)
         self._metrics.count("pattern_searches_given_up", self._counted[1] - truncated)
 
+    def _log_columns(self) -> tuple[list[Any], ...]:
+        """The columns of ``CONTROL_LOG``."""
+        records = self._stage.drain_acknowledgements()
+        return [record.kind.encode() for record in records], [encode_log_record(record) for record in records]
+
     def _dead_letter_columns(self, letters: Sequence[DeadLetter]) -> tuple[list[Any], ...]:
         """The columns of ``DEAD_LETTERS``."""
-        names = self._settings.kafka.topics
-        topics = {
-            Kind.TRANSACTION: names.transactions,
-            Kind.ACCOUNT_EVENT: names.account_events,
-            Kind.LABEL: names.labels,
-            Kind.CONTROL: names.control,
-            Kind.LIST_ENTRY: names.lists,
-        }
+        topics = self._settings.kafka.topics
         return (
             [envelope.key for envelope, _ in letters],
             [envelope.value for envelope, _ in letters],
             [refusal.reason.value.encode() for _, refusal in letters],
             # A detail may quote half a surrogate pair, which UTF-8 cannot encode.
             [refusal.detail.encode(errors="replace") for _, refusal in letters],
-            [topics[Kind(envelope.kind)].encode() for envelope, _ in letters],
+            [topics.of_kind(Kind(envelope.kind)).encode() for envelope, _ in letters],
             [str(envelope.partition).encode() for envelope, _ in letters],
             [str(envelope.offset).encode() for envelope, _ in letters],
         )
@@ -197,6 +201,7 @@ class _UserStage(_Stage):
             *_message_columns(output.to_devices, self._device_keys),
             *_message_columns(output.to_merchants, self._merchant_keys),
             *self._dead_letter_columns(output.dead_letters),
+            *self._log_columns(),
         )
 
 
@@ -213,7 +218,7 @@ class _DeviceStage(_Stage):
         with self._metrics.batch(len(value)):
             messages = self._device_stage.process(value, _now_ms())
             self._count_patterns()
-        yield from _row(*_message_columns(messages, self._merchant_keys))
+        yield from _row(*_message_columns(messages, self._merchant_keys), *self._log_columns())
 
 
 class _MerchantStage(_Stage):
@@ -240,9 +245,11 @@ class _MerchantStage(_Stage):
             decisions.alert_keys,
             decisions.alerts,
             *_metric_columns(output.closed),
+            *_control_columns(self._merchant_stage.drain_displaced()),
             [minute for minute, _ in totals],
             *([each[column] for _, each in totals] for column in range(len(MINUTE_COLUMNS))),
             *self._dead_letter_columns(output.dead_letters),
+            *self._log_columns(),
             first=(output.watermark,),
         )
 
@@ -260,8 +267,10 @@ class _MerchantStage(_Stage):
         yield from _row(
             *nothing,
             *_metric_columns(closed),
+            *_control_columns(()),
             *totals,
             *self._dead_letter_columns(()),
+            *self._log_columns(),
             first=(self._merchant_stage.clock.watermark,),
         )
 
@@ -292,6 +301,10 @@ def _tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)
+
+
+def _control_columns(records: Sequence[tuple[str, bytes]]) -> tuple[list[bytes], list[bytes]]:
+    return [kind.encode() for kind, _ in records], [value for _, value in records]
 
 
 def _metric_columns(closed: Sequence[MinuteTotals]) -> tuple[list[bytes], list[bytes]]:

@@ -51,6 +51,7 @@ def user_stage(settings: Settings, devices: Routes, merchants: Routes) -> UserSt
             tolerated_ahead_ms=int(event_time.tolerated_ahead_s * 1000),
             shared_entries=settings.lists.shared_entries,
             lateness_ms=_lateness_ms(settings),
+            approvers=settings.control.approvers,
             idle_ms=int(event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
@@ -65,6 +66,7 @@ def device_stage(settings: Settings, merchants: Routes) -> DeviceStage:
             shards=settings.job.device_shards,
             merchants=merchants,
             lateness_ms=_lateness_ms(settings),
+            approvers=settings.control.approvers,
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )
@@ -89,6 +91,7 @@ def merchant_stage(settings: Settings) -> MerchantStage:
             sample_every=round(1 / share) if share else 0,
             list_exceptions=settings.lists.exceptions,
             lateness_ms=_lateness_ms(settings),
+            approvers=settings.control.approvers,
             idle_ms=int(settings.event_time.idle_partition_s * 1000),
             cached_profiles=settings.job.cached_profiles,
         )

@@ -72,10 +72,11 @@ class ModelAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Versions(msgspec.Struct, frozen=True, gc=False):
-    """Versions in force at the decision; those of patterns by id."""
+    """Versions in force at the decision; those of patterns by id, that of thresholds as of their control record."""
 
     rules: int
     patterns: dict[str, int]
+    thresholds: int
     model: str | None
 
 

@@ -16,6 +16,7 @@ class Topic(StrEnum):
     ACCOUNT_EVENTS = "account-events"
     LABELS = "labels"
     CONTROL = "control"
+    CONTROL_LOG = "control-log"
     LISTS = "lists"
     DECISIONS = "decisions"
     ALERTS = "alerts"
@@ -46,6 +47,7 @@ class Refused(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     CONTROL_INVALID = "control_invalid"
     CONTROL_STALE = "control_stale"
+    CONTROL_UNAPPROVED = "control_unapproved"
     LIST_ENTRY_INVALID = "list_entry_invalid"
     LISTS_FULL = "lists_full"
 

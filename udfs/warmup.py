@@ -16,7 +16,7 @@ import msgspec
 from models import warmup as models_warmup
 from models.metadata import Metadata
 from state import warmup as state_warmup
-from udfs.control import ThresholdsBody
+from udfs.control.record import ThresholdsBody
 from udfs.names import Kind
 from udfs.patterns.pattern import Pattern
 from udfs.pipeline import Pipeline

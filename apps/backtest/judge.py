@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from apps.backtest.policy import Cause, PolicyDocuments
 from state.event_time_clock import NO_WATERMARK
+from udfs.control.in_force import ControlInForce
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet
 from udfs.rules import RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.decision_engine import DecisionBatch, DecisionEngine, ScoringModel
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
@@ -35,7 +35,9 @@ class Judge:
 
     def decide(self, payments: Sequence[Payment], features: NDArray[np.float64], now_ms: int) -> DecisionBatch:
         """Decide payments with their matches, features (n, F)."""
-        return self._engine.decide(payments, features, self._control, MinuteAggregator(NO_WATERMARK), now_ms)
+        return self._engine.decide(
+            payments, features, self._control, self._control.patterns, MinuteAggregator(NO_WATERMARK), now_ms
+        )
 
 
 class ScoredOnce:
@@ -62,17 +64,24 @@ class ScoredOnce:
         return self._model.contributions(features)
 
 
-class _KnownScores:
-    """A model of which the scores are known and the contributions do not matter."""
+class KnownScores:
+    """A model of which the scores are known and the contributions do not matter.
+
+    Attributes:
+        version: of the model.
+        scores: (n,), of the payments that are decided next.
+    """
 
     def __init__(self, version: str) -> None:
         self.version = version
         self.scores: NDArray[np.float64] = np.empty(0)
 
-    def score(self, _features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The known scores."""
         return self.scores
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """No contributions."""
         return np.zeros_like(features)
 
 
@@ -87,7 +96,7 @@ class Ablation:
     def __init__(self, policy: PolicyDocuments, model: ScoredOnce | None) -> None:
         self._policy = policy
         self._model = model
-        self._known = None if model is None else _KnownScores(model.version)
+        self._known = None if model is None else KnownScores(model.version)
         self._patterns = policy.pattern_set()
         self._complete = self._judge(policy.rule_set())
         self._without: dict[str, Judge] = {}

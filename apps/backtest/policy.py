@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from udfs.control import ThresholdsBody
+from udfs.control.record import ThresholdsBody
 from udfs.decision import Thresholds
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import PatternSet, load_patterns

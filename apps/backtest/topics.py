@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from apps.backtest.policy import Cause
 from apps.backtest.source import InputRecord
-from udfs.control import decode_control
+from udfs.control.record import decode_control
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.names import Kind
 from udfs.patterns import PatternSet

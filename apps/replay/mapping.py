@@ -25,6 +25,7 @@ import msgspec
 
 from apps.replay.text_format import TextFormat
 from apps.replay.values import DecimalSign, Kind, TimeUnit, ValueFormat, ValueUnreadableError, reader_of
+from udfs.records.readable import DERIVED
 from udfs.records.transaction import Transaction
 
 Row = Mapping[str, Any]
@@ -187,6 +188,8 @@ def _known_fields() -> Mapping[str, Kind]:
     """Kind of every field of a transaction outside metadata."""
     kinds: dict[str, Kind] = {}
     for each in msgspec.structs.fields(Transaction):
+        if each.name in DERIVED:
+            continue  # made by the decoder; a record cannot set it
         nested = next(filter(None, map(_struct, get_args(each.type))), None)
         if nested is None:
             kinds[each.encode_name] = _kind(each.encode_name, each.type)

@@ -78,7 +78,7 @@ class CsvLayout:
 def find_encoding(path: Path, option: str | None) -> str:
     """Find the encoding of a text file, and check that the whole file can be read in it.
 
-    Text that is not UTF-8 may be in any of many encodings that cannot be told apart, so it is not guessed.
+    Text that is not UTF-8 may be in any of many encodings that look alike, so it is not guessed.
 
     Raises:
         FileError: the file is no text in the encoding option; none is option and it is neither UTF-8 nor has a mark.

@@ -107,13 +107,13 @@ class Fault(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrafficFault:
-    """A fault in the payments alone; the stack is not touched."""
+class _OrdinaryFault:
+    """What most faults have in common: the machine has all they need, and the job is submitted as always."""
 
     name: str
     description: str
+    duration_s: float
     traffic: TrafficShape
-    duration_s: float = 0.0
     phase: Phase = "any"
     compared_features: ComparedFeatures = "all"
 
@@ -122,6 +122,13 @@ class TrafficFault:
 
     def submit(self, target: Target) -> None:
         submission.submit(target.settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficFault(_OrdinaryFault):
+    """A fault in the payments alone; the stack is not touched."""
+
+    duration_s: float = 0.0
 
     def inject(self, target: Target) -> None:
         """Do nothing: the load generator shapes the traffic."""
@@ -131,18 +138,8 @@ class TrafficFault:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfrastructureFault:
+class InfrastructureFault(_OrdinaryFault):
     """Base of faults in the stack: ordinary traffic, an ordinary job; ``inject`` and ``revert`` are the fault's."""
 
-    name: str
-    description: str
     duration_s: float = 1.0
     traffic: TrafficShape = TrafficShape()
-    phase: Phase = "any"
-    compared_features: ComparedFeatures = "all"
-
-    def missing_requirement(self) -> str | None:
-        return None
-
-    def submit(self, target: Target) -> None:
-        submission.submit(target.settings)

@@ -16,7 +16,6 @@ from deploy.chaos.fault import TrafficShape
 from deploy.chaos.traffic import poison_value
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
-from udfs.names import Kind
 
 _TICK_S = 0.005
 
@@ -88,16 +87,8 @@ class LoadGenerator(Thread):
 
     def _send_hostile(self, producer: KafkaProducer, honest: TrafficRecord) -> None:
         """Send a hostile record with a time near that of an honest payment."""
-        names = self._settings.kafka.topics
-        topics = {
-            Kind.TRANSACTION: names.transactions,
-            Kind.ACCOUNT_EVENT: names.account_events,
-            Kind.LABEL: names.labels,
-            Kind.CONTROL: names.control,
-            Kind.LIST_ENTRY: names.lists,
-        }
         hostile = self._hostile.next(json.loads(honest.value)["timestamp"])
-        producer.send(topics[hostile.kind], hostile.key, hostile.value)
+        producer.send(self._settings.kafka.topics.of_kind(hostile.kind), hostile.key, hostile.value)
 
 
 def poison_key(experiment: str) -> bytes:
@@ -111,9 +102,7 @@ def send_labels_and_account_events(settings: Settings, records: Sequence[Traffic
     Raises:
         SendingError: the broker did not take all of them.
     """
-    names = settings.kafka.topics
-    topics = {Kind.LABEL: names.labels, Kind.ACCOUNT_EVENT: names.account_events}
     producer = kafka_clients.producer(settings)
     for record in records:
-        producer.send(topics[record.kind], record.key, record.value)
+        producer.send(settings.kafka.topics.of_kind(record.kind), record.key, record.value)
     producer.close()

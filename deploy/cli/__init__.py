@@ -38,7 +38,9 @@ class Commands(LazyGroup):
         "suppress": "deploy.cli.lists:suppress",
         "features": "deploy.cli.features:features",
         "backtest": "deploy.cli.backtest:backtest",
+        "rules": "deploy.cli.rules:app",
         "patterns": "deploy.cli.patterns:app",
+        "thresholds": "deploy.cli.thresholds:app",
         "chaos": "deploy.cli.chaos:chaos",
         "bench": "deploy.cli.bench:app",
     }

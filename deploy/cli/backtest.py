@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -160,7 +160,7 @@ def backtest(
         except OSError as error:
             raise OperationError(f"{report} cannot be written: {error.strerror}") from None
     if as_json:
-        say_json({**msgspec.to_builtins(result), "agreement": msgspec.to_builtins(agreement)})
+        say_json({**_as_json(result), "agreement": _as_json(agreement)})
     else:
         show(result, agreement)
         if report is not None:
@@ -307,3 +307,8 @@ def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
             progress.update(task, completed=done, rate="" if speed is None else f"{speed:,.0f}/s")
 
         yield report
+
+
+def _as_json(value: object) -> Any:  # noqa: ANN401 - any JSON
+    """Turn structs into JSON values; what was encoded before stays as it is."""
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -15,7 +15,7 @@ from deploy.bench.experiments import scale as scale_experiment
 from deploy.bench.experiments import soak as soak_experiment
 from deploy.bench.experiments.scale import Dimension
 from deploy.bench.output import Out, show
-from deploy.console import console, say
+from deploy.console import console, say, say_json
 from deploy.errors import OperationError
 from flink_jobs.settings import load_settings
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 Users = Annotated[int, typer.Option(min=100, help="Users of the simulation.")]
+Json = Annotated[bool, typer.Option("--json", help="As one line of JSON.")]
 History = Annotated[int, typer.Option(min=0, help="Transactions before the load, which fill the profiles.")]
 
 
@@ -151,18 +152,26 @@ def soak(
 
 
 @app.command()
-def features() -> None:
+def features(json: Json = False) -> None:
     """Measure the cost of features and of encoding profiles, in this process without Flink.
 
     Example: sentinel bench features
     """
-    console.print(feature_costs.table())
+    measured = feature_costs.run()
+    if json:
+        say_json(feature_costs.as_json(measured))
+    else:
+        console.print(feature_costs.table(measured))
 
 
 @app.command()
-def patterns() -> None:
+def patterns(json: Json = False) -> None:
     """Measure the cost of 8 to 64 patterns for an ordinary payment, in this process without Flink.
 
     Example: sentinel bench patterns
     """
-    console.print(pattern_costs.table())
+    measured = pattern_costs.run()
+    if json:
+        say_json(pattern_costs.as_json(measured))
+    else:
+        console.print(pattern_costs.table(measured))

@@ -16,21 +16,32 @@ from apps.replay.mapping import ColumnMapping, MappingError
 from apps.replay.mapping_file import built_in_mappings, load_mapping
 from apps.replay.rows import open_rows
 from apps.simulator.simulator import PAYMENTS_A_DAY, SimulatorOptions
-from deploy.console import console, say
+from deploy.cli.control_changes import add_changes, add_switches
+from deploy.cli.control_views import add_views
+from deploy.console import console, say, say_json
 from deploy.errors import OperationError
-from udfs.patterns import PatternError, PatternSet, load_patterns
+from udfs.patterns import Pattern, PatternError, PatternSet, load_patterns
 
 SIMULATION = "simulation"
 _SAMPLES = 3
 
-app = typer.Typer(help="Check patterns, and try them on data before putting them in force.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check patterns, try them on data, and change those in force while the job runs.", no_args_is_help=True
+)
+add_views(app, "patterns", "card_testing")
+add_changes(app, "patterns", "card_testing", "score=0.8")
+add_switches(app, "patterns", "card_testing", "enabled", on=True, off=False)
+Json = Annotated[bool, typer.Option("--json", help="As one line of JSON.")]
 File = Annotated[Path, typer.Argument(help="YAML file of patterns, like udfs/patterns/defaults.yaml.")]
 
 
 @app.command()
-def check(file: File) -> None:
+def check(file: File, json: Json = False) -> None:
     """Check a file of patterns, and list every problem with line and column."""
     patterns = _load(file)
+    if json:
+        say_json({"version": patterns.version, "patterns": [_as_json(pattern) for pattern in patterns.all]})
+        return
     say(f"{file}: version {patterns.version}, {len(patterns.all)} patterns, no problems")
     for pattern in patterns.all:
         disabled = "" if pattern.enabled else ", disabled"
@@ -59,9 +70,10 @@ def try_(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and list them by reason.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Backtest a file of patterns: matches per day, precision, recall and sample matches."""
-    patterns = _load(file)
+    patterns, bad = _load(file), BadRows()
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bar, console=console, transient=True) as progress:
         task = progress.add_task("matching patterns", total=limit)
@@ -75,14 +87,18 @@ def try_(
         else:
             try:
                 columns = (load_mapping(mapping) if mapping else ColumnMapping()).with_fields(fields or ())
-                bad = BadRows()
                 rows = open_rows(Path(data), columns.text_format)
                 backtest = backtest_file(patterns, rows, columns, limit, report, on_bad=bad.add if skip_bad else refuse)
             except (MappingError, FileError) as error:
                 raise OperationError(str(error)) from None
-            if bad:
+            if bad and not json:
                 say("\n".join([f"{len(bad):,} left out, by reason:", *bad.lines()]))
-    _show(patterns, backtest)
+    if not backtest.transactions:
+        raise OperationError("the data contain no valid transactions")
+    if json:
+        say_json(_backtest_as_json(patterns, backtest, bad))
+    else:
+        _show(patterns, backtest)
 
 
 def _load(file: Path) -> PatternSet:
@@ -94,9 +110,43 @@ def _load(file: Path) -> PatternSet:
         raise OperationError("\n".join(f"{file}: {problem}" for problem in error.problems)) from None
 
 
+def _as_json(pattern: Pattern) -> dict[str, object]:
+    return {
+        "id": pattern.id,
+        "version": pattern.version,
+        "entity": pattern.entity,
+        "within": str(pattern.within),
+        "steps": [step.name for step in pattern.steps],
+        "enabled": pattern.enabled,
+    }
+
+
+def _backtest_as_json(patterns: PatternSet, backtest: PatternBacktest, bad: BadRows) -> dict[str, object]:
+    """The whole backtest, every match included; shares are null where nothing is labeled."""
+    labeled = backtest.labeled
+    return {
+        "transactions": backtest.transactions,
+        "days": backtest.days,
+        "fraud": len(backtest.truth) if labeled else None,
+        "left_out": bad.by_reason(),
+        "patterns": [
+            {
+                "id": pattern.id,
+                "matches": [
+                    match._asdict() | {"fraud": match.transaction_id in backtest.truth if labeled else None}
+                    for match in backtest.matches[pattern.id]
+                ],
+                "false_per_100k": backtest.false_matches_per_100k(pattern.id) if labeled else None,
+                "precision": backtest.precision(pattern.id) if labeled else None,
+                "recall": backtest.recall(pattern.id) if labeled else None,
+                "searches_truncated": patterns.search_truncated.get(pattern.id, 0),
+            }
+            for pattern in patterns.all
+        ],
+    }
+
+
 def _show(patterns: PatternSet, backtest: PatternBacktest) -> None:
-    if not backtest.transactions:
-        raise OperationError("the data contain no valid transactions")
     numbers = [
         Column(name, justify="right") for name in ("matches", "per day", "false per 100,000", "precision", "recall")
     ]

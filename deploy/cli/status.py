@@ -166,10 +166,10 @@ def _job(report: Report, job: Job) -> Table:
 def _counts(checkpoints: Checkpoints) -> str:
     failed = len(checkpoints.failures)
     text = f"{checkpoints.completed} completed, {failed} failed"
-    if checkpoints.not_begun:
-        text += f", {checkpoints.not_begun} not begun before all tasks ran"
-    if checkpoints.untold:
-        text += f", {checkpoints.untold} earlier ones failed or did not begin"
+    if checkpoints.never_began:
+        text += f", {checkpoints.never_began} not begun before all tasks ran"
+    if checkpoints.cause_unknown:
+        text += f", {checkpoints.cause_unknown} earlier ones failed or did not begin"
     return text
 
 
@@ -188,7 +188,7 @@ def _unknown(report: Report) -> list[str]:
     notes = []
     if report.job is not None and report.lost_before_start is None:
         notes.append("whether input was lost before the start, since the job was submitted from another machine")
-    if report.checkpoints is not None and report.checkpoints.untold:
+    if report.checkpoints is not None and report.checkpoints.cause_unknown:
         notes.append("why earlier checkpoints failed, since Flink lists the last ten only")
     if report.lag is not None and not all(each.exact for each in report.lag):
         notes.append("how many of the records behind are markers of transactions")

@@ -91,9 +91,9 @@ class Checkpoints:
         last_path: that can be restored.
         last_completed_at: epoch milliseconds.
         failures: those that Flink still tells about, the last first: failed after they began.
-        not_begun: failed ones that never began, since not all tasks ran yet, as at the start of a job.
+        never_began: failed ones that never began, since not all tasks ran yet, as at the start of a job.
         spans: beginning and end of the completed ones that Flink still lists, epoch milliseconds, the last first.
-        untold: failed ones of which Flink no longer tells the cause.
+        cause_unknown: failed ones whose cause Flink no longer lists.
     """
 
     completed: int
@@ -105,8 +105,8 @@ class Checkpoints:
     last_path: str | None
     last_completed_at: int | None = None
     failures: tuple[Failure, ...] = ()
-    not_begun: int = 0
-    untold: int = 0
+    never_began: int = 0
+    cause_unknown: int = 0
     spans: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -124,7 +124,7 @@ def read_checkpoints(found: Answer) -> Checkpoints:
         (each for each in history if each["status"] == "FAILED"), key=lambda each: int(each["id"]), reverse=True
     )
     unlisted = max(0, int(counts["failed"]) - len(failed))
-    untold = _untold(found, len(failed))
+    cause_unknown = _unlisted_failures(found, len(failed))
     return Checkpoints(
         completed=counts["completed"],
         failed=counts["failed"],
@@ -138,18 +138,18 @@ def read_checkpoints(found: Answer) -> Checkpoints:
             Failure(int(each.get("failure_timestamp") or 0), each.get("failure_message") or "it gives no reason")
             for each in failed
         ),
-        not_begun=0 if untold is None else max(0, unlisted - untold),
+        never_began=0 if cause_unknown is None else max(0, unlisted - cause_unknown),
         spans=tuple(
             (int(each["trigger_timestamp"]), int(each["latest_ack_timestamp"]))
             for each in history
             if each["status"] == "COMPLETED"
         ),
-        untold=unlisted if untold is None else min(unlisted, untold),
+        cause_unknown=unlisted if cause_unknown is None else min(unlisted, cause_unknown),
     )
 
 
-def _untold(found: Answer, listed: int) -> int | None:
-    """Count the checkpoints that began, failed, and are no longer listed; None when that cannot be told.
+def _unlisted_failures(found: Answer, listed: int) -> int | None:
+    """Count the checkpoints that began, failed, and are no longer listed; None if Flink does not say.
 
     A checkpoint that cannot begin, since not all tasks run, is counted as failed, and has no number and no entry in the
     list. Numbers rise by one from that of the checkpoint that was restored.

@@ -194,19 +194,49 @@ def read_all(settings: Settings, topic: str, timeout_s: float = 60.0) -> Iterato
         OperationError: the topic does not exist, or its end is not reached in time.
     """
     with _reader(settings, **{"enable.partition.eof": True}) as consumer:
+        begins = [Partition(topic, number, OFFSET_BEGINNING) for number in partitions(settings, topic)]
+        yield from _read_to_end(consumer, begins, timeout_s)
+
+
+def read_recent(
+    settings: Settings, topic: str, since_ms: int, at_most: int, timeout_s: float = 60.0
+) -> Iterator[Message]:
+    """Read the committed records of a topic from a time on, or its newest if there are more.
+
+    Args:
+        settings: of Kafka.
+        topic: to read.
+        since_ms: Kafka's time of the oldest record wanted, epoch milliseconds.
+        at_most: records to read, about; the same number from each partition.
+        timeout_s: longest time that it may take.
+
+    Raises:
+        OperationError: the topic does not exist, or its end is not reached in time.
+    """
+    with _reader(settings, **{"enable.partition.eof": True}) as consumer:
         numbers = partitions(settings, topic)
-        consumer.assign([Partition(topic, number, OFFSET_BEGINNING) for number in numbers])
-        at_end: set[int] = set()
-        deadline = time.monotonic() + timeout_s
-        while len(at_end) < len(numbers):
-            message = consumer.poll(POLL_S)
-            error = message.error() if message is not None else None
-            if message is not None and error is not None and error.code() == KafkaError._PARTITION_EOF:
-                at_end.add(message.partition())
-            elif (record := _checked(message)) is not None:
-                yield record
-            if time.monotonic() > deadline:
-                raise OperationError(f"topic {topic} could not be read to its end in {timeout_s:.0f} s")
+        wanted = [Partition(topic, number, since_ms) for number in numbers]
+        begins = []
+        for found in consumer.offsets_for_times(wanted, timeout=TIMEOUT_S):
+            _, end = consumer.get_watermark_offsets(Partition(topic, found.partition), timeout=TIMEOUT_S)
+            begin = end if found.offset < 0 else max(found.offset, end - -(-at_most // len(numbers)))
+            begins.append(Partition(topic, found.partition, begin))
+        yield from _read_to_end(consumer, begins, timeout_s)
+
+
+def _read_to_end(consumer: Consumer, begins: list[Partition], timeout_s: float) -> Iterator[Message]:
+    consumer.assign(begins)
+    at_end: set[int] = set()
+    deadline = time.monotonic() + timeout_s
+    while len(at_end) < len(begins):
+        message = consumer.poll(POLL_S)
+        error = message.error() if message is not None else None
+        if message is not None and error is not None and error.code() == KafkaError._PARTITION_EOF:
+            at_end.add(message.partition())
+        elif (record := _checked(message)) is not None:
+            yield record
+        if time.monotonic() > deadline:
+            raise OperationError(f"topic {begins[0].topic} could not be read to its end in {timeout_s:.0f} s")
 
 
 def count_readable(

@@ -66,14 +66,18 @@ class TopicStatus:
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """Specify every topic; the compacted ones have one partition: of ``control``, since its records have an order."""
-    names = settings.kafka.topics
-    compacted = (names.control, names.lists)
-    return [_spec(settings, name, compacted=name in compacted) for name in names.model_dump().values()]
+    """Specify every topic.
+
+    ``control`` and ``lists`` are compacted, ``control-log`` is kept for ever. These have one partition, since their
+    records have an order.
+    """
+    return [_spec(settings, name) for name in settings.kafka.topics.model_dump().values()]
 
 
-def _spec(settings: Settings, name: str, *, compacted: bool) -> TopicSpec:
+def _spec(settings: Settings, name: str) -> TopicSpec:
     kafka = settings.kafka
+    compacted = name in (kafka.topics.control, kafka.topics.lists)
+    is_log = name == kafka.topics.control_log
     config = {
         "compression.type": "uncompressed" if kafka.compression == "none" else kafka.compression,
         "max.message.bytes": str(kafka.max_record_bytes),
@@ -84,8 +88,8 @@ def _spec(settings: Settings, name: str, *, compacted: bool) -> TopicSpec:
         "cleanup.policy": "compact" if compacted else "delete",
     }
     if not compacted:
-        config[RETENTION] = str(kafka.retention_ms)
-    return TopicSpec(name, 1 if compacted else kafka.partitions, kafka.replication_factor, config)
+        config[RETENTION] = KEEP_FOREVER if is_log else str(kafka.retention_ms)
+    return TopicSpec(name, 1 if compacted or is_log else kafka.partitions, kafka.replication_factor, config)
 
 
 def ensure(settings: Settings, *, update: bool = False) -> list[TopicStatus]:

@@ -7,7 +7,8 @@ from typing import Any, get_args, get_type_hints
 from deploy.docs.markdown import code, table
 from deploy.docs.words import texts
 from udfs.conditions import MAX_TOKENS
-from udfs.control import MAX_RECORD_BYTES, Control
+from udfs.control.record import MAX_RECORD_BYTES, Control
+from udfs.control.timeline import MAX_VERSIONS
 from udfs.patterns.loading import MAX_PATTERNS
 from udfs.rule_documents import MAX_PROBLEMS
 from udfs.rules.loading import MAX_RULES
@@ -24,6 +25,7 @@ def context() -> dict[str, Any]:
     """What the template of the page needs."""
     bodies = texts("control", "kinds", control_kinds())
     limits = {
+        "kept_versions": MAX_VERSIONS,
         "record_bytes": MAX_RECORD_BYTES,
         "characters": MAX_CHARACTERS,
         "nodes": MAX_NODES,

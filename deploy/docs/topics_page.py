@@ -10,6 +10,7 @@ from msgspec import inspect
 from deploy.clients.dead_letters import DETAIL, REASON, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
 from deploy.docs.markdown import anchor, code, codes, table
 from deploy.docs.words import texts, words
+from udfs.control.log import LogRecord
 from udfs.decision import Alert, Decision
 from udfs.lists.record import ListRecord
 from udfs.names import Topic
@@ -26,7 +27,12 @@ INPUTS = {
     Topic.LABELS: Label[AsRead],
     Topic.LISTS: ListRecord,
 }
-OUTPUTS = {Topic.DECISIONS: Decision, Topic.ALERTS: Alert, Topic.METRICS: MinuteMetrics}
+OUTPUTS = {
+    Topic.DECISIONS: Decision,
+    Topic.ALERTS: Alert,
+    Topic.METRICS: MinuteMetrics,
+    Topic.CONTROL_LOG: LogRecord,
+}
 DEAD_LETTER_HEADERS = (REASON, DETAIL, SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET)
 _NULLABLE = {(Topic.METRICS, "merchant_id")}
 """Fields that are null in some records, though their struct writes the others only."""
@@ -74,7 +80,7 @@ def shown_type(kind: inspect.Type) -> str:
 
 
 def _shown(kind: inspect.Type) -> str:
-    if isinstance(kind, inspect.LiteralType):
+    if isinstance(kind, inspect.LiteralType | inspect.EnumType):
         return "string"
     if isinstance(kind, inspect.ListType | inspect.VarTupleType):
         return f"array of {shown_type(kind.item_type)}s"

@@ -117,7 +117,7 @@ def control_records(settings: Settings) -> dict[str, str]:
 
 def _control(key: bytes | None, value: bytes | None) -> str:
     # These import numba, which takes a second, and most topics of control are empty.
-    from udfs.control import decode_control  # noqa: PLC0415
+    from udfs.control.record import decode_control  # noqa: PLC0415
     from udfs.features.catalogue import FEATURE_NAMES  # noqa: PLC0415
     from udfs.records.refusal import Refusal  # noqa: PLC0415
 

@@ -146,7 +146,7 @@ def test_the_rule_of_the_readme_makes_its_alert() -> None:
 
 @pytest.mark.parametrize("page", BENCHMARKS, ids=name_of)
 def test_a_page_of_figures_names_the_command_that_measures_them(page: Path) -> None:
-    assert re.search(r"sentinel (bench|chaos|patterns try)|deploy/test|tests/", page.read_text())
+    assert re.search(r"sentinel (bench|chaos|backtest|patterns try)|deploy/test|tests/", page.read_text())
 
 
 def test_another_cluster_needs_every_package_that_the_job_imports() -> None:

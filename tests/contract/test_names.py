@@ -21,6 +21,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "ACCOUNT_EVENTS": "account-events",
         "LABELS": "labels",
         "CONTROL": "control",
+        "CONTROL_LOG": "control-log",
         "LISTS": "lists",
         "DECISIONS": "decisions",
         "ALERTS": "alerts",

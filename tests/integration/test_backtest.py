@@ -63,8 +63,7 @@ def send(job: LocalStack, records: Sequence[InputRecord]) -> None:
     payments wait until the rest is taken.
     """
     names, decided = job.settings.kafka.topics, 0
-    to = {Kind.TRANSACTION: names.transactions, Kind.ACCOUNT_EVENT: names.account_events, Kind.LABEL: names.labels}
-    for topic, group in groupby(rounds(records), key=lambda record: to[Kind(record.envelope.kind)]):
+    for topic, group in groupby(rounds(records), key=lambda record: names.of_kind(Kind(record.envelope.kind))):
         batch = [(record.envelope.key, record.envelope.value) for record in group]
         job.produce(topic, batch)
         if topic == names.transactions:

@@ -69,16 +69,10 @@ class Sender:
     to_decide: int = 0
 
     def send(self, records: Sequence[TrafficRecord]) -> None:
-        names = self.job.settings.kafka.topics
-        by_kind = {
-            Kind.TRANSACTION: names.transactions,
-            Kind.LABEL: names.labels,
-            Kind.ACCOUNT_EVENT: names.account_events,
-        }
-        for kind, topic in by_kind.items():
+        for kind in (Kind.TRANSACTION, Kind.LABEL, Kind.ACCOUNT_EVENT):
             of_kind = [(record.key, record.value) for record in records if record.kind == kind]
             if of_kind:
-                self.job.produce(topic, of_kind)
+                self.job.produce(self.job.settings.kafka.topics.of_kind(kind), of_kind)
         self.sent += records
         self.to_decide += count_transactions(records)
 

@@ -8,9 +8,13 @@ import pytest
 
 from tests.pipeline.sent import NOW_MS, RULES, controlled, copied, decide, decisions, paid, pipeline, record, restarted
 from tests.pipeline.stages import merchant_stage
+from udfs.control.in_force import ControlLostError
+from udfs.control.log import LogEvent
+from udfs.control.record import STAGES
 from udfs.names import Kind, Refused, ShardEntry
 from udfs.pipeline import MemoryState, Pipeline
-from udfs.stages.control_in_force import ControlLostError
+from udfs.stages.envelope import decode_envelope
+from udfs.stages.stage import Stage
 
 STRICT = {"block": 0.5, "challenge": 0.3, "monitor": 0.1, "alert": 0.3}
 
@@ -167,3 +171,56 @@ def test_a_subtask_whose_shards_differ_goes_on_with_the_newest_control() -> None
         stage.checkpoint(NOW_MS)
     assert merchant_stage(dict(enumerate(states)), shards=2).control.rules.version == 2
     assert merchant_stage(dict(enumerate(reversed(states))), shards=2).control.rules.version == 2
+
+
+# The control log
+
+
+def test_every_stage_that_uses_a_kind_acknowledges_it_once_with_its_shards() -> None:
+    one = pipeline()
+    change = controlled("patterns", 3, {"version": 9, "patterns": []})
+    one.process([], NOW_MS, [change])
+    one.process([], NOW_MS, [change])
+    stages: list[Stage[Any]] = [one.users, one.devices, one.merchants]
+    found = [record for stage in stages for record in stage.drain_acknowledgements()]
+    assert [(each.event, each.kind, each.version, each.stage) for each in found] == [
+        (LogEvent.ACCEPTED, "patterns", 3, stage) for stage in STAGES["patterns"]
+    ]
+    assert {(tuple(each.shards), each.shards_of_stage) for each in found} == {((0,), 1)}
+    one.process([], NOW_MS, [controlled("rules", 1, rules(2))])
+    assert [len(stage.drain_acknowledgements()) for stage in stages] == [0, 0, 1], "only merchants use rules"
+
+
+def test_a_refused_record_is_logged_and_the_one_in_force_written_again() -> None:
+    one = pipeline()
+    good = controlled("rules", 2, rules(2))
+    one.process([], NOW_MS, [good])
+    one.merchants.drain_acknowledgements()
+    assert one.merchants.drain_displaced() == []
+    refused = [
+        controlled("rules", 3, {"version": 1, "rules": 5}),
+        controlled("rules", 1, rules(3)),
+        record(Kind.CONTROL, b"5", "x"),
+    ]
+    one.process([], NOW_MS, refused)
+    found = one.merchants.drain_acknowledgements()
+    assert [(each.event, each.kind, each.version) for each in found] == [
+        (LogEvent.REFUSED, "rules", 3),
+        (LogEvent.REFUSED, "rules", 1),
+        (LogEvent.REFUSED, "", 0),
+    ]
+    assert all(each.detail for each in found)
+    assert one.merchants.drain_displaced() == [("rules", decode_envelope(good).value)] * 2
+
+
+def test_where_the_defaults_are_in_force_nothing_is_written_again() -> None:
+    one = pipeline()
+    one.process([], NOW_MS, [controlled("rules", 3, {"version": 1, "rules": 5})])
+    assert one.merchants.drain_displaced() == []
+
+
+def test_a_decision_names_the_version_of_the_thresholds() -> None:
+    one = pipeline()
+    (before,) = decide(one, paid("before", 30.0, 0))
+    (after,) = decide(one, paid("after", 30.0, 1), control=(controlled("thresholds", 4, STRICT),))
+    assert (before.versions.thresholds, after.versions.thresholds) == (0, 4)

@@ -49,13 +49,18 @@ def test_a_decision_that_is_no_alert_carries_no_features_by_default() -> None:
     assert decision.features == {}
 
 
-def test_every_so_many_th_decision_carries_its_features_by_the_payments_own_time() -> None:
-    users = user_stage()
-    merchants = merchant_stage(sample_every=60_000)
-    sent = [paid("a", 10.0, 0.5), paid("on the minute", 10.0, 1), paid("b", 10.0, 2.5), paid("on it again", 10.0, 3)]
-    messages = [message for _, message, _ in users.process(sent, NOW_MS).to_merchants]
-    made = decisions(merchants.process(messages, NOW_MS))
-    assert [one.features.get("amount") for one in made] == [None, 10.0, None, 10.0]
+def test_one_decision_of_so_many_carries_its_features_chosen_by_its_id() -> None:
+    names = [f"payment {number}" for number in range(400)]
+
+    def sampled(every: int) -> set[str]:
+        sent = [paid(name, 10.0, 1, user=name, merchant=name) for name in names]
+        messages = [message for _, message, _ in user_stage().process(sent, NOW_MS).to_merchants]
+        made = decisions(merchant_stage(sample_every=every).process(messages, NOW_MS))
+        return {one.transaction_id for one in made if one.features}
+
+    assert 70 < len(sampled(4)) < 130
+    assert sampled(4) == sampled(4)
+    assert sampled(1) == set(names)
 
 
 def test_when_a_payment_was_and_when_it_was_decided_are_two_times() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.pipeline.models_by_hand import SuspectsLargeAmounts
 from tests.pipeline.sent import NOW_MS, decide, decisions, feature, paid, pipeline, summed
+from udfs.patterns import load_patterns
 from udfs.pipeline import Pipeline
 from udfs.stages.merchant import MerchantOutput
 from udfs.stages.stream_time import SAMPLE
@@ -110,8 +111,11 @@ def probes() -> list[bytes]:
 
 
 def probed(records: list[bytes], cut_at: int) -> MerchantOutput:
-    """What the probes are actual after the records, in two batches."""
-    one = pipeline()
+    """The output of the probes after the records, in two batches.
+
+    Without patterns: a match is reported once, with the payment that completed it as they came.
+    """
+    one = pipeline(patterns=load_patterns({"version": 1, "patterns": []}))
     history(one)
     one.process(records[:cut_at], NOW_MS)
     one.process(records[cut_at:], NOW_MS)

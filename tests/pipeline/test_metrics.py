@@ -27,7 +27,7 @@ IDLE_MS = 30_000
 
 
 def run(one: Pipeline, batches: list[list[bytes]]) -> list[MerchantOutput]:
-    """What each batch came to, and what comes of payments much later, when all minutes of before are over."""
+    """What each batch came to, and what comes of payments much later, when all earlier minutes are over."""
     return [one.process(batch, NOW_MS)[1] for batch in [*batches, at_the_end(0), at_the_end(1)]]
 
 
@@ -80,7 +80,7 @@ def test_a_minute_of_a_merchant_is_reported_once_and_not_before_it_is_over(
     for output in run(pipeline(), cut(records, data.draw(cuts(len(records)), label="batches end after"))):
         assert all(counted.minute % MINUTE_MS == 0 for counted in [*output.minutes, *output.closed])
         assert all(counted.minute + MINUTE_MS > watermark for counted in output.minutes), (
-            "counted in a minute of before"
+            "counted in a minute that was over"
         )
         assert all(counted.minute + MINUTE_MS <= output.watermark for counted in output.closed), "reported too early"
         for minute, merchant_id, _ in output.closed:

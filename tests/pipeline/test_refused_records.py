@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.pipeline.sent import NOW_MS, account_event, at, copied, decisions, memory, paid, pipeline, record
+from tests.pipeline.stages import user_stage
 from tests.pipeline.traffic import traffic
 from udfs.names import Kind, Refused
 from udfs.stages.envelope import Envelope, decode_envelope, encode_envelope
+from udfs.stages.stage_message import shard_of
 
 PAYMENT = {
     "transaction_id": "p",
@@ -113,3 +115,18 @@ def test_a_refused_record_of_a_new_user_leaves_no_profile() -> None:
 
 def test_an_envelope_of_a_bad_record_is_opened_as_any_other() -> None:
     assert decode_envelope(record(Kind.TRANSACTION, None, None)) == Envelope(Kind.TRANSACTION, 0, 0, None, None)
+
+
+def test_a_user_in_the_shard_of_another_form_is_refused_and_harms_nobody() -> None:
+    """Java may know an older Unicode than Python, and so send a record to the subtask of another shard."""
+    here, elsewhere = (next(name for name in "éüåøñ" if shard_of(name, 2) == shard) for shard in (0, 1))
+    sent = [
+        paid("a", 5.0, user=elsewhere),
+        account_event("password_reset", user=elsewhere),
+        paid("b", 5.0, user=here),
+    ]
+    output = user_stage(shards=2).process(sent, NOW_MS)
+    refusals = [letter.refusal for letter in output.dead_letters]
+    assert [refusal.reason for refusal in refusals] == [Refused.IDENTIFIER_INVALID] * 2
+    assert all("new in Unicode" in refusal.detail for refusal in refusals)
+    assert output.transactions == 1

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.control import Control, decode_control
+from udfs.control.record import Control, decode_control
 from udfs.decision import Thresholds
 from udfs.names import Refused
 from udfs.records.refusal import Refusal

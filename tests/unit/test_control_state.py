@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from state.kernel.times import DAY_MS
 from tests.pipeline.sent import NOW_MS
-from udfs.control import Control, decode_control
+from udfs.control.in_force import ControlInForce, ControlLostError
+from udfs.control.record import Control, decode_control
 from udfs.decision import Thresholds
-from udfs.names import Kind, Refused, ShardEntry
+from udfs.names import Refused, ShardEntry
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import MAX_VERSION
 from udfs.rules import load_rules
-from udfs.stages.control_in_force import ControlInForce, ControlLostError
-from udfs.stages.envelope import Envelope
 
 NAMES = ("amount",)
 NO_RULES = load_rules("version: 1\nrules: []", NAMES)
@@ -56,12 +55,12 @@ def thresholds(block: float) -> dict[str, float]:
     return {"block": block, "challenge": 0.5, "monitor": 0.4, "alert": 0.6}
 
 
-def send(control: ControlInForce, kind: str, version: int, body: object) -> Refusal | None:
+def send(control: ControlInForce, kind: str, version: int, body: object, **more: object) -> Refusal | None:
     """Show the shard a control record that can be read."""
-    value = json.dumps({"kind": kind, "version": version, "body": body}).encode()
+    value = json.dumps({"kind": kind, "version": version, "body": body} | more).encode()
     change = decode_control(value, kind.encode(), NAMES)
     assert isinstance(change, Control), change
-    return control.apply(change, Envelope(Kind.CONTROL, 0, 0, kind.encode(), value))
+    return control.apply(change, value)
 
 
 def test_until_control_says_something_the_settings_are_in_force() -> None:
@@ -84,6 +83,17 @@ def test_an_older_version_is_refused_and_changes_nothing() -> None:
     refusal = send(control, "rules", 4, rules(40))
     assert refusal == Refusal(Refused.CONTROL_STALE, "rules version 4 comes after version 5: send a higher one")
     assert (control.rules.version, packed(control)) == (50, before)
+
+
+def test_a_record_made_against_another_version_than_the_one_in_force_is_refused() -> None:
+    control = shard()
+    assert send(control, "rules", 5, rules(50), base=4) is None, "a new job lacks what it was made against"
+    refusal = send(control, "rules", 6, rules(60), base=4)
+    assert refusal is not None
+    assert refusal.reason is Refused.CONTROL_STALE
+    assert "made against version 4, and 5 is in force" in refusal.detail
+    assert send(control, "rules", 6, rules(60), base=5) is None
+    assert (control.version("rules"), control.version("thresholds")) == (6, 0)
 
 
 def test_the_same_version_with_another_content_is_refused() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udfs.conditions import MAX_TOKENS
-from udfs.control import MAX_RECORD_BYTES, Control, decode_control
+from udfs.control.record import MAX_RECORD_BYTES, Control, decode_control
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.records.refusal import Refusal
 from udfs.rule_documents import MAX_PROBLEMS

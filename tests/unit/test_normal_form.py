@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import pytest
 
-from tests.records import read_account_event, read_payment
+from tests.records import read_account_event, read_label, read_payment
 from udfs.features.country_and_category import CATEGORY_RISK, HIGH_RISK_COUNTRIES
 from udfs.names import Refused
 from udfs.records.categories import _RANGES
 from udfs.records.countries import COUNTRIES
+from udfs.records.normal_form import normal_identifier
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction
 
@@ -210,12 +212,37 @@ def test_what_cannot_be_seen_or_would_deceive_is_no_merchant(text: str) -> None:
     assert read.reason is Refused.IDENTIFIER_INVALID
 
 
-@pytest.mark.parametrize("user", ["Ju\u0308rgen", " alice", "alice ", "al\u200bice", "a\u00a0b"])
+@pytest.mark.parametrize("user", [" alice", "alice ", "al\u200bice", "a\u00a0b", "Ju\u0308rgen "])
 def test_a_user_that_is_the_key_must_come_in_the_normal_form(user: str) -> None:
     for read in (read_payment(key=user.encode(), user_id=user), read_account_event(key=user.encode(), user_id=user)):
         assert isinstance(read, Refusal)
         assert read.reason is Refused.IDENTIFIER_INVALID
         assert "normal form" in read.detail
+
+
+@pytest.mark.parametrize("user", ["Ju\u0308rgen", "J\u00fcrgen"])
+@pytest.mark.parametrize("key", ["Ju\u0308rgen", "J\u00fcrgen"])
+def test_a_user_is_one_in_whatever_form_the_id_and_the_key_are_written(user: str, key: str) -> None:
+    for read in (read_payment, read_account_event, read_label):
+        record = read(key=key.encode(), user_id=user)
+        assert not isinstance(record, Refusal)
+        assert record.user_id == "J\u00fcrgen"
+
+
+def test_ids_of_a_megabyte_of_marks_are_refused_without_being_sorted() -> None:
+    marks = "a" + "\u0301" * 80_000 + "\u0323" * 80_000
+    assert normal_identifier(marks) == marks
+    for name in ("merchant_id", "transaction_id", "user_id"):
+        fields: dict[str, Any] = {name: marks, "key": marks.encode() if name == "user_id" else b"alice"}
+        read = read_payment(**fields)
+        assert isinstance(read, Refusal)
+        assert read.reason is Refused.IDENTIFIER_INVALID
+    assert accepted(device={"id": marks}).device_id is None
+
+
+def test_the_longest_id_is_read_in_whatever_form_it_is_written() -> None:
+    longest = "\u1f82" * 256
+    assert accepted(merchant_id=unicodedata.normalize("NFD", longest)).merchant_id == longest
 
 
 @pytest.mark.parametrize("user", ["J\u00fcrgen", "\u0646\u06cc\u200c\u0645", "user 1"])

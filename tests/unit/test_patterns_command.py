@@ -96,3 +96,21 @@ def test_a_simulation_gives_the_recall_of_attacks() -> None:
     assert recall is not None
     assert recall > 0.8
     assert backtest.recall("nothing_of_that_name") is None
+
+
+def test_as_json_the_check_lists_what_it_has_read(file: Path) -> None:
+    read = json.loads(run("check", str(file), "--json"))
+    (pattern,) = read["patterns"]
+    assert (read["version"], pattern["id"], pattern["steps"]) == (1, "two", ["small", "large"])
+
+
+def test_as_json_a_backtest_has_every_match_and_its_figures(file: Path, payments: Path, tmp_path: Path) -> None:
+    (unlabeled,) = json.loads(run("try", str(file), "--on", str(payments), "--json"))["patterns"]
+    assert (len(unlabeled["matches"]), unlabeled["precision"], unlabeled["matches"][0]["fraud"]) == (10, None, None)
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("fields: {}\nlabel: is_fraud\n")
+    read = json.loads(run("try", str(file), "--on", str(payments), "--mapping", str(mapping), "--json"))
+    (pattern,) = read["patterns"]
+    assert (read["transactions"], read["fraud"], pattern["precision"]) == (20, 2, pytest.approx(0.1))
+    assert pattern["matches"][0]["transaction_ids"] == ["t00.5", "t0600.0"]
+    assert [match["fraud"] for match in pattern["matches"]] == [True] + [False] * 9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from flink_jobs.settings import Settings, SettingsError, load_settings
 from tests.records import LIMITS, NOW_MS, PAYMENT, json_of
+from udfs.names import Refused
 from udfs.records.limits import Limits
 from udfs.records.rates import RATES, Conversion, Rates, RatesInvalidError, to_reference
 from udfs.records.refusal import Refusal
@@ -95,3 +97,12 @@ def test_rates_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTINEL_CURRENCY__PER_UNIT", '{"EURO": 0.5}')
     with pytest.raises(SettingsError, match="EURO"):
         load_settings()
+
+
+def test_an_amount_is_absurd_by_what_it_is_worth() -> None:
+    assert converted(Limits(rates=RATES), amount=2e9, currency="VND").amount == pytest.approx(65_000, rel=0.2)
+    for rates, amount in ((RATES, 9e8), (Rates("EUR", DAY, {"KWD": sys.float_info.min}), 5.0)):
+        payment = json_of(PAYMENT, {"amount": amount, "currency": "KWD"})
+        read = decode_transaction(payment, b"alice", NOW_MS, Limits(rates=rates))
+        assert isinstance(read, Refusal)
+        assert (read.reason, "KWD" in read.detail) == (Refused.AMOUNT_ABSURD, True)

@@ -105,11 +105,11 @@ def test_the_job_accepts_payments_and_labels_of_a_public_data_set(name: str, tmp
     fraud: list[bool] = []
     for record in replay_records(file, mapping, ReplayOptions(label_delay_ms=0)):
         if record.topic == Topic.LABELS:
-            label = decode_label(record.value, record.key, 4_000_000_000_000, Limits())
+            label = decode_label(record.value, record.key, 4_000_000_000_000, Limits(rates=None))
             assert isinstance(label, Label), label
             fraud.append(label.fraud)
         else:
-            payment = decode_transaction(record.value, record.key, 4_000_000_000_000, Limits())
+            payment = decode_transaction(record.value, record.key, 4_000_000_000_000, Limits(rates=None))
             assert isinstance(payment, Transaction), payment
             found.append((payment.user_id, payment.amount, payment.event_time))
     assert [(*payment, is_fraud) for payment, is_fraud in zip(found, fraud, strict=True)] == expected

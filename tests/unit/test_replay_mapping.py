@@ -15,6 +15,7 @@ from apps.replay.mapping import ColumnMapping, MappingError, RowUnreadableError
 from apps.replay.mapping_file import built_in_mappings, load_mapping
 from apps.replay.text_format import TextFormat
 from apps.replay.values import ValueFormat, ValueUnreadableError, reader_of
+from udfs.records.readable import DERIVED
 from udfs.records.transaction import Account, Device, Location, Transaction
 
 OWN = {
@@ -48,7 +49,7 @@ def test_columns_with_the_names_of_fields_need_no_mapping() -> None:
 
 
 def test_every_field_of_a_transaction_can_be_mapped_also_nested_ones() -> None:
-    names = [each.encode_name for each in msgspec.structs.fields(Transaction)]
+    names = [each.encode_name for each in msgspec.structs.fields(Transaction) if each.name not in DERIVED]
     nested: dict[str, Any] = {"location": Location, "device": Device, "account": Account}
     plain = [name for name in names if name not in nested]
     inner = [f"{parent}.{each.encode_name}" for parent, kind in nested.items() for each in msgspec.structs.fields(kind)]
@@ -58,6 +59,12 @@ def test_every_field_of_a_transaction_can_be_mapped_also_nested_ones() -> None:
         for step in name.split("."):
             value = value[step]
         assert str(value) in ("1", "True"), name
+
+
+@pytest.mark.parametrize("name", sorted(DERIVED))
+def test_what_the_decoder_makes_cannot_be_mapped(name: str) -> None:
+    with pytest.raises(MappingError, match="a transaction has no field"):
+        mapped(OWN | {"one": 1}, f"{name}=one")
 
 
 def test_nested_fields_are_read_from_columns_of_their_names() -> None:

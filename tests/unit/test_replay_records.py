@@ -69,7 +69,7 @@ def json_lines(folder: Path, *lines: dict[str, Any]) -> RowFile:
 def accepted(record: ReplayRecord) -> Transaction | Label:
     """Decode a record as the job does; fails if the job refuses it."""
     decode = {Topic.TRANSACTIONS: decode_transaction, Topic.LABELS: decode_label}[record.topic]
-    decoded = decode(record.value, record.key, record.time or 0, Limits())
+    decoded = decode(record.value, record.key, record.time or 0, Limits(rates=None))
     assert isinstance(decoded, Transaction | Label), decoded
     return decoded
 

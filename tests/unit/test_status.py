@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from deploy.clients.flink_rest import FlinkRest
 from deploy.errors import OperationError
 from deploy.job import health, preflight
 from deploy.job.health import Finding, State
+from deploy.stack import disk
 
 NOW_S = 1_000_000.0
 NOW_MS = round(NOW_S * 1000)
@@ -93,14 +93,14 @@ def failed(number: int, at_ms: int, message: str) -> dict[str, Any]:
 
 def test_checkpoints_that_could_not_begin_are_counted_apart_from_those_that_failed() -> None:
     found = flink_answers.read_checkpoints(answer(3, [failed(2, NOW_MS, "Checkpoint expired")], NOW_MS - 1))
-    assert (found.not_begun, found.untold) == (2, 0)
+    assert (found.never_began, found.cause_unknown) == (2, 0)
     assert found.failing == Failure(NOW_MS, "Checkpoint expired")
 
 
 def test_of_more_failures_than_flink_lists_the_cause_is_said_to_be_unknown() -> None:
     history = [failed(15 + number, NOW_MS, "disk") for number in range(1, 11)]
     found = flink_answers.read_checkpoints(answer(27, history))
-    assert (found.not_begun, found.untold, len(found.failures)) == (2, 15, 10)
+    assert (found.never_began, found.cause_unknown, len(found.failures)) == (2, 15, 10)
 
 
 def test_failures_of_the_start_are_known_as_such_however_long_the_job_runs() -> None:
@@ -109,7 +109,7 @@ def test_failures_of_the_start_are_known_as_such_however_long_the_job_runs() -> 
     shown["counts"] |= {"completed": 800, "restored": 1}
     shown["latest"]["restored"] = {"id": 200}
     found = flink_answers.read_checkpoints(shown)
-    assert (found.not_begun, found.untold) == (3, 0)
+    assert (found.never_began, found.cause_unknown) == (3, 0)
 
 
 def test_after_a_recovery_it_is_not_known_which_checkpoints_began() -> None:
@@ -118,7 +118,7 @@ def test_after_a_recovery_it_is_not_known_which_checkpoints_began() -> None:
     shown["counts"] |= {"completed": 800, "restored": 1}
     shown["latest"]["restored"] = {"id": 900}
     found = flink_answers.read_checkpoints(shown)
-    assert (found.not_begun, found.untold) == (0, 3)
+    assert (found.never_began, found.cause_unknown) == (0, 3)
 
 
 def test_a_failure_before_the_last_completed_checkpoint_is_over() -> None:
@@ -130,10 +130,17 @@ def test_a_full_disk_is_named_as_such_in_a_stack_trace() -> None:
     assert flink_answers.root_cause(trace).startswith("a disk is full (No space left on device): free space")
 
 
-def test_the_disk_of_a_folder_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=0))
-    (finding,) = health.of_disks([tmp_path, tmp_path, tmp_path / "nowhere"])
-    assert finding.text.startswith(f"the disk of {tmp_path} is full (0 bytes of ")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_the_disk_of_a_folder_that_is_full_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    assert disk.mount(folder, 2)
+    try:
+        assert health.of_disks([folder]) == []
+        disk.fill(folder)
+        (finding,) = health.of_disks([folder, folder, tmp_path / "nowhere"])
+    finally:
+        disk.unmount(folder)
+    assert finding.text.startswith(f"the disk of {folder} is full (0 bytes of ")
     assert finding.state == State.DEGRADED
 
 

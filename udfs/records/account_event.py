@@ -10,7 +10,7 @@ from msgspec import field
 from udfs.names import Refused
 from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record
 from udfs.records.limits import Limits
-from udfs.records.normal_form import word_of
+from udfs.records.normal_form import normal_user, word_of
 from udfs.records.optional_fields import Device, Location, normalize_device, normalize_location
 from udfs.records.readable import ACCOUNT_EVENT
 from udfs.records.refusal import Refusal
@@ -56,6 +56,7 @@ def decode_account_event(value: bytes | None, key: bytes | None, now_ms: int, li
             known = ", ".join(sorted(KINDS))
             return Refusal(Refused.UNKNOWN_KIND, f"kind is {event.kind[:64]!r}, known are {known}")
         event.kind = kind
+    event.user_id = normal_user(event.user_id)
     refusal = (
         check_normal("user_id", event.user_id)
         or check_identifier("user_id", event.user_id)

@@ -15,7 +15,7 @@ import msgspec
 from udfs.names import Refused
 from udfs.records.duplicate_keys import DuplicateKeyError, check_keys
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
-from udfs.records.normal_form import is_legible, normal_device, normal_identifier
+from udfs.records.normal_form import is_legible, normal_device, normal_identifier, normal_key
 from udfs.records.readable import Readers, make_readable
 from udfs.records.refusal import Refusal
 from udfs.records.times import TimeUnreadableError
@@ -106,18 +106,17 @@ def check_identifier(name: str, text: str) -> Refusal | None:
 
 
 def check_normal(name: str, text: str) -> Refusal | None:
-    """Refuse the id of a user that is not in its normal form.
+    """Refuse the id of a user, in NFC, that is not in the normal form of ids.
 
-    It is also the record's key, by which Kafka and Flink choose the partition and the shard before any record is read.
-    So it cannot be put into its normal form here, and in two forms one user would be two.
+    It is also the record's key, of which the source normalizes the Unicode form alone before it computes the shard.
     """
     normal = normal_identifier(text)
     if normal == text or not is_legible(normal):
         return None
     return Refusal(
         Refused.IDENTIFIER_INVALID,
-        f"{name} {text[:64]!r} is not in its normal form: send it, and the record key, in Unicode NFC "
-        "without surrounding spaces or invisible characters",
+        f"{name} {text[:64]!r} is not in its normal form: send it, and the record key, without surrounding "
+        "spaces or invisible characters",
     )
 
 
@@ -127,8 +126,9 @@ def device_identifier(text: str) -> str | None:
 
 
 def check_key(key: bytes | None, user_id: str) -> Refusal | None:
-    """Refuse a record whose key is not its user: it may lie in another user's partition."""
-    if key == user_id.encode():
+    """Refuse a record whose key, in NFC, is not its user: it may lie in another user's partition."""
+    name = user_id.encode()
+    if key == name or (key is not None and normal_key(key) == name):
         return None
     shown = "absent" if key is None else repr(key[:64].decode(errors="replace"))
     return Refusal(Refused.KEY_MISMATCH, f"the record key is {shown}, user_id is {user_id!r}")

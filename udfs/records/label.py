@@ -9,7 +9,7 @@ from msgspec import field
 
 from udfs.records.decoding import check_identifier, check_key, check_normal, decode_record, device_identifier
 from udfs.records.limits import Limits
-from udfs.records.normal_form import normal_identifier
+from udfs.records.normal_form import normal_identifier, normal_user
 from udfs.records.readable import LABEL
 from udfs.records.refusal import Refusal
 from udfs.records.times import AsRead, Time, check_event_time, epoch_ms
@@ -52,6 +52,7 @@ def decode_label(value: bytes | None, key: bytes | None, now_ms: int, limits: Li
     label, _ = decoded
     label.transaction_id = normal_identifier(label.transaction_id)
     label.merchant_id = normal_identifier(label.merchant_id)
+    label.user_id = normal_user(label.user_id)
     if label.device_id is not None:
         label.device_id = device_identifier(label.device_id)
     return (

@@ -16,7 +16,7 @@ class Limits:
 
     Attributes:
         record_bytes: largest size of a value.
-        amount: largest amount, currency units.
+        amount: largest amount, in units of the reference currency where it is converted.
         earliest: earliest event time, epoch milliseconds; before it a clock was never set.
         latest: event times are before it whatever the wall clock says, epoch milliseconds.
         ahead_ms: how far an event time may be ahead of the wall clock, milliseconds.

@@ -41,6 +41,13 @@ _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200e\u200f\u2060\ufeff"))
 _TAGS = range(0xE0020, 0xE0080)
 """Invisible letters that flags such as Scotland's are written with."""
 _SPACES = "Zs"
+LONGEST_WRITTEN = 1024
+"""Characters of the longest text that is put into its normal form: an id has at most 256, each written as at most 4.
+
+Time grows with the square of the number of marks in the wrong order: half a megabyte of them takes half a minute.
+"""
+LONGEST_WRITTEN_BYTES = 4 * LONGEST_WRITTEN
+"""The same for a record key, as ``sentinel.edge.EnvelopeDeserializer`` has it."""
 
 
 def is_placeholder(text: str) -> bool:
@@ -49,13 +56,34 @@ def is_placeholder(text: str) -> bool:
 
 
 def normal_identifier(text: str) -> str:
-    """Return the normal form of an id: NFC, plain spaces, none around it, no characters that cannot be seen."""
+    """Return the normal form of an id: NFC, plain spaces, none around it, no characters that cannot be seen.
+
+    A text that is too long for any id is returned as it is.
+    """
     if text.isascii():
         return text if text.isprintable() and text[:1] != " " and text[-1:] != " " else text.strip(" ")
-    text = unicodedata.normalize("NFC", text.translate(_UNSEEN))
+    text = text.translate(_UNSEEN)
+    if len(text) > LONGEST_WRITTEN:
+        return text
+    text = unicodedata.normalize("NFC", text)
     if not text.isprintable():
         text = "".join([" " if unicodedata.category(letter) == _SPACES else letter for letter in text])
     return text.strip(" ")
+
+
+def normal_user(text: str) -> str:
+    """Return the id of a user in NFC, as its shard is computed; a text that is too long for any id as it is."""
+    return text if text.isascii() or len(text) > LONGEST_WRITTEN else unicodedata.normalize("NFC", text)
+
+
+def normal_key(key: bytes) -> bytes:
+    """Return a record key in NFC; one that is not UTF-8, or too long for any id, as it is."""
+    if key.isascii() or len(key) > LONGEST_WRITTEN_BYTES:
+        return key
+    try:
+        return unicodedata.normalize("NFC", key.decode()).encode()
+    except UnicodeDecodeError:
+        return key
 
 
 def is_legible(text: str) -> bool:

@@ -11,7 +11,7 @@ from udfs.names import Refused
 from udfs.records.currencies import CURRENCIES
 from udfs.records.decoding import check_identifier, check_key, check_normal, decode_fields, decode_record
 from udfs.records.limits import IDENTIFIER_CHARACTERS, Limits
-from udfs.records.normal_form import is_code_placeholder, normal_identifier
+from udfs.records.normal_form import is_code_placeholder, normal_identifier, normal_user
 from udfs.records.optional_fields import Account, Device, Location, convert_amounts, normalize
 from udfs.records.rates import Conversion
 from udfs.records.readable import TRANSACTION
@@ -91,7 +91,7 @@ def decode_transaction(value: bytes | None, key: bytes | None, now_ms: int, limi
     if limits.rates is not None and transaction.currency != limits.rates.reference:
         convert_amounts(transaction, limits.rates, ignored)
     transaction.ignored = tuple(ignored)
-    return transaction
+    return transaction if transaction.amount <= limits.amount else _absurd(transaction, limits)
 
 
 def reread_transaction(value: bytes) -> Transaction:
@@ -122,6 +122,7 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         or " " in transaction_id
         or " " in merchant_id
     ):
+        user_id = transaction.user_id = normal_user(user_id)
         if (refusal := check_normal("user_id", user_id)) is not None:
             return refusal
         transaction_id = transaction.transaction_id = normal_identifier(transaction_id)
@@ -137,8 +138,14 @@ def _check(transaction: Transaction, key: bytes | None, now_ms: int, limits: Lim
         return refusal
     if amount < 0:
         return Refusal(Refused.AMOUNT_NEGATIVE, f"amount is {amount:g}; a refund is not a payment to decide")
-    if amount > limits.amount:
-        return Refusal(Refused.AMOUNT_ABSURD, f"amount is {amount:g}, more than {limits.amount:g} is a mistake")
     if transaction.currency not in CURRENCIES and is_code_placeholder(transaction.currency):
         return Refusal(Refused.MISSING_FIELD, "currency is required")
     return None
+
+
+def _absurd(transaction: Transaction, limits: Limits) -> Refusal:
+    """Refuse an amount by what it is worth: 2e9 dong are a car, and a tiny rate makes any amount infinite."""
+    conversion, shown = transaction.conversion, f"{transaction.amount:g}"
+    if conversion is not None:
+        shown = f"{conversion.amount:g} {conversion.currency}, which is {shown} {conversion.reference}"
+    return Refusal(Refused.AMOUNT_ABSURD, f"amount is {shown}, more than {limits.amount:g} is a mistake")

@@ -51,6 +51,11 @@ class RuleTestResult:
     expected: str
     found: str
 
+    def __str__(self) -> str:
+        """One line for a person."""
+        found = self.found if self.found in ("fires", "silent") else f"an error: {self.found}"
+        return f"rule {self.rule}, test {self.name}: expected {self.expected}, found {found}"
+
     @property
     def passed(self) -> bool:
         """Whether the condition did what is expected."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
+from zlib import crc32
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.control.in_force import ControlInForce
 from udfs.decision import (
     NO_SHADOW,
     SCORE_DIGITS,
@@ -27,9 +29,8 @@ from udfs.decision import (
 from udfs.explanation import reasons
 from udfs.lists.effect import MODEL, NO_EFFECT, ListEffect, is_silenced, list_effect
 from udfs.lists.silencing import without_silenced, without_silenced_matches
-from udfs.patterns import Match
+from udfs.patterns import Match, PatternSet
 from udfs.rules import Rule, RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
 
@@ -58,6 +59,7 @@ class Policy:
         thresholds: in force.
         model: None if none answers: rules then decide alone.
         patterns: versions of the patterns in force, by pattern id.
+        thresholds_version: of the control record of the thresholds; 0 for those of the settings.
         list_exceptions: whether an allow of the user or the card wins over a block of the country or a network.
     """
 
@@ -65,6 +67,7 @@ class Policy:
     thresholds: Thresholds
     model: ScoringModel | None
     patterns: dict[str, int]
+    thresholds_version: int
     list_exceptions: bool = True
 
 
@@ -101,28 +104,34 @@ class DecisionEngine:
         payments: Sequence[Payment],
         features: NDArray[np.float64],
         control: ControlInForce,
+        patterns: PatternSet,
         minutes: MinuteAggregator,
         now_ms: int,
     ) -> DecisionBatch:
         """Decide payments, and encode the decisions and alerts.
 
         Args:
-            payments: n of them, with their pattern matches.
+            payments: n of them, in order of event time, with their pattern matches.
             features: (n, F), NaN where absent.
-            control: rules, thresholds and patterns in force.
+            control: rules and thresholds by event time.
+            patterns: that found the matches.
             minutes: counts the decisions.
             now_ms: the wall clock, epoch milliseconds.
         """
         decisions = DecisionBatch()
-        if payments:
+        for span in control.spans([payment.event_time for payment in payments]):
+            moment = payments[span][0].event_time
+            thresholds = control.thresholds_at(moment)
             policy = Policy(
-                rules=control.rules,
-                thresholds=control.thresholds,
+                rules=control.rules_at(moment),
+                thresholds=thresholds.value,
                 model=self._model,
-                patterns=control.patterns.versions,
+                patterns=patterns.versions,
+                thresholds_version=thresholds.version,
                 list_exceptions=self._list_exceptions,
             )
-            _Batch(payments, features, policy, self._sample_every, self._names).write(decisions, minutes, now_ms)
+            batch = _Batch(payments[span], features[span], policy, self._sample_every, self._names)
+            batch.write(decisions, minutes, now_ms)
         return decisions
 
 
@@ -164,7 +173,9 @@ class _Batch:
         self._uncapped = scores
         self._scores: list[float] = np.round(np.minimum(scores, 1.0), SCORE_DIGITS).tolist()
         self._model_version = None if model is None else model.version
-        self._versions = _encoded(Versions(policy.rules.version, policy.patterns, self._model_version))
+        self._versions = _encoded(
+            Versions(policy.rules.version, policy.patterns, policy.thresholds_version, self._model_version)
+        )
 
     def write(self, decisions: DecisionBatch, minutes: MinuteAggregator, now_ms: int) -> None:
         thresholds = self._policy.thresholds
@@ -239,8 +250,8 @@ class _Batch:
             list(dict.fromkeys(match.pattern for match in matches)) if matches else [],
             [*effect.reasons, *(reasons(rules, matches) if rules or matches else ())],
             self._shadow_of(row) if row in self._shadow else NO_SHADOW,
-            # Sampled by event time and not by a counter, so that a replayed decision is the same.
-            self._named(row) if every and payment.event_time % every == 0 else {},
+            # Sampled by id: a replayed decision is the same, and event times may all be whole minutes.
+            self._named(row) if every and crc32(payment.transaction_id.encode()) % every == 0 else {},
             self._versions,
             payment.event_time,
             now_ms,

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from state.profiles.shared_profile import DeviceProfile
+from udfs.control.in_force import ControlInForce
 from udfs.features.catalogue import USER_WIDTH
 from udfs.features.shared_block import DEVICE_BLOCK
 from udfs.patterns import Entity
 from udfs.records.label import Label
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import decode_envelope, is_control
 from udfs.stages.stage import DownstreamStage, StageOptions, profile_store
 from udfs.stages.stage_message import (
@@ -62,14 +62,14 @@ class DeviceStage(DownstreamStage[DeviceProfile]):
         for record in records:
             if is_control(record):
                 # The merchant stage receives the same record, and writes the dead letter if it is refused.
-                self._apply_control(decode_envelope(record))
+                self._apply_control(decode_envelope(record), now_ms)
             else:
                 messages.append(decode_message(record))
         self._apply_entries(messages)
         labels = [label for message in messages for label in message.labels]
         payments, user_features = in_event_time(messages, USER_WIDTH)
         features = self._features(payments, user_features, labels)
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        matcher = self.matcher.batch(self._patterns_of_batch(), self._shards.values(), self.shard_of)
         device_ids = [payment.device_id or "" for payment in payments]
         payments = self._on_lists(device_ids, self._match(matcher, device_ids, payments, features))
         watermark = self._advance(messages, now_ms)

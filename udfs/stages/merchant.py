@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from state.profiles.shared_profile import MerchantProfile
 from state.store.keyed_state import KeyedState
+from udfs.control.in_force import ControlInForce
+from udfs.control.log import LogEvent, LogRecord
+from udfs.control.record import STAGES, read_version
 from udfs.decision import Thresholds
 from udfs.features.catalogue import DEVICE_WIDTH, FEATURE_NAMES, USER_WIDTH
 from udfs.features.shared_block import MERCHANT_BLOCK
 from udfs.names import ShardEntry
 from udfs.patterns import Entity
 from udfs.records.label import Label
+from udfs.records.refusal import Refusal
 from udfs.rules import RuleSet
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.decision_engine import DecisionBatch, DecisionEngine, ScoringModel
-from udfs.stages.envelope import DeadLetter, decode_envelope, is_control
+from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope, is_control
 from udfs.stages.minute_totals import MinuteAggregator, MinuteTotals
 from udfs.stages.minute_windows import MinuteWindows
 from udfs.stages.shard import Shard
@@ -85,6 +88,7 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
             options.model, options.sample_every, FEATURE_NAMES, list_exceptions=options.list_exceptions
         )
         self._windows = MinuteWindows(options.idle_ms)
+        self._displaced: list[tuple[str, bytes]] = []
 
     def process(self, records: Sequence[bytes], now_ms: int) -> MerchantOutput:
         """Process a batch.
@@ -93,9 +97,10 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
             records: encoded messages for attached shards, and control records, in order of arrival.
             now_ms: the wall clock, epoch milliseconds.
         """
-        messages, dead_letters = self._decode(records)
+        messages, dead_letters = self._decode(records, now_ms)
         self._apply_entries(messages)
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        patterns = self._patterns_of_batch()
+        matcher = self.matcher.batch(patterns, self._shards.values(), self.shard_of)
         minutes = self._windows.open(self.clock.watermark, now_ms)
         labels = [label for message in messages for label in message.labels]
         payments, upstream_features = in_event_time(messages, USER_WIDTH + DEVICE_WIDTH)
@@ -104,7 +109,7 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         payments = self._on_lists(merchant_ids, self._match(matcher, merchant_ids, payments, features))
         watermark = self._advance(messages, now_ms)
         matcher.on_watermark()
-        decisions = self._engine.decide(payments, features, self.control, minutes, now_ms)
+        decisions = self._engine.decide(payments, features, self.control, patterns, minutes, now_ms)
         closed = self._windows.close(minutes, watermark)
         self._after_batch([*merchant_ids, *(label.merchant_id for label in labels)])
         return MerchantOutput(payments, features, decisions, minutes, closed, watermark, dead_letters)
@@ -131,7 +136,7 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
         packed = self._windows.pack(lambda merchant_id: shard_of(merchant_id, shards) == shard.number)
         return {} if packed is None else {ShardEntry.MINUTES.value: packed}
 
-    def _decode(self, records: Sequence[bytes]) -> tuple[list[StageMessage], list[DeadLetter]]:
+    def _decode(self, records: Sequence[bytes], now_ms: int) -> tuple[list[StageMessage], list[DeadLetter]]:
         """Decode messages and apply control records; refusals of control become dead letters."""
         messages: list[StageMessage] = []
         dead_letters: list[DeadLetter] = []
@@ -140,11 +145,40 @@ class MerchantStage(DownstreamStage[MerchantProfile]):
                 messages.append(decode_message(record))
                 continue
             envelope = decode_envelope(record)
-            refusal = self._apply_control(envelope)
-            # Every subtask refuses the record; that of the first shard writes the dead letter.
+            refusal = self._apply_control(envelope, now_ms)
+            # Every subtask refuses the record; that of the first shard says so.
             if refusal is not None and 0 in self._shards:
                 dead_letters.append(DeadLetter(envelope, refusal))
+                self._log_refused(envelope, refusal, now_ms)
         return messages, dead_letters
+
+    def _log_refused(self, envelope: Envelope, refusal: Refusal, now_ms: int) -> None:
+        """Log a refusal, and have the record in force written again.
+
+        The topic is compacted: a new job would find the refused record in place of the good one.
+        """
+        kind = (envelope.key or b"").decode(errors="replace")
+        self._acknowledgements.append(
+            LogRecord(
+                at=now_ms,
+                event=LogEvent.REFUSED,
+                kind=kind if kind in STAGES else "",
+                version=read_version(envelope.value),
+                offset=envelope.offset,
+                stage=self._entity,
+                shards=sorted(self._shards),
+                shards_of_stage=self._stage_options.shards,
+                detail=refusal.detail,
+            )
+        )
+        in_force = self.control.record(kind)
+        if in_force is not None:
+            self._displaced.append((kind, in_force))
+
+    def drain_displaced(self) -> list[tuple[str, bytes]]:
+        """Return kinds and values of control records to write again since the last call."""
+        displaced, self._displaced = self._displaced, []
+        return displaced
 
     def _features(
         self,

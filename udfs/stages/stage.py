@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -14,13 +14,15 @@ from state.profiles.shared_profile import DeviceProfile, MerchantProfile
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
 from state.store.profile_store import ProfileStore
-from udfs.control import decode_control
+from udfs.control.approval import why_not_approved
+from udfs.control.in_force import ControlInForce
+from udfs.control.log import LogEvent, LogRecord
+from udfs.control.record import STAGES, decode_control, read_record
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.lists.stage_lists import StageLists
-from udfs.names import ListedEntity, ShardEntry
+from udfs.names import ListedEntity, Refused, ShardEntry
 from udfs.patterns import Entity, PatternSet, default_patterns
 from udfs.records.refusal import Refusal
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import Envelope
 from udfs.stages.pattern_matching import BatchMatcher, PatternMatcher
 from udfs.stages.shard import P, Shard
@@ -38,6 +40,7 @@ class StageOptions:
         cached_profiles: decoded profiles kept by the stage instance.
         changelog: whether a checkpoint writes changes of profiles instead of whole profiles.
         patterns: in force until a control record changes them.
+        approvers: public keys by person; control records need the approval of a second one. None: they need none.
     """
 
     shards: int
@@ -46,6 +49,7 @@ class StageOptions:
     cached_profiles: int
     changelog: bool = True
     patterns: PatternSet = field(default_factory=default_patterns)
+    approvers: Mapping[str, str] | None = None
 
 
 class Stage(Generic[P]):
@@ -69,6 +73,8 @@ class Stage(Generic[P]):
         self.matcher = PatternMatcher(entity, options.lateness_ms)
         self.control = control
         self._stage_options = options
+        self._entity = entity.value
+        self._acknowledgements: list[LogRecord] = []
         self._profiles = profiles
         self._lists = StageLists(ListedEntity(entity.value), options.shards)
         self._shards: dict[int, Shard[P]] = {}
@@ -92,6 +98,10 @@ class Stage(Generic[P]):
         self._shards[number] = Shard(number, state, self._profiles.shard(number, state), self._clock(state))
         self._lists.attach(number, state if lists is None else lists)
         self.control.restore(state.get(ShardEntry.CONTROL.value), FEATURE_NAMES)
+
+    def has_shard_of(self, entity_id: str) -> bool:
+        """Whether the shard of an entity is attached."""
+        return shard_of(entity_id, self._stage_options.shards) in self._shards
 
     def shard_of(self, entity_id: str) -> Shard[P]:
         """The shard of an entity."""
@@ -125,10 +135,48 @@ class Stage(Generic[P]):
         """Further state entries of a shard, written at each checkpoint."""
         return {}
 
-    def _apply_control(self, envelope: Envelope) -> Refusal | None:
-        """Put a control record in force; a refusal changes nothing."""
-        change = decode_control(envelope.value, envelope.key, FEATURE_NAMES)
-        return change if isinstance(change, Refusal) else self.control.apply(change, envelope)
+    def drain_acknowledgements(self) -> list[LogRecord]:
+        """Return the records for the control log since the last call."""
+        acknowledgements, self._acknowledgements = self._acknowledgements, []
+        return acknowledgements
+
+    def _apply_control(self, envelope: Envelope, now_ms: int) -> Refusal | None:
+        """Put a control record in force, and acknowledge it if this stage uses its kind; a refusal changes nothing."""
+        value = envelope.value or b""
+        change = decode_control(value, envelope.key, FEATURE_NAMES)
+        if isinstance(change, Refusal):
+            return change
+        if self.control.holds(change.kind, value):
+            return None
+        if self._stage_options.approvers is not None:
+            detail = why_not_approved(read_record(value), self._stage_options.approvers)
+            if detail is not None:
+                return Refusal(Refused.CONTROL_UNAPPROVED, detail)
+        refusal = self.control.apply(change, value)
+        if refusal is None and self._entity in STAGES[change.kind]:
+            self._acknowledgements.append(
+                LogRecord(
+                    at=now_ms,
+                    event=LogEvent.ACCEPTED,
+                    kind=change.kind,
+                    version=change.version,
+                    offset=envelope.offset,
+                    stage=self._entity,
+                    shards=sorted(self._shards),
+                    shards_of_stage=self._stage_options.shards,
+                )
+            )
+        return refusal
+
+    def _patterns_of_batch(self) -> PatternSet:
+        """The patterns at the watermark before a batch; control that is past the lateness is forgotten.
+
+        One set a batch: matches in progress belong to a set, and a set for each payment would start them again whenever
+        payments of both sides of ``valid_from`` alternate.
+        """
+        watermark = max(shard.watermark for shard in self._shards.values())
+        self.control.forget_before(watermark - self._stage_options.lateness_ms)
+        return self.control.patterns_at(watermark)
 
     def _after_batch(self, entity_ids: Iterable[str]) -> None:
         """Count the events of a batch by shard, so that profiles are materialized at the right pace."""

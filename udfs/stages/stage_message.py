@@ -18,6 +18,7 @@ from udfs.lists.membership import Membership
 from udfs.lists.record import ListEntry
 from udfs.patterns import Match
 from udfs.records.label import Label
+from udfs.records.normal_form import normal_key
 from udfs.records.rates import Conversion
 
 MAX_MESSAGE_PAYMENTS = 256
@@ -111,13 +112,13 @@ def decode_message(data: bytes) -> StageMessage:
 
 
 def shard_of(entity_id: str, shards: int) -> int:
-    """Number of the shard of an entity; unlike ``hash``, the same in every process."""
-    return shard_of_key(entity_id.encode(), shards)
+    """Number of the shard of an entity by its id in the normal form; unlike ``hash``, the same in every process."""
+    return zlib.crc32(entity_id.encode()) % shards
 
 
 def shard_of_key(key: bytes, shards: int) -> int:
     """Number of the shard of a record key, as ``sentinel.edge.EnvelopeDeserializer`` computes it."""
-    return zlib.crc32(key) % shards
+    return zlib.crc32(normal_key(key)) % shards
 
 
 class Routes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from state.event_time_clock import EventTimeClock
 from state.profiles.user_profile import UserProfile
 from state.store.keyed_state import KeyedState
+from udfs.control.in_force import ControlInForce
 from udfs.features.catalogue import DEVICE_WIDTH, USER_WIDTH
 from udfs.features.user_block import PositionedAccountEvent, update_and_compute
 from udfs.lists.membership import Membership
@@ -19,13 +20,12 @@ from udfs.lists.payment_lists import PaymentLists
 from udfs.lists.record import ListEntry
 from udfs.names import Kind, ListedEntity, Refused, ShardEntry
 from udfs.patterns import Entity, Match
-from udfs.records.account_event import decode_account_event
+from udfs.records.account_event import AccountEvent, decode_account_event
 from udfs.records.identity import content_of
 from udfs.records.label import Label, decode_label
 from udfs.records.limits import Limits
 from udfs.records.refusal import Refusal
 from udfs.records.transaction import Transaction, decode_transaction
-from udfs.stages.control_in_force import ControlInForce
 from udfs.stages.envelope import DeadLetter, Envelope, decode_envelope
 from udfs.stages.shard import Shard
 from udfs.stages.stage import Stage, StageOptions, profile_store
@@ -122,7 +122,7 @@ class UserStage(Stage[UserProfile]):
             refusal = self._read(envelope, batch, output, now_ms)
             if refusal is not None:
                 output.dead_letters.append(DeadLetter(envelope, refusal))
-        matcher = self.matcher.batch(self.control.patterns, self._shards.values(), self.shard_of)
+        matcher = self.matcher.batch(self._patterns_of_batch(), self._shards.values(), self.shard_of)
         features = update_and_compute(batch.payments, batch.account_events)
         batch.matches = matcher.observe(
             [transaction.user_id for _, transaction in batch.payments],
@@ -179,8 +179,7 @@ class UserStage(Stage[UserProfile]):
             event = decode_account_event(value, key, now_ms, limits)
             if isinstance(event, Refusal):
                 return event
-            profile = self.shard_of(event.user_id).profiles.get(event.user_id)
-            batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
+            return self._add_account_event(event, batch)
         elif kind == Kind.LABEL:
             label = decode_label(value, key, now_ms, limits)
             if isinstance(label, Refusal):
@@ -188,7 +187,7 @@ class UserStage(Stage[UserProfile]):
             batch.labels.append(label)
         elif kind == Kind.CONTROL:
             # The merchant stage receives the same record, and writes the dead letter if it is refused.
-            self._apply_control(envelope)
+            self._apply_control(envelope, now_ms)
         elif kind == Kind.LIST_ENTRY:
             entry = self._payment_lists.read(envelope)
             if isinstance(entry, Refusal):
@@ -197,6 +196,24 @@ class UserStage(Stage[UserProfile]):
                 batch.entries.append(entry)
         return None
 
+    def _add_account_event(self, event: AccountEvent, batch: _Batch) -> Refusal | None:
+        """Add an account event to the batch, or say why not."""
+        misrouted = self._misrouted(event.user_id)
+        if misrouted is None:
+            profile = self.shard_of(event.user_id).profiles.get(event.user_id)
+            batch.account_events.append(PositionedAccountEvent(len(batch.payments), profile, event))
+        return misrouted
+
+    def _misrouted(self, user_id: str) -> Refusal | None:
+        """Refuse a user whom the source, by an older version of Unicode, has sent to the shard of another form."""
+        if user_id.isascii() or self.has_shard_of(user_id):
+            return None
+        return Refusal(
+            Refused.IDENTIFIER_INVALID,
+            f"user_id {user_id[:64]!r} has characters that are new in Unicode, and is not in NFC: send it, and the "
+            "record key, in NFC",
+        )
+
     def _add_transaction(
         self, transaction: Transaction, envelope: Envelope, batch: _Batch, now_ms: int
     ) -> bool | Refusal:
@@ -204,6 +221,9 @@ class UserStage(Stage[UserProfile]):
 
         Another payment under an id that is taken is refused.
         """
+        misrouted = self._misrouted(transaction.user_id)
+        if misrouted is not None:
+            return misrouted
         shard = self.shard_of(transaction.user_id)
         identity = (transaction.user_id, transaction.transaction_id)
         profile = shard.profiles.get(transaction.user_id)

@@ -53,19 +53,43 @@ class Cost(NamedTuple):
     packed_bytes: int
 
 
-def table(sizes: Sequence[int] = SIZES) -> Table:
+class FeatureCosts(NamedTuple):
+    """Costs by size, and by kind of profile; and the time of fixed work on this machine before and after, ms."""
+
+    costs: dict[int, dict[str, Cost]]
+    speed_before: float
+    speed_after: float
+
+
+def run(sizes: Sequence[int] = SIZES) -> FeatureCosts:
+    """Measure the cost of every kind of profile at every size."""
+    rng, speed_before = random.Random(1), fixed_work_ms()
+    measured = {size: costs(size, rng) for size in sizes}
+    return FeatureCosts(measured, speed_before, fixed_work_ms())
+
+
+def table(measured: FeatureCosts) -> Table:
     """Make a row for each size and kind of profile, and one for all features of a payment."""
-    rng = random.Random(1)
     report = Table("events", "profile", "us/event", "a little late", "pack us", "unpack us", "bytes", title="features")
-    speed_before = fixed_work_ms()
-    for size in sizes:
-        by_kind = costs(size, rng)
+    for size, by_kind in measured.costs.items():
         for kind, cost in by_kind.items():
             report.add_row(f"{size:,}", kind, *(f"{value:.1f}" for value in cost[:-1]), f"{cost.packed_bytes:,}")
         totals = [sum(cost[column] for cost in by_kind.values()) for column in range(len(Cost._fields) - 1)]
         report.add_row(f"{size:,}", "all", *(f"{value:.1f}" for value in totals), "", style="bold", end_section=True)
-    report.caption = f"fixed work on this machine: {speed_before:.1f} ms before, {fixed_work_ms():.1f} ms after"
+    report.caption = (
+        f"fixed work on this machine: {measured.speed_before:.1f} ms before, {measured.speed_after:.1f} ms after"
+    )
     return report
+
+
+def as_json(measured: FeatureCosts) -> dict[str, object]:
+    """The same as values for JSON: times in us, sizes in bytes."""
+    rows = [
+        {"events": size, "profile": kind, **cost._asdict()}
+        for size, by_kind in measured.costs.items()
+        for kind, cost in by_kind.items()
+    ]
+    return {"costs": rows, "fixed_work_ms": [measured.speed_before, measured.speed_after]}
 
 
 def costs(size: int, rng: random.Random) -> dict[str, Cost]:

@@ -190,17 +190,34 @@ def copied(times: int) -> PatternSet:
     return load_patterns(msgspec.json.encode({"version": 1, "patterns": entries}).decode())
 
 
-def table() -> Table:
+class PatternCosts(NamedTuple):
+    """By number of patterns, us per ordinary payment of each stage; and the time of fixed work before and after, ms."""
+
+    costs: dict[int, dict[Entity, float]]
+    speed_before: float
+    speed_after: float
+
+
+def run() -> PatternCosts:
+    """Measure each number of patterns."""
+    work, speed_before = ordinary_traffic(), fixed_work_ms()
+    sets = [copied(times) for times in COPIES]
+    return PatternCosts({len(each.all): cost(each, work) for each in sets}, speed_before, fixed_work_ms())
+
+
+def as_json(measured: PatternCosts) -> dict[str, object]:
+    """The report as values for JSON: times in us."""
+    rows = [{"patterns": count, **by_stage} for count, by_stage in measured.costs.items()]
+    return {"costs": rows, "fixed_work_ms": [measured.speed_before, measured.speed_after]}
+
+
+def table(measured: PatternCosts) -> Table:
     """Make a row for each number of patterns."""
     numbers = [Column(name, justify="right") for name in (*Entity, "all stages, us")]
     report = Table("patterns", *numbers, title=f"us per ordinary payment, batches of {BATCH}")
-    work = ordinary_traffic()
-    speed_before = fixed_work_ms()
-    for times in COPIES:
-        patterns = copied(times)
-        by_stage = cost(patterns, work)
-        report.add_row(
-            str(len(patterns.all)), *(f"{by_stage[entity]:.2f}" for entity in Entity), f"{sum(by_stage.values()):.2f}"
-        )
-    report.caption = f"fixed work on this machine: {speed_before:.1f} ms before, {fixed_work_ms():.1f} ms after"
+    for count, by_stage in measured.costs.items():
+        report.add_row(str(count), *(f"{by_stage[entity]:.2f}" for entity in Entity), f"{sum(by_stage.values()):.2f}")
+    report.caption = (
+        f"fixed work on this machine: {measured.speed_before:.1f} ms before, {measured.speed_after:.1f} ms after"
+    )
     return report

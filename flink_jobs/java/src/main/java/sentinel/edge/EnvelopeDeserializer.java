@@ -2,6 +2,9 @@ package sentinel.edge;
 
 import java.io.Serializable;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.text.Normalizer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
@@ -18,8 +21,8 @@ import org.apache.flink.util.Collector;
  * Turns a Kafka record into a row of (shard key, envelope, payments, left): payments is 1 for a payment and 0 for
  * others, left the time at which the source emits it, epoch microseconds.
  *
- * <p>The shard of a record is the CRC-32 of its key modulo the number of shards; a record without a key belongs to the
- * shard of the empty key. The envelope is big-endian: kind (1 byte), flags (1: has a key, 2: has a value), partition (4),
+ * <p>The shard of a record is the CRC-32 of its key in Unicode NFC modulo the number of shards, so that a user has one
+ * shard in whatever form producers write the id; a record without a key belongs to the shard of the empty key. The envelope is big-endian: kind (1 byte), flags (1: has a key, 2: has a value), partition (4),
  * offset (8), length of the key (4), key, value. udfs/stages/envelope.py decodes it.
  */
 public final class EnvelopeDeserializer implements KafkaRecordDeserializationSchema<Row>, Serializable {
@@ -29,6 +32,9 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
     static final byte[] NOTHING = new byte[0];
     static final TypeInformation<Row> ROW =
             Types.ROW(Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO, Types.INT, Types.LONG);
+
+    /** Longer keys are no ids, and marks in the wrong order take a time that grows with the square of their number. */
+    private static final int LONGEST_WRITTEN_BYTES = 4096;
 
     private final Map<String, Byte> kinds = new HashMap<>();
     private final long[] shardKeys;
@@ -90,8 +96,30 @@ public final class EnvelopeDeserializer implements KafkaRecordDeserializationSch
             return 0;
         }
         CRC32 checksum = new CRC32();
-        checksum.update(entity);
+        checksum.update(normal(entity));
         return (int) (checksum.getValue() % shards);
+    }
+
+    /** The key in NFC; one that is not UTF-8, or too long for an id, as it is. normal_form.py has the same. */
+    static byte[] normal(byte[] key) {
+        if (isAscii(key) || key.length > LONGEST_WRITTEN_BYTES) {
+            return key;
+        }
+        try {
+            String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(key)).toString();
+            return Normalizer.normalize(text, Normalizer.Form.NFC).getBytes(StandardCharsets.UTF_8);
+        } catch (CharacterCodingException notText) {
+            return key;
+        }
+    }
+
+    private static boolean isAscii(byte[] key) {
+        for (byte each : key) {
+            if (each < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     @Override

@@ -8,7 +8,7 @@ import org.apache.flink.util.Collector;
  * Explodes array columns of a row: emits one row for each element; flink_jobs/explode.py describes its use.
  *
  * <p>A group is a list of columns whose arrays have equal length. Each emitted row begins with the tag of its group, and
- * its width is that of the widest group; missing fields are null.
+ * all have one width; missing fields are null.
  */
 public final class Explode extends RichFlatMapFunction<Row, Row> {
 
@@ -22,17 +22,14 @@ public final class Explode extends RichFlatMapFunction<Row, Row> {
     /**
      * @param groups positions of the columns of each group
      * @param tags first field of the rows of each group
+     * @param width of the rows
      * @param paymentTag tag of the group of which each row is a payment that leaves the task; empty for none
      */
-    public Explode(int[][] groups, String[] tags, String paymentTag) {
+    public Explode(int[][] groups, String[] tags, int width, String paymentTag) {
         this.groups = groups;
         this.tags = tags;
+        this.width = width;
         this.paymentTag = paymentTag;
-        int widest = 0;
-        for (int[] group : groups) {
-            widest = Math.max(widest, group.length);
-        }
-        this.width = widest + 1;
     }
 
     @Override

@@ -140,7 +140,7 @@ class PaymentTimesTest {
         nowMs = 3;
         times.flushed();
         nowMs = 8;
-        new Explode(new int[][] {{0, 1}}, new String[] {"decisions"}, "decisions")
+        new Explode(new int[][] {{0, 1}}, new String[] {"decisions"}, 3, "decisions")
                 .flatMap(
                         Row.of(new Object[] {new byte[1], new byte[1]}, new Object[] {new byte[1], new byte[1]}),
                         new org.apache.flink.api.common.functions.util.ListCollector<>(new java.util.ArrayList<>()));

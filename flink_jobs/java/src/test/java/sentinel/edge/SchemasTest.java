@@ -3,12 +3,17 @@ package sentinel.edge;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import org.apache.flink.api.common.functions.util.ListCollector;
@@ -66,6 +71,35 @@ class SchemasTest {
         for (int place = 0; place < names.length; place++) {
             assertEquals(expected[place], read(SHARD_KEYS, "payments", 0, 0, bytes(names[place]), null).getField(0));
         }
+    }
+
+    @Test
+    void aUserHasOneShardInWhateverFormTheKeyIsWritten() throws IOException {
+        int read = 0;
+        for (String line : Files.readAllLines(Path.of("../../tests/contract/record_keys.txt"))) {
+            if (line.startsWith("#")) {
+                continue;
+            }
+            String[] parts = line.split(" ");
+            byte[] key = HexFormat.of().parseHex(parts[0]);
+            long expected = SHARD_KEYS[Integer.parseInt(parts[1])];
+            assertEquals(expected, read(SHARD_KEYS, "payments", 0, 0, key, null).getField(0), line);
+            read++;
+        }
+        assertTrue(read > 10);
+    }
+
+    @Test
+    void theEnvelopeKeepsTheKeyAsItCame() {
+        byte[] key = bytes("Ju\u0308rgen");
+        ByteBuffer envelope = ByteBuffer.wrap((byte[]) read(SHARD_KEYS, "truth", 0, 0, key, null).getField(1));
+        assertEquals(key.length, envelope.getInt(14));
+    }
+
+    @Test
+    void aKeyOfAMegabyteOfMarksHoldsNothingUp() {
+        byte[] key = bytes("a" + "\u0301".repeat(250_000) + "\u0323".repeat(250_000));
+        assertSame(key, EnvelopeDeserializer.normal(key));
     }
 
     @Test
@@ -160,7 +194,7 @@ class SchemasTest {
     @Test
     void aStageRowIsExplodedGroupByGroup() {
         Explode function = new Explode(
-                new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"}, "decisions");
+                new int[][] {{0, 1}, {2, 3, 4}}, new String[] {"decisions", "dead-letters"}, 5, "decisions");
         Row row = Row.of(
                 new Object[] {bytes("k1"), bytes("k2")},
                 new Object[] {bytes("v1"), bytes("v2")},
@@ -170,8 +204,8 @@ class SchemasTest {
         List<Row> rows = new ArrayList<>();
         function.flatMap(row, new ListCollector<>(rows));
         assertEquals(3, rows.size());
-        assertEquals(Row.of("decisions", bytes("k2"), bytes("v2"), null), rows.get(1));
-        assertEquals(Row.of("dead-letters", bytes("k3"), bytes("v3"), bytes("why")), rows.get(2));
+        assertEquals(Row.of("decisions", bytes("k2"), bytes("v2"), null, null), rows.get(1));
+        assertEquals(Row.of("dead-letters", bytes("k3"), bytes("v3"), bytes("why"), null), rows.get(2));
     }
 
     @Test
@@ -196,7 +230,7 @@ class SchemasTest {
     void emptyArraysMakeNoRows() {
         List<Row> rows = new ArrayList<>();
         Row row = Row.of(new Object[0], new Object[0]);
-        new Explode(new int[][] {{0, 1}}, new String[] {"alerts"}, "").flatMap(row, new ListCollector<>(rows));
+        new Explode(new int[][] {{0, 1}}, new String[] {"alerts"}, 3, "").flatMap(row, new ListCollector<>(rows));
         new ExplodeMessages(0, 1, 1).flatMap(row, new ListCollector<>(rows));
         assertEquals(List.of(), rows);
     }

@@ -1,22 +1,24 @@
-"""Decode control records, which replace rules, patterns and thresholds while the job runs."""
+"""Control records, which replace rules, patterns and thresholds while the job runs."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from udfs.control.timeline import ALWAYS
 from udfs.decision import Thresholds
 from udfs.gc_paused import gc_paused
 from udfs.names import Refused
 from udfs.patterns import PatternError, PatternSet, load_patterns
 from udfs.records.refusal import Refusal
+from udfs.records.times import epoch_ms
 from udfs.rule_documents import MAX_VERSION
 from udfs.rules import RuleError, RuleSet, load_rules
 from udfs.strict_yaml import MAX_CHARACTERS
@@ -25,12 +27,75 @@ ControlKind = Literal["rules", "patterns", "thresholds"]
 _Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class _ControlRecord(msgspec.Struct, forbid_unknown_fields=True):
-    """A record of the ``control`` topic."""
+_Version = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
+_Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+_EpochMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+_Signature = Annotated[str, msgspec.Meta(max_length=100)]
+_TimeText = Annotated[str, msgspec.Meta(max_length=100)]
+
+STAGES: Mapping[ControlKind, tuple[str, ...]] = {
+    "rules": ("merchant",),
+    "patterns": ("user", "device", "merchant"),
+    "thresholds": ("merchant",),
+}
+"""The stages that use a kind of control, and acknowledge its records."""
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file that a set was made from.
+
+    Attributes:
+        file: its name.
+        sha256: of its content, hexadecimal.
+    """
+
+    file: Annotated[str, msgspec.Meta(max_length=1_000)]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The approval of a person (``udfs.control.approval``).
+
+    Attributes:
+        person: a name in ``control.keys``.
+        signature: Ed25519, base64.
+    """
+
+    person: _Text
+    signature: _Signature
+
+
+class ControlRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A record of the ``control`` topic: one whole set.
+
+    Attributes:
+        kind: of the set, and key of the record.
+        version: of the record; it rises with every record of the kind.
+        body: the set: YAML text or an object.
+        base: version that the record was made against, 0 for the defaults; if given, it must be in force.
+        author: who sent it.
+        reason: why.
+        source: the file that it was made from.
+        change: what it changes, one phrase each, for people.
+        valid_from: event time from which it holds: epoch milliseconds, or RFC 3339. Without it, it holds for every
+            payment that is decided after its arrival.
+        proposal: id of the proposal that it came from.
+        signature: of the author, Ed25519 in base64.
+        approvals: of other persons.
+    """
 
     kind: ControlKind
-    version: Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
+    version: _Version
     body: msgspec.Raw
+    base: Annotated[int, msgspec.Meta(ge=0, le=MAX_VERSION)] | None = None
+    author: _Text = ""
+    reason: _Text = ""
+    source: Source | None = None
+    change: Annotated[list[_Text], msgspec.Meta(max_length=100)] = []
+    valid_from: _EpochMs | _TimeText | None = None
+    proposal: _Text = ""
+    signature: _Signature = ""
+    approvals: Annotated[list[Approval], msgspec.Meta(max_length=16)] = []
 
 
 class ThresholdsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,20 +114,24 @@ class Control:
     Attributes:
         kind: kind of the record.
         version: version of the record; a later one is higher.
+        base: version that must be in force before; None for any.
         value: the rules, patterns or thresholds to put in force.
+        valid_from: event time from which it holds, epoch milliseconds.
     """
 
     kind: ControlKind
     version: int
+    base: int | None
     value: RuleSet | PatternSet | Thresholds
+    valid_from: int = ALWAYS
 
 
 MAX_RECORD_BYTES = 4 * MAX_CHARACTERS
 """Maximum size of a control record: a body of the maximum length in any script."""
 _MAX_DETAIL_CHARACTERS = 1_000
-_decoder = msgspec.json.Decoder(_ControlRecord)
-_CACHE_SIZE = 2 * len(get_args(ControlKind))
-"""Records kept decoded: of each kind the one in force, which restarting shards read again, and the next one."""
+_decoder = msgspec.json.Decoder(ControlRecord)
+_CACHE_SIZE = 4 * len(get_args(ControlKind))
+"""Records kept decoded: of each kind those kept by event time, which restarting shards read again, and the next."""
 _decode_lock = threading.Lock()  # shards that wait for it find the record in the cache
 
 
@@ -102,7 +171,8 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
     if key != record.kind.encode():
         return _invalid(f"a control record of kind {record.kind!r} has that as its key")
     try:
-        control = Control(record.kind, record.version, _value(record.kind, body, names))
+        valid_from = valid_from_ms(record)
+        control = Control(record.kind, record.version, record.base, _value(record.kind, body, names), valid_from)
         # Last, since it is slow for what the other checks refuse.
         duplicate = _duplicate_key(value)
     except (RuleError, PatternError) as error:
@@ -110,6 +180,42 @@ def _decode(value: bytes | None, key: bytes | None, names: tuple[str, ...]) -> C
     except (ValueError, RecursionError) as error:
         return _invalid(str(error)[:_MAX_DETAIL_CHARACTERS])
     return control if duplicate is None else _invalid(f"duplicate key {duplicate[:64]!r}")
+
+
+def valid_from_ms(record: ControlRecord) -> int:
+    """The event time from which a record holds, epoch milliseconds.
+
+    Raises:
+        ValueError: it is no time, or one before 1970.
+    """
+    moment = record.valid_from
+    if moment is None:
+        return ALWAYS
+    time = epoch_ms("valid_from", moment) if isinstance(moment, str) else moment
+    if time < ALWAYS:
+        raise ValueError("valid_from: a time before 1970")
+    return time
+
+
+def read_record(value: bytes) -> ControlRecord:
+    """Decode the fields of a record that ``decode_control`` accepted; its body stays as it is."""
+    return _decoder.decode(value)
+
+
+class _Versioned(msgspec.Struct):
+    version: int = 0
+
+
+_versioned = msgspec.json.Decoder(_Versioned)
+
+
+def read_version(value: bytes | None) -> int:
+    """Read the version of a record that may be invalid; 0 if it has none."""
+    try:
+        version = _versioned.decode(value or b"").version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    return version if 1 <= version <= MAX_VERSION else 0
 
 
 def _invalid(detail: str) -> Refusal:
