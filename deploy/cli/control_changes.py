@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from deploy.cli.control_views import File, Kind, document_of_kind, origin, verb
 from deploy.console import say

@@ -32,7 +32,9 @@ def check(file: Annotated[Path, typer.Argument(help="YAML file of rules, like ud
     failed = [result for result in results if not result.passed]
     if failed:
         raise OperationError("\n".join(f"{file}: {result}" for result in failed))
-    say(f"{file}: version {document['version']}, {len(document['rules'])} rules, no problems, {len(results)} tests pass")
+    say(
+        f"{file}: version {document['version']}, {len(document['rules'])} rules, no problems, {len(results)} tests pass"
+    )
 
 
 add_try(app, "rules")

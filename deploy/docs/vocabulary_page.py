@@ -7,7 +7,7 @@ from typing import Any
 from deploy.docs.markdown import code, table
 from deploy.docs.words import texts
 from udfs.features.catalogue import FEATURE_NAMES
-from udfs.vocabulary.field import EventField, Source
+from udfs.vocabulary.field import EventField, ReadFrom
 from udfs.vocabulary.payment_fields import ACCOUNT_EVENT_FIELDS, KIND, LISTED, PAYMENT_FIELDS
 
 FIELDS = {**PAYMENT_FIELDS, KIND.name: KIND}
@@ -29,7 +29,7 @@ def context() -> dict[str, Any]:
             ("EventField", "Type", "Meaning", "Where"),
             ((code(name), field.kind.value, meanings[name], usable_in(field)) for name, field in FIELDS.items()),
         ),
-        "carried": ", ".join(code(name) for name, each in PAYMENT_FIELDS.items() if each.source is Source.CARRIED),
+        "carried": ", ".join(code(name) for name, each in PAYMENT_FIELDS.items() if each.source is ReadFrom.CARRIED),
         "listed": table(
             ("Condition", "Entity of the list"),
             ((code(f"{name} in list('vip')"), code(entity.value)) for name, entity in LISTED.items()),

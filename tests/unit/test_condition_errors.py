@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from udfs.conditions import ConditionError, compile_condition
-from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS
+from udfs.conditions import ConditionError, compile_condition, parse_condition
+from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS, TESTS
 from udfs.features.catalogue import FEATURE_NAMES
+from udfs.rules.vocabulary import rule_vocabulary
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "conditions.md"
 NAMES = ("amount", "user_amount_zscore", "user_merchant_new")
+
+
+def error_in_a_rule(text: str) -> ConditionError:
+    columns = {name: column for column, name in enumerate(FEATURE_NAMES)}
+    with pytest.raises(ConditionError) as caught:
+        parse_condition(text, rule_vocabulary(columns))
+    return caught.value
 
 
 def error_of(text: str) -> ConditionError:
@@ -28,7 +36,13 @@ def error_of(text: str) -> ConditionError:
         ("amount > 500 and zzz > 1", 1, 18, "unknown name 'zzz'"),
         ("amount > 500\n  and amount <\n    amuont", 3, 5, "unknown name 'amuont'"),
         ("amount > 500\nand amount ** 2 > 1", 2, 5, "the arithmetic operators are + - * /"),
-        ("amount > 500\r\nand amount in 2", 2, 5, "the comparison operators are < <= > >= == !="),
+        ("amount > 500\r\nand amount in user_amount_zscore", 2, 15, "`in` needs constants, such as ('web', 'pos')"),
+        ("amount in ()", 1, 11, "`in` needs constants"),
+        ("amount in (1, user_amount_zscore)", 1, 15, "only numbers and texts in quotes can follow `in`"),
+        ("1 < amount in (2, 3)", 1, 1, "`in` is not chained: join comparisons by `and`"),
+        ("amount in list('vip')", 1, 1, "lists can be tested in rules only"),
+        ("starts_with(amount, 5)", 1, 13, "starts_with looks at the name of a text"),
+        ("starts_with(amount)", 1, 1, "starts_with takes 2 arguments, not 1"),
         ("amount is 500", 1, 1, "the comparison operators are < <= > >= == !="),
         ("amount", 1, 1, "expected a comparison"),
         ("amount > 500 and user_merchant_new", 1, 18, "expected a comparison"),
@@ -45,7 +59,7 @@ def error_of(text: str) -> ConditionError:
         ("min(amount) > 2", 1, 1, "min takes 2 arguments, not 1"),
         ("1 < abs(amount, 2)", 1, 5, "abs takes 1 argument, not 2"),
         ("is_absent(amount) == 1", 1, 1, "is_absent is a comparison of its own, not a value"),
-        ("is_absent() or amount > 1", 1, 1, "expected a comparison"),
+        ("is_absent() or amount > 1", 1, 1, "is_absent takes 1 argument, not 0"),
         ("amount >", 1, 9, "unexpected end of the condition"),
         ("amount > 1\nand", 2, 4, "unexpected end of the condition"),
         ("amount > 1) or (amount < 5", 1, 11, "unmatched closing bracket"),
@@ -152,7 +166,7 @@ def section(title: str) -> str:
 
 def test_the_reference_lists_every_function_with_its_arguments() -> None:
     calls = re.findall(r"^\| `(\w+)\(([^)]*)\)`", section("Functions"), re.MULTILINE)
-    assert {name: len(arguments.split(",")) for name, arguments in calls} == FUNCTIONS
+    assert {name: len(arguments.split(",")) for name, arguments in calls} == {**FUNCTIONS, **TESTS}
 
 
 def test_the_reference_has_the_limits() -> None:
@@ -166,4 +180,4 @@ def test_the_reference_has_the_limits() -> None:
 def test_the_reference_quotes_the_errors() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section("Errors"), re.MULTILINE)
     assert rows
-    assert [error_of(condition).message for condition, _ in rows] == [message for _, message in rows]
+    assert [error_in_a_rule(condition).message for condition, _ in rows] == [message for _, message in rows]

@@ -8,7 +8,7 @@ from typing import Any
 from udfs.conditions.derived_names import MetadataOf, MetadataUse, OnList, Prefix, parse_derived
 from udfs.records.normal_form import normal_text as without_placeholder
 from udfs.records.normal_form import number_of
-from udfs.vocabulary.field import EventField, FieldKind, Source, normal_text
+from udfs.vocabulary.field import EventField, FieldKind, ReadFrom, normal_text
 from udfs.vocabulary.payment_fields import ACCOUNT_EVENT_FIELDS, KIND, PAYMENT_FIELDS
 
 _USES = {MetadataUse.TEXT: FieldKind.TEXT, MetadataUse.NUMBER: FieldKind.NUMBER, MetadataUse.ANY: FieldKind.FLAG}
@@ -28,7 +28,7 @@ def payment_field(name: str) -> EventField:
             return _metadata(name, metadata)
         case OnList(listed, entity):
             member = f"{listed}:{entity}"
-            return EventField(name, FieldKind.FLAG, Source.CARRIED, lambda payment: member in payment.lists)
+            return EventField(name, FieldKind.FLAG, ReadFrom.CARRIED, lambda payment: member in payment.lists)
     return KIND if name == KIND.name else PAYMENT_FIELDS[name]
 
 
@@ -57,7 +57,7 @@ def _metadata(name: str, metadata: MetadataOf) -> EventField:
     def value(event: Any) -> Any:  # noqa: ANN401 - as in EventField
         return None if event.metadata is None else metadata_value(event.metadata.get(key), use)
 
-    return EventField(name, _USES[use], Source.RECORD, value)
+    return EventField(name, _USES[use], ReadFrom.RECORD, value)
 
 
 def metadata_value(value: Any, use: MetadataUse) -> str | float | None:  # noqa: ANN401 - any JSON

@@ -22,7 +22,7 @@ class FieldKind(StrEnum):
     FLAG = "flag"
 
 
-class Source(StrEnum):
+class ReadFrom(StrEnum):
     """Where the value of a field is read from.
 
     ``CARRIED`` fields are attributes of both transactions and the payments of stage messages. For ``RECORD`` fields
@@ -46,7 +46,7 @@ class EventField:
 
     name: str
     kind: FieldKind
-    source: Source
+    source: ReadFrom
     value: Callable[[Any], Any]
 
     def read(self, event: Any) -> float:  # noqa: ANN401 - a transaction, a payment or an account event

@@ -16,7 +16,7 @@ from udfs.conditions import ConditionSet, RowHits, code_of
 from udfs.conditions.tree import Name, Predicate, conjunction, conjuncts, leaves
 from udfs.records.transaction import Transaction, reread_transaction
 from udfs.vocabulary.derived import payment_field
-from udfs.vocabulary.field import EventField, Source
+from udfs.vocabulary.field import EventField, ReadFrom
 from udfs.vocabulary.payment_fields import KIND, TRANSACTION
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class PaymentBatch:
 
     def value(self, field: EventField, row: int) -> float:
         """The value of a field of a payment."""
-        return field.read(self.payments[row] if field.source is Source.CARRIED else self._record(row))
+        return field.read(self.payments[row] if field.source is ReadFrom.CARRIED else self._record(row))
 
     def _record(self, row: int) -> Any:  # noqa: ANN401 - a transaction, whose times may be as they came
         payment = self.payments[row]

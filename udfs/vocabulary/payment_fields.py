@@ -1,7 +1,7 @@
 """The fields of payments and of account events, in their normal form.
 
 A payment is a transaction, or what a stage message carries of it; the record of the latter is decoded again only where
-a condition reads a field of ``Source.RECORD``.
+a condition reads a field of ``ReadFrom.RECORD``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from udfs.names import ListedEntity
-from udfs.vocabulary.field import EventField, FieldKind, Source
+from udfs.vocabulary.field import EventField, FieldKind, ReadFrom
 
 TRANSACTION = "transaction"
 """Kind of the events that are payments."""
@@ -40,22 +40,22 @@ def _of(part: str, name: str) -> Callable[[Any], Any]:
 
 
 def _carried(kind: FieldKind, *names: str) -> list[EventField]:
-    return [EventField(name, kind, Source.CARRIED, _attribute(name)) for name in names]
+    return [EventField(name, kind, ReadFrom.CARRIED, _attribute(name)) for name in names]
 
 
 def _recorded(kind: FieldKind, *names: str) -> list[EventField]:
-    return [EventField(name, kind, Source.RECORD, _attribute(name)) for name in names]
+    return [EventField(name, kind, ReadFrom.RECORD, _attribute(name)) for name in names]
 
 
 def _location() -> list[EventField]:
     kinds = {"country": FieldKind.TEXT, "city": FieldKind.TEXT}
     kinds |= {"latitude": FieldKind.NUMBER, "longitude": FieldKind.NUMBER}
-    return [EventField(name, kind, Source.RECORD, _of("location", name)) for name, kind in kinds.items()]
+    return [EventField(name, kind, ReadFrom.RECORD, _of("location", name)) for name, kind in kinds.items()]
 
 
 def _device() -> list[EventField]:
     names = {"device_ip": "ip", "device_user_agent": "user_agent"}
-    return [EventField(name, FieldKind.TEXT, Source.RECORD, _of("device", part)) for name, part in names.items()]
+    return [EventField(name, FieldKind.TEXT, ReadFrom.RECORD, _of("device", part)) for name, part in names.items()]
 
 
 def _by_name(*fields: EventField) -> Mapping[str, EventField]:
@@ -75,11 +75,11 @@ PAYMENT_FIELDS: Mapping[str, EventField] = _by_name(
 ACCOUNT_EVENT_FIELDS: Mapping[str, EventField] = _by_name(
     *_carried(FieldKind.TEXT, "kind", "user_id"),
     *_carried(FieldKind.NUMBER, "event_time"),
-    EventField("device_id", FieldKind.TEXT, Source.CARRIED, _of("device", "id")),
+    EventField("device_id", FieldKind.TEXT, ReadFrom.CARRIED, _of("device", "id")),
     *_location(),
     *_device(),
 )
 """Fields of account events by name."""
 
-KIND = EventField("kind", FieldKind.TEXT, Source.CARRIED, lambda _: TRANSACTION)
+KIND = EventField("kind", FieldKind.TEXT, ReadFrom.CARRIED, lambda _: TRANSACTION)
 """The kind of a payment among the events of a pattern."""
