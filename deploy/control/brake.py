@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.control.preview import Preview, preview, read_recent_decisions
+from deploy.control.preview import Preview, needs_records, preview, read_recent_decisions, read_recent_records
 from deploy.control.sets import read_control, with_set
 from deploy.errors import OperationError
 from flink_jobs.settings import Settings
@@ -24,7 +24,10 @@ def preview_change(settings: Settings, kind: ControlKind, after: Document) -> Pr
         OperationError: no Kafka answers, there is no topic, or the set is invalid.
     """
     before = read_control(settings)
-    return preview(read_recent_decisions(settings), before, with_set(before, kind, after))
+    changed = with_set(before, kind, after)
+    decisions = read_recent_decisions(settings)
+    records = read_recent_records(settings) if needs_records(before) or needs_records(changed) else None
+    return preview(decisions, before, changed, records)
 
 
 def require_small_shift(found: Preview, bound: float) -> None:

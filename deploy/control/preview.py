@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,10 +18,12 @@ import numpy as np
 from apps.backtest.judge import KnownScores
 from deploy.clients import kafka_clients
 from flink_jobs.settings import Settings
+from udfs.conditions.derived_names import OnList, parse_derived
 from udfs.control.in_force import ControlInForce
 from udfs.decision import Action
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.patterns import Match, PatternSet
+from udfs.records.transaction import reread_transaction
 from udfs.stages.decision_engine import DecisionEngine
 from udfs.stages.minute_totals import MinuteAggregator
 from udfs.stages.stage_message import Payment
@@ -30,6 +33,10 @@ WITHIN_MS = 3_600_000
 MAX_DECISIONS = 100_000
 """Decisions read at most: some seconds, and enough for shares to a thousandth."""
 _BATCH = 4_096
+_IN_DECISIONS = frozenset({"user_id", "merchant_id", "event_time"})
+"""Fields of payments that decisions have."""
+Records = Mapping[tuple[str, str], bytes]
+"""Values of transaction records by user and transaction id."""
 _VERSION = "recorded"
 
 
@@ -62,6 +69,11 @@ class NewDecision(msgspec.Struct):
     patterns: list[str]
 
 
+class _Identified(msgspec.Struct):
+    transaction_id: str
+
+
+_id_decoder = msgspec.json.Decoder(_Identified)
 _recorded_decoder = msgspec.json.Decoder(PastDecision)
 _decided_decoder = msgspec.json.Decoder(NewDecision)
 Numbers = defaultdict[str, float]
@@ -133,7 +145,32 @@ def read_recent_decisions(settings: Settings) -> list[PastDecision]:
     return [_recorded_decoder.decode(value) for message in messages if (value := message.value())]
 
 
-def preview(decisions: Sequence[PastDecision], before: ControlInForce, after: ControlInForce) -> Preview:
+def needs_records(control: ControlInForce) -> bool:
+    """Whether rules use fields of payments that decisions do not have."""
+    names = set(control.rules.fields) - _IN_DECISIONS
+    return any(not isinstance(parse_derived(name), OnList) for name in names)
+
+
+def read_recent_records(settings: Settings) -> Records:
+    """Read the transactions of the last hour, or the newest if there are more than ``MAX_DECISIONS``.
+
+    Raises:
+        OperationError: no Kafka answers, or there is no topic.
+    """
+    since_ms = round(time.time() * 1000) - WITHIN_MS
+    messages = kafka_clients.read_recent(settings, settings.kafka.topics.transactions, since_ms, MAX_DECISIONS)
+    found: dict[tuple[str, str], bytes] = {}
+    for message in messages:
+        value, key = message.value(), message.key()
+        if value and key:
+            with suppress(msgspec.DecodeError):  # refused by the job
+                found[key.decode(errors="replace"), _id_decoder.decode(value).transaction_id] = value
+    return found
+
+
+def preview(
+    decisions: Sequence[PastDecision], before: ControlInForce, after: ControlInForce, records: Records | None = None
+) -> Preview:
     """Decide recorded decisions under two sets of control, and count what differs.
 
     Matches are taken from the decisions, since patterns need what came before: a pattern that is removed, switched off
@@ -144,6 +181,8 @@ def preview(decisions: Sequence[PastDecision], before: ControlInForce, after: Co
         decisions: in any order.
         before: what is in force.
         after: what would be.
+        records: of the payments, if a rule of either set needs them (``needs_records``). A decision without one is not
+            decided again.
     """
 
     def group(decision: PastDecision) -> tuple[Action, bool]:
@@ -151,18 +190,26 @@ def preview(decisions: Sequence[PastDecision], before: ControlInForce, after: Co
         return decision.action, decision.score >= before.thresholds.alert
 
     found = Preview(decisions=len(decisions))
-    known = [each for each in decisions if each.features]
+    known = [each for each in decisions if each.features and (records is None or _key(each) in records)]
     found.decided_again = len(known)
     numbers, known_numbers = Counter(map(group, decisions)), Counter(map(group, known))
     found.unknown = sum(number for each, number in numbers.items() if each not in known_numbers)
     for batch in (known[start : start + _BATCH] for start in range(0, len(known), _BATCH)):
-        for recorded, one, other in zip(batch, _decide(batch, before), _decide(batch, after), strict=True):
+        for recorded, one, other in zip(
+            batch, _decide(batch, before, records), _decide(batch, after, records), strict=True
+        ):
             found.add(one, other, numbers[group(recorded)] / known_numbers[group(recorded)])
     return found
 
 
-def _decide(decisions: Sequence[PastDecision], control: ControlInForce) -> list[NewDecision]:
-    payments = [_payment(each, control.patterns) for each in decisions]
+def _key(decision: PastDecision) -> tuple[str, str]:
+    return decision.user_id, decision.transaction_id
+
+
+def _decide(decisions: Sequence[PastDecision], control: ControlInForce, records: Records | None) -> list[NewDecision]:
+    payments = [
+        _payment(each, control.patterns, None if records is None else records[_key(each)]) for each in decisions
+    ]
     features = np.array(
         [
             [np.nan if (value := each.features.get(name)) is None else value for name in FEATURE_NAMES]
@@ -177,22 +224,23 @@ def _decide(decisions: Sequence[PastDecision], control: ControlInForce) -> list[
     return [_decided_decoder.decode(value) for value in written]
 
 
-def _payment(decision: PastDecision, patterns: PatternSet) -> Payment:
+def _payment(decision: PastDecision, patterns: PatternSet, record: bytes | None) -> Payment:
     matches = tuple(
         Match(pattern.id, pattern.version, (), pattern.score, pattern.reason, pattern.severity)
         for pattern in patterns.all
         if pattern.enabled and pattern.id in decision.patterns
     )
+    transaction = None if record is None else reread_transaction(record)
     return Payment(
         transaction_id=decision.transaction_id,
         user_id=decision.user_id,
         merchant_id=decision.merchant_id,
-        device_id=None,
+        device_id=None if transaction is None else transaction.device_id,
         amount=decision.features.get("amount") or 0.0,
         event_time=decision.event_time,
-        declined=False,
+        declined=transaction is not None and transaction.declined,
         late=False,
         matches=matches,
-        value=b"{}",
+        value=record or b"",
         lists=decision.lists,
     )

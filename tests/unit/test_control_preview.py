@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from deploy.control.brake import BrakeError, past_the_brake, require_small_shift
-from deploy.control.preview import ModelScore, PastDecision, Preview, preview
+from deploy.control.preview import ModelScore, PastDecision, Preview, needs_records, preview
 from deploy.control.sets import default_control, with_set
 from flink_jobs.settings import Settings
 from udfs.control.editing import Document
@@ -76,3 +77,28 @@ def test_the_brake_names_action_share_and_bound_and_lets_small_shifts_pass() -> 
 
 def test_a_few_decisions_are_chance() -> None:
     require_small_shift(of([recorded("one", 900.0), recorded("other", 900.0)]), 0.02)
+
+
+def test_rules_of_fields_are_tried_on_the_records_of_the_payments() -> None:
+    rule = {"id": "web", "when": "channel == 'web' and device_id == 'd'", "reason": "WEB", "at_least": 0.95}
+    before, after = (
+        with_set(default_control(Settings()), "rules", {"version": 1, "rules": rules}) for rules in ([], [rule])
+    )
+    assert (needs_records(before), needs_records(after)) == (False, True)
+    decisions = [recorded(name, 1.0) for name in ("web", "pos", "lost")]
+    required = {"user_id": "u", "merchant_id": "m", "amount": 1.0, "currency": "EUR", "timestamp": 0}
+    records = {
+        ("u", name): json.dumps({**required, "transaction_id": name, "channel": name, "device": {"id": "d"}}).encode()
+        for name in ("web", "pos")
+    }
+    found = preview(decisions, before, after, records)
+    assert (found.decided_again, found.flipped) == (2, 1)
+    assert found.actions_after == {"approve": 1.5, "block": 1.5}
+
+
+def test_lists_are_known_without_records() -> None:
+    rule = {"id": "vip", "when": "user_id in list('vip')", "reason": "VIP", "at_least": 0.95}
+    after = with_set(default_control(Settings()), "rules", {"version": 1, "rules": [rule]})
+    assert not needs_records(after)
+    found = of([recorded("a", 1.0, lists=("vip:user",))], after={"version": 1, "rules": [rule]})
+    assert found.actions_after == {"block": 1}
