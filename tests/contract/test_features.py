@@ -16,7 +16,7 @@ from state.kernel.money import UNITS
 from state.profiles import behavior, shared_profile, user_profile
 from state.windowing import event_schema
 from tests import busy_month
-from udfs.conditions.grammar import FUNCTIONS
+from udfs.conditions.vocabulary import FUNCTIONS
 from udfs.features.catalogue import CATALOGUE, FEATURE_NAMES, USER_FEATURES
 from udfs.features.feature import Feature, window_name
 from udfs.features.groups import GROUP_FEATURES, GROUPS, FeatureGroup, fill_groups

@@ -17,6 +17,7 @@ from udfs.conditions.tree import (
     Comparison,
     Expression,
     IsAbsent,
+    IsMember,
     Junction,
     Name,
     Not,
@@ -46,6 +47,9 @@ _sides = st.one_of(_values, _values.map(lambda value: Call("log", (value,))))
 _comparisons: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Comparison, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _sides, _sides),
     st.builds(IsAbsent, _values),
+    st.builds(
+        IsMember, _values, st.lists(st.builds(Number, _numbers), min_size=1, max_size=4).map(tuple), st.booleans()
+    ),
 )
 conditions = st.recursive(
     _comparisons,

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from udfs.conditions import ConditionError, compile_condition, parse_condition
-from udfs.conditions.grammar import FUNCTIONS, MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS, TESTS
+from udfs.conditions.condition_text import MAX_CHARACTERS, MAX_TOKENS
+from udfs.conditions.tree_builder import MAX_DEPTH
+from udfs.conditions.vocabulary import FUNCTIONS, TESTS
 from udfs.features.catalogue import FEATURE_NAMES
 from udfs.rules.vocabulary import rule_vocabulary
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udfs.conditions.assembly import assemble
-from udfs.conditions.grammar import Vocabulary, parse_condition
+from udfs.conditions.grammar import parse_condition
 from udfs.conditions.machine import Floats, Ints, run
 from udfs.conditions.tree import Predicate
+from udfs.conditions.vocabulary import Vocabulary
 
 Condition = Callable[[Floats], NDArray[np.bool_]]
 
