@@ -22,6 +22,7 @@ FEATURES = {"amount": 0, "user_merchant_new": 1}
 VOCABULARY = rule_vocabulary(FEATURES)
 _ABSENT = math.nan
 
+_OPERATORS = st.sampled_from(["<", ">=", "==", "!="])
 _texts = st.sampled_from(["a", "ab", "abc", "用户", "\u00fc", "u\u0308"])
 _written = st.sampled_from(["'a'", "'ab'", "'abc'", "'用户'", "'\u00fc'", "'u\u0308'"])
 _names = st.sampled_from(["city", "device_user_agent", "device_ip", "channel", "merchant_id", "metadata.x"])
@@ -30,9 +31,7 @@ _comparisons = st.one_of(
     st.builds("{} {} {}".format, _names, st.sampled_from(["==", "!="]), _written),
     st.builds("{} {} ({}, {})".format, _names, st.sampled_from(["in", "not in"]), _written, _written),
     st.builds("starts_with({}, {})".format, _names, _written),
-    st.builds(
-        "{} {} {}".format, _numbers, st.sampled_from(["<", ">=", "==", "!="]), st.sampled_from(["0", "1", "5.5"])
-    ),
+    st.builds("{} {} {}".format, _numbers, _OPERATORS, st.sampled_from(["0", "1", "5.5"])),
     st.builds("{} {} (0, 5.5, -1)".format, _numbers, st.sampled_from(["in", "not in"])),
     st.builds("is_absent({})".format, st.one_of(_names, _numbers)),
     st.builds("{} {} list('vip')".format, st.sampled_from(["user_id", "card_id"]), st.sampled_from(["in", "not in"])),
@@ -63,10 +62,10 @@ _records = st.fixed_dictionaries(
 )
 
 
-def payment_of(given_values: dict[str, Any]) -> Payment:
+def payment_of(values: dict[str, Any]) -> Payment:
     """A payment of a stage message with its record."""
-    has = given_values.get
-    metadata = {name: has(name) for name in ("x", "y", "declined") if name in given_values}
+    has = values.get
+    metadata = {name: has(name) for name in ("x", "y", "declined") if name in values}
     record = {
         **{"transaction_id": "t", "user_id": "u", "merchant_id": "ab", "amount": has("amount"), "currency": "EUR"},
         **{"timestamp": 0, "channel": has("channel"), "metadata": metadata},
@@ -79,13 +78,13 @@ def payment_of(given_values: dict[str, Any]) -> Payment:
     return Payment("t", "u", "ab", None, has("amount"), 0, declined, False, (), value, lists=lists)
 
 
-def row_of(given_values: dict[str, Any], condition: Predicate) -> dict[str, float]:
+def row_of(values: dict[str, Any], condition: Predicate) -> dict[str, float]:
     """The values of the names in a condition, as the documentation says them, without the product's readers."""
-    return {leaf.name: value_of(given_values, leaf.name) for leaf in leaves(condition) if isinstance(leaf, Name)}
+    return {leaf.name: value_of(values, leaf.name) for leaf in leaves(condition) if isinstance(leaf, Name)}
 
 
-def value_of(given_values: dict[str, Any], name: str) -> float:
-    has = given_values.get
+def value_of(values: dict[str, Any], name: str) -> float:
+    has = values.get
     if name.startswith("list:"):
         return float(name.removeprefix("list:") in has("lists", ()))
     if name.startswith("metadata."):
@@ -116,14 +115,12 @@ def metadata_of(value: Any, use: str) -> float:
 
 
 @given(st.lists(_conditions, min_size=1, max_size=4), st.lists(_records, max_size=6))
-def test_conditions_over_fields_hold_as_the_documentation_says(
-    written: list[str], given_rows: list[dict[str, Any]]
-) -> None:
+def test_conditions_over_fields_hold_as_the_documentation_says(written: list[str], rows: list[dict[str, Any]]) -> None:
     conditions = [parse_condition(text, VOCABULARY) for text in written]
-    features = np.array([[row["amount"], math.nan] for row in given_rows]).reshape(-1, 2)
-    hits = PaymentConditions(conditions, FEATURES).evaluate(features, PaymentBatch([*map(payment_of, given_rows)]))
+    features = np.array([[row["amount"], math.nan] for row in rows]).reshape(-1, 2)
+    hits = PaymentConditions(conditions, FEATURES).evaluate(features, PaymentBatch([*map(payment_of, rows)]))
     found = [list(each) for each in np.split(hits.indices, hits.ends)[:-1]]
     assert found == [
         [number for number, condition in enumerate(conditions) if holds(condition, row_of(row, condition))]
-        for row in given_rows
+        for row in rows
     ]
