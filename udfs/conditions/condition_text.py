@@ -11,7 +11,7 @@ MAX_CHARACTERS = 2_000
 MAX_TOKENS = 200_000
 """Maximum number of tokens in all conditions of a set: 40 in each of 5,000 rules. It bounds the work per payment."""
 TOO_MANY_TOKENS = f"the conditions of a set have at most {MAX_TOKENS} words and signs in all"
-_TOKEN = re.compile(r"[\w.]+|[^\w.\s]")
+_TOKEN = re.compile(r"""'[^'\n]*'|"[^"\n]*"|[\w.]+|[^\w.\s]""")
 _BRACKET_OR_NON_ASCII = re.compile(r"[()]|[^\x00-\x7f]")
 
 
@@ -32,7 +32,7 @@ class ConditionError(Exception):
 
 
 def count_tokens(text: str) -> int:
-    """Count the words, numbers, brackets and signs of a condition; an operator of two signs counts twice."""
+    """Count the words, numbers, texts, brackets and signs of a condition; an operator of two signs counts twice."""
     return len(_TOKEN.findall(text))
 
 

@@ -157,17 +157,16 @@ def _calculate(operation: int, left: int, right: int, target: int, registers: Fl
 def _test_membership(
     operation: int, left: int, members: Floats, target: int, registers: Floats, flags: Flags, rows: int
 ) -> None:
-    """Test whether values are among members, which are sorted."""
+    """Test whether values are among members, which are sorted; there is at least one."""
     for row in range(rows):
         value = registers[left, row]
-        low, high = 0, members.shape[0]
-        while low < high:
-            middle = (low + high) >> 1
-            if members[middle] < value:
-                low = middle + 1
-            else:
-                high = middle
-        found = low < members.shape[0] and members[low] == value
+        # A binary search without branches, of which half would be predicted wrongly.
+        first, size = 0, members.shape[0]
+        while size > 1:
+            half = size >> 1
+            first += half * (members[first + half - 1] < value)
+            size -= half
+        found = members[first] == value
         flags[target, row] = found if operation == IN else not (found or math.isnan(value))
 
 
