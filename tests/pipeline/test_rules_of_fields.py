@@ -12,8 +12,8 @@ from udfs.features.catalogue import FEATURE_NAMES
 from udfs.rules import RuleSet, default_rules, load_rules
 
 GAMBLING = "merchant_category == 'gambling' and channel == 'web' and user_country_foreign == 1 and amount > 500"
-ABROAD = {"merchant_category": "gambling", "channel": "web", "location": {"country": "US"}}
-AT_HOME = {"location": {"country": "DE"}}
+ABROAD: dict[str, Any] = {"merchant_category": "gambling", "channel": "web", "location": {"country": "US"}}
+AT_HOME: dict[str, Any] = {"location": {"country": "DE"}}
 
 
 def rule_of(when: str, **more: Any) -> RuleSet:
@@ -88,7 +88,7 @@ def test_ids_in_any_script_are_compared() -> None:
 
 
 def test_a_rule_tests_the_lists_that_a_payment_is_on() -> None:
-    device = {"device": {"id": "d-1"}}
+    device: dict[str, Any] = {"device": {"id": "d-1"}}
     for entity, when, name in (
         ("user", "user_id", "alice"),
         ("merchant", "merchant_id", "shop"),

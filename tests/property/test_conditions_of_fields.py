@@ -75,7 +75,7 @@ def payment_of(values: dict[str, Any]) -> Payment:
     value = json.dumps(record).encode()
     declined = reread_transaction(value).declined
     lists = has("lists", ())
-    return Payment("t", "u", "ab", None, has("amount"), 0, declined, False, (), value, lists=lists)
+    return Payment("t", "u", "ab", None, values["amount"], 0, declined, False, (), value, lists=lists)
 
 
 def row_of(values: dict[str, Any], condition: Predicate) -> dict[str, float]:
