@@ -102,7 +102,9 @@ class HostileRecords:
         value = self._encode(fields)
         damage: Callable[[bytes], bytes] = rng.choice((self._keep, self._keep, self._flip, self._cut, self._pad))
         entity_id = f"user/block/{user}" if kind is Kind.LIST_ENTRY else user
-        key = rng.choice((entity_id.encode(),) * 8 + (None, b"", b"\xff\xfe"))
+        # The broker itself refuses a record without a key for a compacted topic.
+        missing = b"" if kind is Kind.LIST_ENTRY else None
+        key = rng.choice((entity_id.encode(),) * 8 + (missing, b"", b"\xff\xfe"))
         # Under the key of a kind a control record might be put in force, and change what honest payments get.
         return HostileRecord(kind, f"{PREFIX}control".encode() if kind is Kind.CONTROL else key, damage(value))
 
